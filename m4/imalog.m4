@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+# IMALOG_FLAGS(VARIABLE, {COMPILE|LINK}, FLAG...): appends each flag that works.
+# -Werror: clang only warns of the flags that it does not know.
+AC_DEFUN([IMALOG_FLAGS], [
+for flag in $3; do
+	AC_MSG_CHECKING([whether $CC accepts $flag])
+	saved_CFLAGS=$CFLAGS
+	CFLAGS="$CFLAGS -Werror $flag"
+	AC_$2_IFELSE([AC_LANG_PROGRAM],
+		[AC_MSG_RESULT([yes]); AS_VAR_APPEND([$1], [" $flag"])],
+		[AC_MSG_RESULT([no])])
+	CFLAGS=$saved_CFLAGS
+done
+AC_SUBST([$1])])
+
+# IMALOG_COMPLETION(SHELL, DEFAULT): where its completions go
+AC_DEFUN([IMALOG_COMPLETION], [
+AC_ARG_WITH([$1-completion-dir],
+	[AS_HELP_STRING([--with-$1-completion-dir=DIR],
+		[where $1 finds completions, "no" for none @<:@DATADIR/$2@:>@])],
+	[], [with_$1_completion_dir=yes])
+AS_CASE([$with_$1_completion_dir],
+	[yes], [$1completiondir='${datadir}/$2'],
+	[no], [$1completiondir=],
+	[$1completiondir=$with_$1_completion_dir])
+AC_SUBST([$1completiondir])])
