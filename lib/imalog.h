@@ -1,0 +1,811 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libimalog: reads, checks, converts and replays Linux IMA measurement logs
+ *
+ * Conventions
+ *
+ * - Functions that can fail return 0 or a positive result, and a negative
+ *   enum imalog_code on failure.  Their last parameter, @reterr, may be NULL;
+ *   it is written only on failure.  Other results are written only on success.
+ * - Types are opaque.  Each object belongs to its creator and is freed with its
+ *   _free() function, which takes the address of the pointer, sets it to NULL
+ *   and accepts NULL.  An object may be used by one thread at a time; different
+ *   objects may be used by different threads.  The library has no global state,
+ *   prints nothing and opens no files but those that it is told to.
+ * - Sizes and offsets are in bytes.  Records are counted from 1.
+ */
+#ifndef IMALOG_H
+#define IMALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define IMALOG_API __attribute__((visibility("default")))
+#else
+#define IMALOG_API
+#endif
+
+/** IMALOG_DIGEST_MAX: size of the largest digest of a PCR bank, in bytes */
+#define IMALOG_DIGEST_MAX 64
+/** IMALOG_PCR_MAX: largest PCR number that an IMA policy can name (pcr=, ima_policy.c) */
+#define IMALOG_PCR_MAX 63
+/** IMALOG_NAME_MAX: largest template name that is read, in bytes */
+#define IMALOG_NAME_MAX 255
+/** IMALOG_DATA_MAX: largest template data that is read, in bytes */
+#define IMALOG_DATA_MAX (16u << 20)
+/** IMALOG_FIELDS_MAX: largest number of fields of a template (TEMPLATE_NUM_FIELDS_MAX) */
+#define IMALOG_FIELDS_MAX 15
+
+/**
+ * imalog_version() - version of the library that is loaded
+ *
+ * Returns a static string such as "0.1.0".
+ */
+IMALOG_API const char *imalog_version(void);
+
+/* ---- errors ---- */
+
+/**
+ * enum imalog_code - what went wrong; functions return the negative value
+ *
+ * 1 to 99 speak of the data, 100 to 199 of the call, 200 and up of the world
+ * around it.  Numbers never change.
+ */
+enum imalog_code {
+	IMALOG_OK = 0,
+	/** the input ends inside a record */
+	IMALOG_ERR_TRUNCATED = 1,
+	/** a length says more than the bytes that hold it have */
+	IMALOG_ERR_BAD_LENGTH = 2,
+	/** a number or a text has a value that cannot be */
+	IMALOG_ERR_BAD_VALUE = 3,
+	/** bytes are left over behind the last field */
+	IMALOG_ERR_TRAILING = 4,
+	/** a size is beyond what the library reads */
+	IMALOG_ERR_LIMIT = 5,
+	/** the input is in none of the formats that the library reads */
+	IMALOG_ERR_BAD_FORMAT = 6,
+	/** digest size or byte order cannot be told from the records: say them */
+	IMALOG_ERR_AMBIGUOUS = 7,
+
+	/** an argument is not valid, or a call came out of order */
+	IMALOG_ERR_INVALID = 100,
+	/** the record cannot be expressed in the wanted format */
+	IMALOG_ERR_UNSUPPORTED = 101,
+
+	/** the operating system refused; see imalog_error_os_errno() */
+	IMALOG_ERR_OS = 200,
+	/** memory ran out */
+	IMALOG_ERR_NOMEM = 201,
+	/** the cryptographic library failed or lacks an algorithm */
+	IMALOG_ERR_CRYPTO = 202,
+	/** no TPM, or it failed; see imalog_error_tpm_rc() */
+	IMALOG_ERR_TPM = 203,
+};
+
+/** struct imalog_error - where and why a call failed */
+struct imalog_error;
+
+/**
+ * imalog_error_new() - makes an empty error object, to be reused for many calls
+ *
+ * Returns NULL when memory ran out.
+ */
+IMALOG_API struct imalog_error *imalog_error_new(void);
+
+/** imalog_error_free() - frees an error object */
+IMALOG_API void imalog_error_free(struct imalog_error **error);
+
+/** imalog_error_code() - the code of the last failure, positive; 0 when there was none */
+IMALOG_API enum imalog_code imalog_error_code(const struct imalog_error *error);
+
+/** imalog_error_os_errno() - the errno value behind IMALOG_ERR_OS, or 0 */
+IMALOG_API int imalog_error_os_errno(const struct imalog_error *error);
+
+/** imalog_error_tpm_rc() - the response code (TSS2_RC) behind IMALOG_ERR_TPM, or 0 */
+IMALOG_API uint32_t imalog_error_tpm_rc(const struct imalog_error *error);
+
+/** imalog_error_source() - name of the input that it happened in, "" when none */
+IMALOG_API const char *imalog_error_source(const struct imalog_error *error);
+
+/** imalog_error_record() - number of the record, from 1; 0 when it concerns none */
+IMALOG_API uint64_t imalog_error_record(const struct imalog_error *error);
+
+/**
+ * imalog_error_offset() - where that record (or line) starts in its input, in bytes
+ *
+ * Meaningful when imalog_error_record() is not 0.
+ */
+IMALOG_API uint64_t imalog_error_offset(const struct imalog_error *error);
+
+/** imalog_error_field() - the field or part of the record, such as "n-ng"; "" when none */
+IMALOG_API const char *imalog_error_field(const struct imalog_error *error);
+
+/**
+ * imalog_error_detail() - what is wrong, in words, with both numbers of a failed comparison
+ *
+ * Lower-case, no full stop, printable ASCII whatever the input held.
+ */
+IMALOG_API const char *imalog_error_detail(const struct imalog_error *error);
+
+/**
+ * imalog_error_format() - the whole failure as one line
+ * @buf:  gets "record 12 at 0x1a2b: field n-ng: length 7 exceeds 3 bytes left"
+ * @size: size of @buf; the text is cut to it and always ends in NUL
+ *
+ * The name of the input is not part of it.
+ */
+IMALOG_API void imalog_error_format(const struct imalog_error *error, char *buf, size_t size);
+
+/** imalog_strerror() - what a code means, in a few words; accepts the negative form too */
+IMALOG_API const char *imalog_strerror(int code);
+
+/* ---- bytes, algorithms, byte order ---- */
+
+/** struct imalog_span - borrowed bytes */
+struct imalog_span {
+	const uint8_t *data;
+	size_t size;
+};
+
+/** enum imalog_alg - hash algorithms of PCR banks (TCG Algorithm Registry) */
+enum imalog_alg {
+	IMALOG_ALG_NONE = 0,
+	IMALOG_ALG_SHA1 = 1,
+	IMALOG_ALG_SHA256 = 2,
+	IMALOG_ALG_SHA384 = 3,
+	IMALOG_ALG_SHA512 = 4,
+	IMALOG_ALG_SM3 = 5,
+	IMALOG_ALG_SHA3_256 = 6,
+	IMALOG_ALG_SHA3_384 = 7,
+	IMALOG_ALG_SHA3_512 = 8,
+};
+/** IMALOG_ALG_COUNT: one more than the largest enum imalog_alg of this header */
+#define IMALOG_ALG_COUNT 9
+
+/** imalog_alg_by_name() - "sha256" -> IMALOG_ALG_SHA256; IMALOG_ALG_NONE when unknown */
+IMALOG_API enum imalog_alg imalog_alg_by_name(const char *name);
+
+/** imalog_alg_name() - the kernel's name of an algorithm, "none" when unknown */
+IMALOG_API const char *imalog_alg_name(enum imalog_alg alg);
+
+/** imalog_alg_size() - digest size in bytes, 0 when unknown */
+IMALOG_API size_t imalog_alg_size(enum imalog_alg alg);
+
+/** imalog_alg_tpm_id() - TPM_ALG_ID (TPM 2.0 Part 2, 6.3), 0 when unknown */
+IMALOG_API uint16_t imalog_alg_tpm_id(enum imalog_alg alg);
+
+/** imalog_alg_by_tpm_id() - the algorithm of a TPM_ALG_ID, IMALOG_ALG_NONE when unknown */
+IMALOG_API enum imalog_alg imalog_alg_by_tpm_id(uint16_t id);
+
+/** enum imalog_order - byte order of integers */
+enum imalog_order {
+	IMALOG_ORDER_AUTO = 0,
+	IMALOG_ORDER_LE = 1,
+	IMALOG_ORDER_BE = 2,
+};
+
+/** enum imalog_format - encodings of a log */
+enum imalog_format {
+	IMALOG_FORMAT_AUTO = 0,
+	/** binary_runtime_measurements (ima_measurements_show, ima_fs.c) */
+	IMALOG_FORMAT_KERNEL = 1,
+	/** ascii_runtime_measurements (ima_ascii_measurements_show, ima_fs.c) */
+	IMALOG_FORMAT_ASCII = 2,
+};
+
+/** imalog_format_by_name() - "kernel", "ascii", "auto"; negative IMALOG_ERR_INVALID when unknown */
+IMALOG_API int imalog_format_by_name(const char *name);
+
+/** imalog_format_name() - the name of a format, "auto" when unknown */
+IMALOG_API const char *imalog_format_name(enum imalog_format format);
+
+/* ---- hashing ---- */
+
+/** struct imalog_hasher - fetched hash implementations and their reused contexts */
+struct imalog_hasher;
+
+/**
+ * imalog_hasher_new() - makes a hasher
+ *
+ * Algorithms are fetched when they are first used.  Returns NULL when memory ran out.
+ */
+IMALOG_API struct imalog_hasher *imalog_hasher_new(void);
+
+/** imalog_hasher_free() - frees a hasher */
+IMALOG_API void imalog_hasher_free(struct imalog_hasher **hasher);
+
+/* ---- templates ---- */
+
+/** enum imalog_field_id - template fields (supported_fields, ima_template.c) */
+enum imalog_field_id {
+	IMALOG_FIELD_NONE = 0,
+	IMALOG_FIELD_D = 1,
+	IMALOG_FIELD_N = 2,
+	IMALOG_FIELD_D_NG = 3,
+	IMALOG_FIELD_D_NGV2 = 4,
+	IMALOG_FIELD_N_NG = 5,
+	IMALOG_FIELD_SIG = 6,
+	IMALOG_FIELD_BUF = 7,
+	IMALOG_FIELD_D_MODSIG = 8,
+	IMALOG_FIELD_MODSIG = 9,
+	IMALOG_FIELD_EVMSIG = 10,
+	IMALOG_FIELD_IUID = 11,
+	IMALOG_FIELD_IGID = 12,
+	IMALOG_FIELD_IMODE = 13,
+	IMALOG_FIELD_XATTRNAMES = 14,
+	IMALOG_FIELD_XATTRLENGTHS = 15,
+	IMALOG_FIELD_XATTRVALUES = 16,
+};
+
+/** enum imalog_field_type - how the bytes of a field are to be understood */
+enum imalog_field_type {
+	/** raw bytes, shown in hexadecimal */
+	IMALOG_TYPE_BYTES = 0,
+	/** text, with or without a NUL at its end */
+	IMALOG_TYPE_TEXT = 1,
+	/** a digest with an optional prefix: [TYPE ":"] ALGORITHM ":" NUL DIGEST */
+	IMALOG_TYPE_DIGEST = 2,
+	/** an integer of 1, 2, 4 or 8 bytes in the order of the record */
+	IMALOG_TYPE_UINT = 3,
+	/** integers of 4 bytes each in the order of the record */
+	IMALOG_TYPE_UINTS = 4,
+};
+
+/** imalog_field_id_name() - "d-ng" of IMALOG_FIELD_D_NG, "none" when unknown */
+IMALOG_API const char *imalog_field_id_name(enum imalog_field_id id);
+
+/** imalog_field_id_by_name() - IMALOG_FIELD_NONE when there is no such field */
+IMALOG_API enum imalog_field_id imalog_field_id_by_name(const char *name);
+
+/** imalog_field_id_type() - the type of a field's bytes */
+IMALOG_API enum imalog_field_type imalog_field_id_type(enum imalog_field_id id);
+
+/** struct imalog_templates - template names and the fields that they stand for */
+struct imalog_templates;
+
+/**
+ * imalog_templates_new() - makes a set that knows the kernel's built-in templates
+ *
+ * Ad-hoc templates (ima_template_fmt=), whose name is the list of their fields, are
+ * understood without being defined.  Returns NULL when memory ran out.
+ */
+IMALOG_API struct imalog_templates *imalog_templates_new(void);
+
+/** imalog_templates_free() - frees a set; no reader may use it any more */
+IMALOG_API void imalog_templates_free(struct imalog_templates **templates);
+
+/**
+ * imalog_templates_define() - adds a template
+ * @name: its name in the log, 1 to IMALOG_NAME_MAX bytes; not that of a built-in one
+ * @fmt:  its fields, such as "d-ng|n-ng|sig"
+ *
+ * Returns 0, -IMALOG_ERR_INVALID (name taken or empty, field unknown, too many fields),
+ * -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_templates_define(struct imalog_templates *templates, const char *name,
+				       const char *fmt, struct imalog_error *reterr);
+
+/* ---- records ---- */
+
+/**
+ * struct imalog_record - one record of a log, a view of bytes that its reader owns
+ *
+ * It and every span it gives live until imalog_reader_release() lets go of its number.
+ */
+struct imalog_record;
+
+/** enum imalog_content - what the measured content of a record is */
+enum imalog_content {
+	/** template data (struct ima_template_entry) */
+	IMALOG_CONTENT_TEMPLATE = 1,
+	/** an ascii line whose bytes cannot be rebuilt: its digest is all there is */
+	IMALOG_CONTENT_DIGEST_ONLY = 2,
+};
+
+/** enum imalog_fit - does the recorded digest fit the content? */
+enum imalog_fit {
+	/** not checked yet, or nothing to check (a violation, content without a rule) */
+	IMALOG_FIT_UNKNOWN = 0,
+	IMALOG_FIT_YES = 1,
+	IMALOG_FIT_NO = 2,
+};
+
+/** imalog_record_number() - place in the log, from 1 */
+IMALOG_API uint64_t imalog_record_number(const struct imalog_record *record);
+
+/** imalog_record_offset() - where the record starts in its input, in bytes */
+IMALOG_API uint64_t imalog_record_offset(const struct imalog_record *record);
+
+/** imalog_record_pcr() - the PCR that it extends, or an NV index when imalog_record_is_nv() */
+IMALOG_API uint32_t imalog_record_pcr(const struct imalog_record *record);
+
+/** imalog_record_is_nv() - does it extend an NV index rather than a PCR? */
+IMALOG_API bool imalog_record_is_nv(const struct imalog_record *record);
+
+/** imalog_record_content() - what kind of content the record carries */
+IMALOG_API enum imalog_content imalog_record_content(const struct imalog_record *record);
+
+/** imalog_record_is_violation() - is it a violation (all-zero template digest)? */
+IMALOG_API bool imalog_record_is_violation(const struct imalog_record *record);
+
+/** imalog_record_raw() - the record as it stands in its input */
+IMALOG_API struct imalog_span imalog_record_raw(const struct imalog_record *record);
+
+/** imalog_record_template() - the template's name, not NUL-terminated, not authenticated */
+IMALOG_API struct imalog_span imalog_record_template(const struct imalog_record *record);
+
+/** imalog_record_data() - the template data (or other content) that the digests cover */
+IMALOG_API struct imalog_span imalog_record_data(const struct imalog_record *record);
+
+/** imalog_record_order() - byte order of the integers in imalog_record_data() */
+IMALOG_API enum imalog_order imalog_record_order(const struct imalog_record *record);
+
+/**
+ * imalog_record_hash_order() - byte order of the integers that the digest covers
+ *
+ * Differs from imalog_record_order() in canonicalized logs of big-endian machines.
+ * IMALOG_ORDER_AUTO until imalog_record_verify() has found it.
+ */
+IMALOG_API enum imalog_order imalog_record_hash_order(const struct imalog_record *record);
+
+/** imalog_record_digests() - how many recorded digests there are */
+IMALOG_API size_t imalog_record_digests(const struct imalog_record *record);
+
+/**
+ * imalog_record_digest() - a recorded digest
+ * @i:   from 0 to imalog_record_digests() - 1
+ * @alg: gets its algorithm, IMALOG_ALG_NONE when that is not known; may be NULL
+ */
+IMALOG_API struct imalog_span imalog_record_digest(const struct imalog_record *record, size_t i,
+						   enum imalog_alg *alg);
+
+/** imalog_record_fields() - how many fields are known; 0 for a template that is not */
+IMALOG_API size_t imalog_record_fields(const struct imalog_record *record);
+
+/** imalog_record_field_id() - which field is number @i, from 0 */
+IMALOG_API enum imalog_field_id imalog_record_field_id(const struct imalog_record *record, size_t i);
+
+/** imalog_record_field_data() - the bytes of field number @i, from 0, as in the log */
+IMALOG_API struct imalog_span imalog_record_field_data(const struct imalog_record *record, size_t i);
+
+/** imalog_record_name() - the name in the record's n or n-ng field, without NUL; size 0 when none */
+IMALOG_API struct imalog_span imalog_record_name(const struct imalog_record *record);
+
+/** struct imalog_digest_field - the parts of a digest field */
+struct imalog_digest_field {
+	/** "ima" or "verity" of d-ngv2, size 0 otherwise */
+	struct imalog_span type;
+	/** the algorithm's name, size 0 when none was written */
+	struct imalog_span alg;
+	struct imalog_span digest;
+};
+
+/**
+ * imalog_field_digest() - takes a field of type IMALOG_TYPE_DIGEST apart
+ * @id:   the field; IMALOG_FIELD_D is a digest alone
+ * @data: the field's bytes
+ * @ret:  gets the parts, which point into @data
+ *
+ * Bytes without a prefix are a digest alone.
+ */
+IMALOG_API void imalog_field_digest(enum imalog_field_id id, struct imalog_span data,
+				    struct imalog_digest_field *ret);
+
+/** imalog_field_text() - the text in a field of type IMALOG_TYPE_TEXT, up to its first NUL */
+IMALOG_API struct imalog_span imalog_field_text(struct imalog_span data);
+
+/**
+ * imalog_field_uint() - the value of an integer of 1, 2, 4 or 8 bytes
+ *
+ * Returns false, and leaves @ret alone, when the size is another.
+ */
+IMALOG_API bool imalog_field_uint(struct imalog_span data, enum imalog_order order, uint64_t *ret);
+
+/**
+ * imalog_record_verify() - computes the template digest and compares it with the recorded one
+ * @hasher: where to hash
+ *
+ * Tries the byte order of the record, then the other one, and remembers the order that fits.
+ * A column of a per-algorithm list may also hold the SHA-1 digest padded with zeros
+ * (ima_calc_field_array_hash_tfm, banks that the kernel cannot compute).
+ *
+ * Returns an enum imalog_fit, -IMALOG_ERR_CRYPTO or -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_record_verify(struct imalog_record *record, struct imalog_hasher *hasher,
+				    struct imalog_error *reterr);
+
+/**
+ * imalog_record_template_digest() - computes what a bank is extended with
+ * @alg: the bank
+ * @out: gets imalog_alg_size(@alg) bytes: ff..ff for a violation
+ *
+ * Hashes the content in the record's hash order (imalog_record_verify() first when the log
+ * may come from a big-endian machine).  Returns 0, -IMALOG_ERR_INVALID (unknown algorithm),
+ * -IMALOG_ERR_UNSUPPORTED (digest-only record), -IMALOG_ERR_CRYPTO, -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_record_template_digest(const struct imalog_record *record,
+					     struct imalog_hasher *hasher, enum imalog_alg alg,
+					     uint8_t *out, struct imalog_error *reterr);
+
+/* ---- input ---- */
+
+/** struct imalog_source - where bytes come from */
+struct imalog_source;
+
+/**
+ * imalog_source_from_fd() - reads from a descriptor, from where it stands to its end
+ * @fd:   stays the caller's, who closes it
+ * @name: for messages; copied
+ *
+ * Returns NULL when memory ran out.
+ */
+IMALOG_API struct imalog_source *imalog_source_from_fd(int fd, const char *name);
+
+/**
+ * imalog_source_from_memory() - reads from memory
+ * @data: stays the caller's and must outlive the source
+ * @name: for messages; copied
+ *
+ * Returns NULL when memory ran out.
+ */
+IMALOG_API struct imalog_source *imalog_source_from_memory(const void *data, size_t size,
+							   const char *name);
+
+/** imalog_source_free() - frees a source that no reader uses any more */
+IMALOG_API void imalog_source_free(struct imalog_source **source);
+
+/** imalog_source_offset() - how many bytes have been taken from the source */
+IMALOG_API uint64_t imalog_source_offset(const struct imalog_source *source);
+
+/** struct imalog_reader - turns bytes into records */
+struct imalog_reader;
+
+/**
+ * imalog_reader_new() - makes a reader
+ * @source:    must outlive the reader
+ * @templates: must outlive the reader, may serve several
+ *
+ * Returns NULL when memory ran out.
+ */
+IMALOG_API struct imalog_reader *imalog_reader_new(struct imalog_source *source,
+						   const struct imalog_templates *templates);
+
+/** imalog_reader_free() - frees a reader and all its records */
+IMALOG_API void imalog_reader_free(struct imalog_reader **reader);
+
+/** imalog_reader_set_format() - says the format; default: told from the first bytes */
+IMALOG_API void imalog_reader_set_format(struct imalog_reader *reader, enum imalog_format format);
+
+/** imalog_reader_set_order() - says the byte order of the list; default: told from its records */
+IMALOG_API void imalog_reader_set_order(struct imalog_reader *reader, enum imalog_order order);
+
+/**
+ * imalog_reader_set_digest_size() - says the width of the digest column
+ * @size: 20, 32, 48 or 64 bytes; 0, the default: told from the records
+ *
+ * Returns 0 or -IMALOG_ERR_INVALID.
+ */
+IMALOG_API int imalog_reader_set_digest_size(struct imalog_reader *reader, size_t size);
+
+/** imalog_reader_set_first_record() - number of the first record; default 1 */
+IMALOG_API void imalog_reader_set_first_record(struct imalog_reader *reader, uint64_t number);
+
+/**
+ * imalog_reader_next() - reads the next record
+ * @ret: gets the record
+ *
+ * Memory grows with the records that have not been released.  After a failure every
+ * further call fails in the same way.
+ *
+ * Returns 1 for a record, 0 at a clean end, a negative code on failure: any of the data
+ * group, -IMALOG_ERR_OS, -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_reader_next(struct imalog_reader *reader, struct imalog_record **ret,
+				  struct imalog_error *reterr);
+
+/** imalog_reader_release() - lets go of every record up to and including number @upto */
+IMALOG_API void imalog_reader_release(struct imalog_reader *reader, uint64_t upto);
+
+/** imalog_reader_format() - the format; IMALOG_FORMAT_AUTO before the first record */
+IMALOG_API enum imalog_format imalog_reader_format(const struct imalog_reader *reader);
+
+/** imalog_reader_order() - byte order of the list; IMALOG_ORDER_AUTO before the first record */
+IMALOG_API enum imalog_order imalog_reader_order(const struct imalog_reader *reader);
+
+/** imalog_reader_digest_size() - width of the digest column; 0 before the first record */
+IMALOG_API size_t imalog_reader_digest_size(const struct imalog_reader *reader);
+
+/** imalog_reader_digest_alg() - algorithm of the digest column, found by verifying records */
+IMALOG_API enum imalog_alg imalog_reader_digest_alg(const struct imalog_reader *reader);
+
+/**
+ * imalog_reader_layout_proved() - was the layout told by a record whose digest fits?
+ *
+ * false: it was said by the caller, or only one layout can be at all.
+ */
+IMALOG_API bool imalog_reader_layout_proved(const struct imalog_reader *reader);
+
+/* ---- output ---- */
+
+/** imalog_write_fn - takes bytes; returns 0, or an errno value on failure */
+typedef int (*imalog_write_fn)(void *arg, const void *data, size_t size);
+
+/** struct imalog_writer - turns records into bytes */
+struct imalog_writer;
+
+/**
+ * imalog_writer_new() - makes a writer
+ * @format: IMALOG_FORMAT_KERNEL or IMALOG_FORMAT_ASCII
+ * @order:  byte order of a kernel list; IMALOG_ORDER_AUTO is little-endian, as ima_canonical_fmt
+ * @fn:     gets the bytes, whole records at a time
+ *
+ * Returns NULL when memory ran out.
+ */
+IMALOG_API struct imalog_writer *imalog_writer_new(enum imalog_format format,
+						   enum imalog_order order, imalog_write_fn fn,
+						   void *arg);
+
+/** imalog_writer_free() - frees a writer */
+IMALOG_API void imalog_writer_free(struct imalog_writer **writer);
+
+/**
+ * imalog_writer_put() - writes one record
+ *
+ * Returns 0, -IMALOG_ERR_UNSUPPORTED (the format cannot express the record; nothing was
+ * written), -IMALOG_ERR_OS (from @fn), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_writer_put(struct imalog_writer *writer, const struct imalog_record *record,
+				 struct imalog_error *reterr);
+
+/* ---- PCR values ---- */
+
+/** struct imalog_pcrs - a set of PCR values, at most one for each bank and PCR */
+struct imalog_pcrs;
+
+/** imalog_pcrs_new() - makes an empty set; NULL when memory ran out */
+IMALOG_API struct imalog_pcrs *imalog_pcrs_new(void);
+
+/** imalog_pcrs_free() - frees a set */
+IMALOG_API void imalog_pcrs_free(struct imalog_pcrs **pcrs);
+
+/**
+ * imalog_pcrs_set() - adds a value
+ * @value: imalog_alg_size(@alg) bytes, copied
+ *
+ * Returns 0, -IMALOG_ERR_INVALID (unknown algorithm, wrong size, or another value is there
+ * already), -IMALOG_ERR_LIMIT (over 4096 values), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_pcrs_set(struct imalog_pcrs *pcrs, enum imalog_alg alg, uint32_t pcr,
+			       struct imalog_span value, struct imalog_error *reterr);
+
+/** imalog_pcrs_get() - the value of a PCR, NULL when it is not in the set */
+IMALOG_API const uint8_t *imalog_pcrs_get(const struct imalog_pcrs *pcrs, enum imalog_alg alg,
+					  uint32_t pcr);
+
+/** imalog_pcrs_count() - how many values there are */
+IMALOG_API size_t imalog_pcrs_count(const struct imalog_pcrs *pcrs);
+
+/**
+ * imalog_pcrs_at() - value number @i, from 0, in the order of bank and PCR number
+ * @alg: gets the bank
+ * @pcr: gets the PCR number
+ */
+IMALOG_API const uint8_t *imalog_pcrs_at(const struct imalog_pcrs *pcrs, size_t i,
+					 enum imalog_alg *alg, uint32_t *pcr);
+
+/**
+ * imalog_pcrs_add_spec() - adds "ALG:PCR=HEX"
+ *
+ * Returns 0, -IMALOG_ERR_BAD_VALUE (not of that form), or what imalog_pcrs_set() returns.
+ */
+IMALOG_API int imalog_pcrs_add_spec(struct imalog_pcrs *pcrs, const char *spec,
+				    struct imalog_error *reterr);
+
+/**
+ * imalog_pcrs_parse() - adds the values of a PCR file
+ * @data: the whole file
+ * @hint: what the file does not say itself, or NULL: "sha256" (the bank), "sha256:10" (one bare
+ *        value, as in sysfs), or a selection such as "sha1:0,1+sha256:10" (raw values, as
+ *        tpm2_pcrread -o writes them, in the order of the selection)
+ *
+ * Reads "PCR-10: HEX" lines, "sha256:10=HEX" lines, bare values, the YAML of tpm2_pcrread, and
+ * the binary file of tpm2_quote -o.  The bank of a line that names none is @hint, or sha1 for
+ * 20 bytes.  In an error, the record is the number of the line.
+ *
+ * Returns the number of values, at least 1, or a negative code of the data group,
+ * -IMALOG_ERR_INVALID (@hint), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_pcrs_parse(struct imalog_pcrs *pcrs, struct imalog_span data,
+				 const char *hint, struct imalog_error *reterr);
+
+/* ---- replay ---- */
+
+/** enum imalog_verdict - the answer to a question; the zero value is no answer */
+enum imalog_verdict {
+	IMALOG_NOT_CHECKED = 0,
+	IMALOG_MATCH = 1,
+	IMALOG_MISMATCH = 2,
+};
+
+/** imalog_verdict_name() - "match", "mismatch" or "not-checked" */
+IMALOG_API const char *imalog_verdict_name(enum imalog_verdict verdict);
+
+/** enum imalog_padding - what banks other than SHA-1 were extended with */
+enum imalog_padding {
+	/** find out: one of the other two */
+	IMALOG_PADDING_AUTO = 0,
+	/** digests of their own algorithm (Linux 5.8 and later) */
+	IMALOG_PADDING_PERBANK = 1,
+	/** the SHA-1 digest padded with zeros: no stronger than SHA-1 */
+	IMALOG_PADDING_SHA1 = 2,
+};
+
+/** struct imalog_replay - computes PCR values from records and compares them */
+struct imalog_replay;
+
+/** imalog_replay_new() - makes a replay; NULL when memory ran out */
+IMALOG_API struct imalog_replay *imalog_replay_new(void);
+
+/** imalog_replay_free() - frees a replay */
+IMALOG_API void imalog_replay_free(struct imalog_replay **replay);
+
+/** imalog_replay_add_bank() - computes this bank; 0 or -IMALOG_ERR_INVALID */
+IMALOG_API int imalog_replay_add_bank(struct imalog_replay *replay, enum imalog_alg alg,
+				      struct imalog_error *reterr);
+
+/** imalog_replay_set_padding() - default IMALOG_PADDING_AUTO */
+IMALOG_API void imalog_replay_set_padding(struct imalog_replay *replay,
+					  enum imalog_padding padding);
+
+/**
+ * imalog_replay_start() - starts a PCR from a value other than zeros
+ *
+ * Whatever matches then rests on that value.  Returns as imalog_pcrs_set().
+ */
+IMALOG_API int imalog_replay_start(struct imalog_replay *replay, enum imalog_alg alg, uint32_t pcr,
+				   struct imalog_span value, struct imalog_error *reterr);
+
+/**
+ * imalog_replay_expect() - compares a PCR with a value; also adds the bank
+ *
+ * Returns as imalog_pcrs_set().
+ */
+IMALOG_API int imalog_replay_expect(struct imalog_replay *replay, enum imalog_alg alg, uint32_t pcr,
+				    struct imalog_span value, struct imalog_error *reterr);
+
+/**
+ * imalog_replay_offer() - compares a PCR with a value, if the log extends that PCR at all
+ *
+ * For a list of all PCRs, of which a log determines some.  Returns as imalog_pcrs_set().
+ */
+IMALOG_API int imalog_replay_offer(struct imalog_replay *replay, enum imalog_alg alg, uint32_t pcr,
+				   struct imalog_span value, struct imalog_error *reterr);
+
+/** enum imalog_problem - what is wrong with a record that the replay complains of */
+enum imalog_problem {
+	/** the recorded digest does not fit the content */
+	IMALOG_PROBLEM_DIGEST = 1,
+	/** an ascii line that does not hash to its digest */
+	IMALOG_PROBLEM_ASCII = 2,
+	/** content that cannot be recomputed (an ascii line of an unknown template) */
+	IMALOG_PROBLEM_OPAQUE = 3,
+};
+
+/** imalog_problem_text() - a problem in words */
+IMALOG_API const char *imalog_problem_text(enum imalog_problem problem);
+
+/** imalog_record_fn - is shown a record during a replay; must not keep it */
+typedef void (*imalog_record_fn)(void *arg, const struct imalog_record *record);
+
+/** imalog_problem_fn - is shown a record that has a problem; must not keep it */
+typedef void (*imalog_problem_fn)(void *arg, const struct imalog_record *record,
+				  enum imalog_problem problem);
+
+/** imalog_replay_on_problem() - @fn is called for each record that has a problem */
+IMALOG_API void imalog_replay_on_problem(struct imalog_replay *replay, imalog_problem_fn fn,
+					 void *arg);
+
+/** imalog_replay_on_record() - @fn is called for each record, after its PCRs were extended */
+IMALOG_API void imalog_replay_on_record(struct imalog_replay *replay, imalog_record_fn fn,
+					void *arg);
+
+/**
+ * imalog_replay_run() - replays all records of a reader, releasing them on the way
+ *
+ * May be called again with another reader: what follows continues the same log (the reader's
+ * first record number should then be imalog_replay_records() + 1).
+ *
+ * Returns 0, or a negative code of imalog_reader_next(); all records before the failure have
+ * been replayed.
+ */
+IMALOG_API int imalog_replay_run(struct imalog_replay *replay, struct imalog_reader *reader,
+				 struct imalog_error *reterr);
+
+/** imalog_replay_records() - records replayed so far */
+IMALOG_API uint64_t imalog_replay_records(const struct imalog_replay *replay);
+
+/** imalog_replay_violations() - how many of them are violations */
+IMALOG_API uint64_t imalog_replay_violations(const struct imalog_replay *replay);
+
+/** imalog_replay_problems() - how many of them have a problem */
+IMALOG_API uint64_t imalog_replay_problems(const struct imalog_replay *replay);
+
+/** imalog_replay_first_problem() - number of the first such record, 0 when there is none */
+IMALOG_API uint64_t imalog_replay_first_problem(const struct imalog_replay *replay);
+
+/** struct imalog_check - one comparison of a PCR with an expected value */
+struct imalog_check {
+	enum imalog_alg bank;
+	uint32_t pcr;
+	/** imalog_alg_size(bank) bytes each, borrowed from the replay */
+	const uint8_t *expected;
+	/** the value at the end of the log, of the padding that matched or of its own digests */
+	const uint8_t *computed;
+	/** records that extended this PCR */
+	uint64_t extends;
+	enum imalog_verdict verdict;
+	/** the value holds from after this record... */
+	uint64_t matched_at;
+	/** ...until after this one (the last of the log, or the one before the next extend) */
+	uint64_t matched_to;
+	enum imalog_padding padding;
+};
+
+/** imalog_replay_checks() - how many comparisons there are */
+IMALOG_API size_t imalog_replay_checks(const struct imalog_replay *replay);
+
+/** imalog_replay_check() - comparison number @i, from 0, in the order of bank and PCR number */
+IMALOG_API void imalog_replay_check(const struct imalog_replay *replay, size_t i,
+				    struct imalog_check *ret);
+
+/**
+ * imalog_replay_verdict() - the verdict over all comparisons and records
+ * @matched_at: gets the first record after which all of them hold, 0 when there is none;
+ *              may be NULL
+ *
+ * IMALOG_MATCH: every compared value holds after one common record, and no record has a problem.
+ * IMALOG_MISMATCH: a value was compared and does not hold, or a recorded digest does not fit.
+ * IMALOG_NOT_CHECKED: nothing was compared, a PCR that is compared was never extended, or the
+ * content of a record cannot be recomputed.
+ */
+IMALOG_API enum imalog_verdict imalog_replay_verdict(const struct imalog_replay *replay,
+						     uint64_t *matched_at);
+
+/**
+ * imalog_replay_pcrs() - the computed values of every PCR that the log extends
+ * @pcrs: an empty set that gets them
+ *
+ * The variant of padding that matched; without a match, with IMALOG_PADDING_SHA1, the padded
+ * values, else those of each bank's own digests.
+ * Returns 0, -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_replay_pcrs(const struct imalog_replay *replay, struct imalog_pcrs *pcrs,
+				  struct imalog_error *reterr);
+
+/* ---- certificates in the log ---- */
+
+/**
+ * imalog_cert_describe() - subject and key identifier of a DER certificate
+ * @der:     the certificate; bytes behind it make it invalid
+ * @subject: gets the subject in one line (RFC 2253), escaped to printable ASCII
+ * @size:    size of @subject
+ * @keyid:   gets the last four bytes of the subject key identifier as the kernel prints them
+ *           in a signature (key id of signature format v2), zeros when there is none
+ *
+ * Returns 0 or -IMALOG_ERR_BAD_VALUE.
+ */
+IMALOG_API int imalog_cert_describe(struct imalog_span der, char *subject, size_t size,
+				    uint8_t keyid[4]);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* IMALOG_H */

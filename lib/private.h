@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Prototypes and structures that the files of the library share, by the file that has them. */
+#ifndef IMALOG_PRIVATE_H
+#define IMALOG_PRIVATE_H
+
+#include "cursor.h"
+
+#define IMALOG_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static inline struct imalog_span imalog_span_of(const char *text)
+{
+	return (struct imalog_span){ (const uint8_t *)text, __builtin_strlen(text) };
+}
+
+static inline bool imalog_span_equal(struct imalog_span a, struct imalog_span b)
+{
+	return a.size == b.size && (a.size == 0 || __builtin_memcmp(a.data, b.data, a.size) == 0);
+}
+
+/* ---- error.c ---- */
+
+/* Each sets the error, if there is one, and returns -code, so that a caller can return it. */
+int imalog_fail(struct imalog_error *error, enum imalog_code code, const char *field,
+		const char *detail, ...) __attribute__((format(printf, 4, 5)));
+int imalog_fail_errno(struct imalog_error *error, int os_errno, const char *doing);
+/* @tpm_rc is 0 when it was not the TPM (or tpm2-tss) that gave a reason. */
+int imalog_fail_tpm(struct imalog_error *error, uint32_t tpm_rc, const char *detail, ...)
+	__attribute__((format(printf, 3, 4)));
+int imalog_fail_nomem(struct imalog_error *error);
+/* Says where the failure happened; the field and detail stay. */
+void imalog_error_set_source(struct imalog_error *error, const char *source);
+void imalog_error_set_record(struct imalog_error *error, uint64_t record, uint64_t offset);
+void imalog_error_copy(struct imalog_error *to, const struct imalog_error *from);
+/* Untrusted text for a message: printable ASCII, cut to a readable length. */
+#define IMALOG_PRINTABLE_MAX 64
+const char *imalog_printable(struct imalog_span text, char buf[IMALOG_PRINTABLE_MAX]);
+
+/* ---- hash.c ---- */
+
+#define IMALOG_JOB_SPANS 3
+
+/* One digest to compute: the concatenation of the spans. */
+struct imalog_hash_job {
+	struct imalog_span spans[IMALOG_JOB_SPANS];
+	size_t nr_spans;
+};
+
+/* What computes digests; another implementation is one more of these. */
+struct imalog_hash_engine {
+	const char *name;
+	void *(*open)(enum imalog_alg alg);
+	void (*close)(void *state);
+	bool (*digest)(void *state, const struct imalog_hash_job *job, uint8_t *out);
+};
+
+/* Digests of @n jobs, each to its own @stride bytes of @out. */
+int imalog_hash_batch(struct imalog_hasher *hasher, enum imalog_alg alg,
+		      const struct imalog_hash_job *jobs, size_t n, uint8_t *out, size_t stride,
+		      struct imalog_error *error);
+int imalog_hash_one(struct imalog_hasher *hasher, enum imalog_alg alg,
+		    const struct imalog_hash_job *job, uint8_t *out, struct imalog_error *error);
+/* value := H(value || digest), both of the size of @alg (TPM 2.0 Part 1, 17.2) */
+int imalog_hash_extend(struct imalog_hasher *hasher, enum imalog_alg alg, uint8_t *value,
+		       const uint8_t *digest, struct imalog_error *error);
+
+/* ---- source.c ---- */
+
+/*
+ * Memory in blocks that are let go of in the order of their use: whatever was stored for
+ * record N is valid until imalog_arena_release(N), wherever later data goes.
+ */
+struct imalog_block {
+	struct imalog_block *next;
+	size_t size;
+	size_t used;
+	uint64_t last_record;
+	uint8_t data[];
+};
+
+struct imalog_arena {
+	struct imalog_block *oldest;
+	struct imalog_block *newest;
+	struct imalog_block *marked; /* the newest when the last record was marked */
+	struct imalog_block *spare;
+};
+
+/* Room for @size bytes behind what the newest block holds, in a new block if need be. */
+uint8_t *imalog_arena_room(struct imalog_arena *arena, size_t size);
+/* Takes @size bytes of the room. */
+void imalog_arena_take(struct imalog_arena *arena, size_t size);
+void imalog_arena_mark(struct imalog_arena *arena, uint64_t record);
+void imalog_arena_release(struct imalog_arena *arena, uint64_t upto);
+void imalog_arena_free(struct imalog_arena *arena);
+
+/* A view of a source that slides forward; bytes stay where they are until released. */
+struct imalog_window {
+	struct imalog_source *source;
+	struct imalog_arena arena;
+	size_t start;	 /* in arena.newest: first byte not consumed */
+	uint64_t offset; /* of that byte in the source */
+	bool ended;
+};
+
+/*
+ * Makes at least @size bytes available if the source has them; memory grows with what was
+ * really read.  Returns 0 or a negative code; fewer bytes are available only at the end.
+ */
+int imalog_window_need(struct imalog_window *window, size_t size, struct imalog_error *error);
+struct imalog_span imalog_window_span(const struct imalog_window *window);
+void imalog_window_advance(struct imalog_window *window, size_t size);
+const char *imalog_source_name(const struct imalog_source *source);
+
+/* ---- template.c ---- */
+
+struct imalog_template {
+	char name[IMALOG_NAME_MAX + 1];
+	size_t name_size;
+	bool known;
+	size_t nr_fields;
+	uint8_t fields[IMALOG_FIELDS_MAX];
+};
+
+struct imalog_field {
+	enum imalog_field_id id;
+	struct imalog_span data;
+};
+
+/* NULL when the name is neither built-in nor defined nor a list of fields (then in @adhoc). */
+const struct imalog_template *imalog_templates_find(const struct imalog_templates *templates,
+						    struct imalog_span name,
+						    struct imalog_template *adhoc);
+bool imalog_template_is_ima(struct imalog_span name);
+/* Splits template data into the fields of @template; they must fill it exactly. */
+int imalog_template_parse(const struct imalog_template *template, struct imalog_span data,
+			  enum imalog_order order, struct imalog_field *fields,
+			  struct imalog_error *error);
+/* Copies template data, turning lengths and integers to the other byte order. */
+void imalog_template_swap(const struct imalog_record *record, uint8_t *out);
+
+/* ---- record.c ---- */
+
+#define IMALOG_RECORD_DIGESTS 8
+/* d[20] || name, zero-padded to this (IMA_EVENT_NAME_LEN_MAX + 1) in the digest of `ima` */
+#define IMALOG_IMA_NAME_SIZE 256
+
+struct imalog_recorded_digest {
+	enum imalog_alg alg;
+	struct imalog_span span;
+};
+
+struct imalog_record {
+	struct imalog_record *next;
+	uint64_t number;
+	uint64_t offset;
+	uint32_t index; /* PCR number or NV index */
+	bool is_nv;
+	bool violation;
+	enum imalog_format format; /* that it was read from */
+	enum imalog_content content;
+	enum imalog_fit fit;
+	enum imalog_order order;
+	enum imalog_order hash_order;
+	struct imalog_span raw;
+	struct imalog_span template_name;
+	struct imalog_span data;
+	size_t nr_digests;
+	struct imalog_recorded_digest digests[IMALOG_RECORD_DIGESTS];
+	size_t nr_fields;
+	struct imalog_field fields[IMALOG_FIELDS_MAX];
+};
+
+/* How the records of a kernel list are laid out. */
+struct imalog_layout {
+	enum imalog_order order;
+	size_t digest_size;
+	enum imalog_alg digest_alg;
+	bool proved;
+};
+
+/*
+ * Parses the record at the start of @bytes.  Returns 1 and *@size, or 0 when @bytes end too
+ * early: *@size is then how many are needed to get on and *@part what would come next, or a
+ * negative code.
+ */
+int imalog_kernel_parse(struct imalog_span bytes, const struct imalog_layout *layout,
+			const struct imalog_templates *templates, struct imalog_record *record,
+			size_t *size, const char **part, struct imalog_error *error);
+bool imalog_all_zero(struct imalog_span span);
+
+/* ---- reader.c ---- */
+
+struct imalog_reader {
+	struct imalog_source *source;
+	const struct imalog_templates *templates;
+	struct imalog_window window;
+	struct imalog_arena rebuilt; /* bytes that are not in the input as they are */
+	struct imalog_hasher *hasher; /* made when first needed */
+	const struct imalog_format_ops *ops;
+	struct imalog_layout layout;
+	enum imalog_format forced_format;
+	enum imalog_order forced_order;
+	size_t forced_digest_size;
+	struct imalog_record *oldest, *newest, *spare;
+	uint64_t next_number;
+	struct imalog_error *failure;
+	int failed;
+};
+
+/* A format: start() looks at the first bytes, next() fills a record; 1, 0 at the end, or < 0. */
+struct imalog_format_ops {
+	enum imalog_format format;
+	bool (*sniff)(struct imalog_span start);
+	int (*start)(struct imalog_reader *reader, struct imalog_error *error);
+	int (*next)(struct imalog_reader *reader, struct imalog_record *record,
+		    struct imalog_error *error);
+};
+
+extern const struct imalog_format_ops imalog_kernel_ops, imalog_ascii_ops;
+
+/* The reader's hasher, NULL with the error set when memory ran out. */
+struct imalog_hasher *imalog_reader_hasher(struct imalog_reader *reader,
+					   struct imalog_error *error);
+
+/* ---- detect.c ---- */
+
+/* Finds the layout of a kernel list from the records in the reader's window. */
+int imalog_detect_layout(const struct imalog_reader *reader, struct imalog_hasher *hasher,
+			 struct imalog_layout *ret, struct imalog_error *error);
+
+/* ---- text.c ---- */
+
+/* Hexadecimal of either case to text.size / 2 bytes. */
+bool imalog_hex_decode(struct imalog_span text, uint8_t *out);
+/* Digits alone, at least one, a value of at most @max. */
+bool imalog_decimal_decode(struct imalog_span text, uint64_t max, uint64_t *ret);
+
+/* ---- digest.c ---- */
+
+/* The hash input of a record in a byte order; @scratch is used when it must be turned. */
+struct imalog_scratch {
+	uint8_t *data;
+	size_t size;
+};
+
+int imalog_digest_input(const struct imalog_record *record, enum imalog_order order,
+			struct imalog_scratch *scratch, struct imalog_hash_job *ret,
+			struct imalog_error *error);
+/* Does the recorded digest equal what was computed in its algorithm? */
+bool imalog_digest_equal(const struct imalog_recorded_digest *digest, const uint8_t *computed);
+/* Is it the SHA-1 digest, padded with zeros? */
+bool imalog_digest_is_padded_sha1(const struct imalog_recorded_digest *digest,
+				  const uint8_t sha1[20]);
+
+/* ---- chain.c ---- */
+
+/*
+ * A bank other than SHA-1 can have been extended in three ways.  The two padded ones differ in
+ * violations: Linux 5.8 and later fills the whole digest with ff, before that 20 bytes of it.
+ */
+enum imalog_variant {
+	IMALOG_PERBANK,
+	IMALOG_PADDED,
+	IMALOG_PADDED_SHORT,
+	IMALOG_VARIANTS
+};
+
+/* One PCR of one bank. */
+struct imalog_chain {
+	enum imalog_alg alg;
+	uint32_t pcr;
+	uint64_t extends;
+	bool computes[IMALOG_VARIANTS];
+	bool forked; /* padded and padded-short differ: there was a violation */
+	bool opaque; /* extended with something that could not be computed */
+	uint8_t value[IMALOG_VARIANTS][IMALOG_DIGEST_MAX];
+	const uint8_t *expected; /* NULL: nothing to compare */
+	bool holds[IMALOG_VARIANTS];
+	uint64_t first[IMALOG_VARIANTS]; /* record after which the value is there, 0: never */
+	uint64_t last[IMALOG_VARIANTS];  /* record after which it is still there */
+};
+
+/* @start and @expected may be NULL; @expected must stay where it is. */
+struct imalog_chain *imalog_chain_new(enum imalog_alg alg, uint32_t pcr, const uint8_t *start,
+				      const uint8_t *expected, enum imalog_padding padding);
+/* Extends with a record, of whose data @own is the digest of the bank and @sha1 the SHA-1. */
+int imalog_chain_extend(struct imalog_chain *chain, struct imalog_hasher *hasher,
+			const struct imalog_record *record, const uint8_t *own,
+			const uint8_t *sha1, struct imalog_error *error);
+/* The comparison as it stands after @records records. */
+void imalog_chain_check(const struct imalog_chain *chain, uint64_t records,
+			struct imalog_check *ret);
+/* The value of the bank's own digests, or the padded one if only that is computed. */
+const uint8_t *imalog_chain_value(const struct imalog_chain *chain);
+
+/* ---- write.c ---- */
+
+/* A growing buffer; once memory ran out it stays so and its size is 0. */
+struct imalog_buffer {
+	uint8_t *data;
+	size_t size;
+	size_t room;
+	bool failed;
+};
+
+void imalog_buffer_add(struct imalog_buffer *buffer, const void *data, size_t size);
+void imalog_buffer_free(struct imalog_buffer *buffer);
+
+#endif /* IMALOG_PRIVATE_H */

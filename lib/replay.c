@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Replay: from records to PCR values, and where they equal what is expected
+ *
+ * PCR := H(PCR || template digest) for each record (ima_pcr_extend, ima_queue.c).  Template
+ * digests are always computed from the data, never taken from the log, in batches; only the
+ * chain of extends is serial.  A violation extends ff..ff.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "private.h"
+
+#define BATCH 128
+
+struct imalog_replay {
+	enum imalog_padding padding;
+	bool banks[IMALOG_ALG_COUNT];
+	struct imalog_pcrs *start;
+	struct imalog_pcrs *expected;
+	struct imalog_pcrs *offered; /* those of them that count only if the log extends them */
+	struct imalog_chain *chains[IMALOG_ALG_COUNT][IMALOG_PCR_MAX + 1];
+	bool begun;
+	struct imalog_hasher *hasher;
+	struct imalog_scratch scratch;
+	bool other_order; /* of the last record that was checked */
+	imalog_problem_fn on_problem;
+	void *problem_arg;
+	imalog_record_fn on_record;
+	void *record_arg;
+	uint64_t records, violations, bad, opaque, first_problem;
+
+	/* the batch at hand */
+	struct imalog_record *batch[BATCH];
+	size_t nr_batch;
+	struct imalog_hash_job jobs[BATCH];
+	bool needed[IMALOG_ALG_COUNT];
+	uint8_t digests[IMALOG_ALG_COUNT][BATCH][IMALOG_DIGEST_MAX];
+};
+
+struct imalog_replay *imalog_replay_new(void)
+{
+	struct imalog_replay *replay = calloc(1, sizeof(*replay));
+
+	if (!replay)
+		return NULL;
+	replay->start = imalog_pcrs_new();
+	replay->expected = imalog_pcrs_new();
+	replay->offered = imalog_pcrs_new();
+	replay->hasher = imalog_hasher_new();
+	if (!replay->start || !replay->expected || !replay->offered || !replay->hasher)
+		imalog_replay_free(&replay);
+	return replay;
+}
+
+void imalog_replay_free(struct imalog_replay **ptr)
+{
+	struct imalog_replay *replay = ptr ? *ptr : NULL;
+
+	if (!replay)
+		return;
+	for (int alg = 0; alg < IMALOG_ALG_COUNT; alg++)
+		for (int pcr = 0; pcr <= IMALOG_PCR_MAX; pcr++)
+			free(replay->chains[alg][pcr]);
+	imalog_pcrs_free(&replay->start);
+	imalog_pcrs_free(&replay->expected);
+	imalog_pcrs_free(&replay->offered);
+	imalog_hasher_free(&replay->hasher);
+	free(replay->scratch.data);
+	free(replay);
+	*ptr = NULL;
+}
+
+int imalog_replay_add_bank(struct imalog_replay *replay, enum imalog_alg alg,
+			   struct imalog_error *reterr)
+{
+	if (imalog_alg_size(alg) == 0)
+		return imalog_fail(reterr, IMALOG_ERR_INVALID, "", "unknown hash algorithm %d",
+				   (int)alg);
+	replay->banks[alg] = true;
+	return 0;
+}
+
+void imalog_replay_set_padding(struct imalog_replay *replay, enum imalog_padding padding)
+{
+	replay->padding = padding;
+}
+
+static int add_value(struct imalog_replay *replay, struct imalog_pcrs *pcrs, enum imalog_alg alg,
+		     uint32_t pcr, struct imalog_span value, struct imalog_error *error)
+{
+	if (replay->begun)
+		return imalog_fail(error, IMALOG_ERR_INVALID, "", "the replay has begun already");
+	if (pcr > IMALOG_PCR_MAX)
+		return imalog_fail(error, IMALOG_ERR_INVALID, "",
+				   "PCR %u exceeds the largest possible one, %d", pcr,
+				   IMALOG_PCR_MAX);
+	return imalog_pcrs_set(pcrs, alg, pcr, value, error);
+}
+
+int imalog_replay_start(struct imalog_replay *replay, enum imalog_alg alg, uint32_t pcr,
+			struct imalog_span value, struct imalog_error *reterr)
+{
+	return add_value(replay, replay->start, alg, pcr, value, reterr);
+}
+
+int imalog_replay_expect(struct imalog_replay *replay, enum imalog_alg alg, uint32_t pcr,
+			 struct imalog_span value, struct imalog_error *reterr)
+{
+	int rc = add_value(replay, replay->expected, alg, pcr, value, reterr);
+
+	if (rc == 0)
+		replay->banks[alg] = true;
+	return rc;
+}
+
+int imalog_replay_offer(struct imalog_replay *replay, enum imalog_alg alg, uint32_t pcr,
+			struct imalog_span value, struct imalog_error *reterr)
+{
+	int rc = 0;
+
+	if (!imalog_pcrs_get(replay->expected, alg, pcr))
+		rc = add_value(replay, replay->offered, alg, pcr, value, reterr);
+	return rc < 0 ? rc : imalog_replay_expect(replay, alg, pcr, value, reterr);
+}
+
+void imalog_replay_on_problem(struct imalog_replay *replay, imalog_problem_fn fn, void *arg)
+{
+	replay->on_problem = fn;
+	replay->problem_arg = arg;
+}
+
+void imalog_replay_on_record(struct imalog_replay *replay, imalog_record_fn fn, void *arg)
+{
+	replay->on_record = fn;
+	replay->record_arg = arg;
+}
+
+static struct imalog_chain *chain_of(struct imalog_replay *replay, enum imalog_alg alg,
+				     uint32_t pcr)
+{
+	struct imalog_chain **chain = &replay->chains[alg][pcr];
+
+	if (!*chain)
+		*chain = imalog_chain_new(alg, pcr, imalog_pcrs_get(replay->start, alg, pcr),
+					  imalog_pcrs_get(replay->expected, alg, pcr),
+					  replay->padding);
+	return *chain;
+}
+
+/* From here on the expected values do not move: chains point at them. */
+static int begin(struct imalog_replay *replay, struct imalog_error *error)
+{
+	replay->begun = true;
+	for (size_t i = 0; i < imalog_pcrs_count(replay->expected); i++) {
+		enum imalog_alg alg;
+		uint32_t pcr;
+
+		imalog_pcrs_at(replay->expected, i, &alg, &pcr);
+		if (!chain_of(replay, alg, pcr))
+			return imalog_fail_nomem(error);
+	}
+	return 0;
+}
+
+/* ---- batches ---- */
+
+static int compute(struct imalog_replay *replay, size_t from, size_t n, struct imalog_error *error)
+{
+	for (int alg = 1; alg < IMALOG_ALG_COUNT; alg++) {
+		int rc;
+
+		if (!replay->needed[alg])
+			continue;
+		rc = imalog_hash_batch(replay->hasher, (enum imalog_alg)alg, replay->jobs + from, n,
+				       replay->digests[alg][from], IMALOG_DIGEST_MAX, error);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int digest_batch(struct imalog_replay *replay, struct imalog_error *error)
+{
+	memcpy(replay->needed, replay->banks, sizeof(replay->needed));
+	replay->needed[IMALOG_ALG_SHA1] |= replay->padding != IMALOG_PADDING_PERBANK;
+	for (size_t i = 0; i < replay->nr_batch; i++) {
+		struct imalog_record *record = replay->batch[i];
+		enum imalog_order order = record->order;
+		int rc;
+
+		replay->jobs[i].nr_spans = 0;
+		if (record->violation || record->content == IMALOG_CONTENT_DIGEST_ONLY)
+			continue;
+		if (replay->other_order && record->nr_fields)
+			order = order == IMALOG_ORDER_BE ? IMALOG_ORDER_LE : IMALOG_ORDER_BE;
+		rc = imalog_digest_input(record, order, &replay->scratch, &replay->jobs[i], error);
+		if (rc < 0)
+			return rc;
+		record->hash_order = order;
+		for (size_t d = 0; d < record->nr_digests; d++)
+			replay->needed[record->digests[d].alg] = true;
+	}
+	replay->needed[IMALOG_ALG_NONE] = false;
+	return compute(replay, 0, replay->nr_batch, error);
+}
+
+/* Does every recorded digest fit what was computed of record @i? */
+static bool digests_fit(struct imalog_replay *replay, size_t i)
+{
+	const struct imalog_record *record = replay->batch[i];
+
+	for (size_t d = 0; d < record->nr_digests; d++) {
+		enum imalog_alg alg = record->digests[d].alg;
+
+		if (alg == IMALOG_ALG_NONE ||
+		    imalog_digest_equal(&record->digests[d], replay->digests[alg][i]))
+			continue;
+		if (!replay->needed[IMALOG_ALG_SHA1] ||
+		    !imalog_digest_is_padded_sha1(&record->digests[d],
+						  replay->digests[IMALOG_ALG_SHA1][i]))
+			return false;
+	}
+	return true;
+}
+
+/* Looks whether the digest covers the other byte order, and computes all digests of it then. */
+static int retry(struct imalog_replay *replay, size_t i, struct imalog_error *error)
+{
+	struct imalog_record *record = replay->batch[i];
+	int fit = imalog_record_verify(record, replay->hasher, error), rc;
+
+	if (fit != IMALOG_FIT_YES)
+		return fit;
+	replay->other_order = record->hash_order != record->order;
+	rc = imalog_digest_input(record, record->hash_order, &replay->scratch, &replay->jobs[i],
+				 error);
+	if (rc == 0)
+		rc = compute(replay, i, 1, error);
+	return rc < 0 ? rc : fit;
+}
+
+static void complain(struct imalog_replay *replay, const struct imalog_record *record,
+		     enum imalog_problem problem)
+{
+	if (problem == IMALOG_PROBLEM_OPAQUE)
+		replay->opaque++;
+	else
+		replay->bad++;
+	if (!replay->first_problem)
+		replay->first_problem = record->number;
+	if (replay->on_problem)
+		replay->on_problem(replay->problem_arg, record, problem);
+}
+
+static int check_record(struct imalog_replay *replay, size_t i, struct imalog_error *error)
+{
+	struct imalog_record *record = replay->batch[i];
+	int fit = IMALOG_FIT_YES;
+
+	if (record->violation)
+		return 0;
+	if (record->content == IMALOG_CONTENT_DIGEST_ONLY) {
+		complain(replay, record, IMALOG_PROBLEM_OPAQUE);
+		return 0;
+	}
+	if (!digests_fit(replay, i))
+		fit = retry(replay, i, error);
+	if (fit < 0)
+		return fit;
+	record->fit = (enum imalog_fit)fit;
+	if (fit == IMALOG_FIT_NO)
+		complain(replay, record,
+			 record->format == IMALOG_FORMAT_ASCII ? IMALOG_PROBLEM_ASCII :
+								 IMALOG_PROBLEM_DIGEST);
+	return 0;
+}
+
+static int extend_banks(struct imalog_replay *replay, size_t i, struct imalog_error *error)
+{
+	const struct imalog_record *record = replay->batch[i];
+	int rc = 0;
+
+	for (int alg = 1; alg < IMALOG_ALG_COUNT && rc == 0; alg++) {
+		struct imalog_chain *chain;
+
+		if (!replay->banks[alg])
+			continue;
+		chain = chain_of(replay, (enum imalog_alg)alg, record->index);
+		if (!chain)
+			return imalog_fail_nomem(error);
+		rc = imalog_chain_extend(chain, replay->hasher, record, replay->digests[alg][i],
+					 replay->digests[IMALOG_ALG_SHA1][i], error);
+	}
+	return rc;
+}
+
+static int replay_batch(struct imalog_replay *replay, struct imalog_error *error)
+{
+	int rc = digest_batch(replay, error);
+
+	for (size_t i = 0; i < replay->nr_batch && rc == 0; i++) {
+		struct imalog_record *record = replay->batch[i];
+
+		rc = check_record(replay, i, error);
+		if (rc == 0)
+			rc = extend_banks(replay, i, error);
+		if (rc < 0)
+			break;
+		replay->records++;
+		replay->violations += record->violation;
+		if (replay->on_record)
+			replay->on_record(replay->record_arg, record);
+	}
+	replay->nr_batch = 0;
+	return rc;
+}
+
+int imalog_replay_run(struct imalog_replay *replay, struct imalog_reader *reader,
+		      struct imalog_error *reterr)
+{
+	int more = 1, rc = begin(replay, reterr);
+
+	while (more > 0 && rc == 0) {
+		/* A record that must be turned needs the scratch for itself. */
+		size_t want = replay->other_order ? 1 : BATCH;
+
+		while (replay->nr_batch < want) {
+			more = imalog_reader_next(reader, &replay->batch[replay->nr_batch], reterr);
+			if (more <= 0)
+				break;
+			replay->nr_batch++;
+		}
+		if (replay->nr_batch == 0)
+			break;
+		/* What comes before a malformed record is replayed all the same. */
+		rc = replay_batch(replay, more < 0 ? NULL : reterr);
+		imalog_reader_release(reader, replay->records);
+	}
+	return more < 0 ? more : rc;
+}
+
+/* ---- results ---- */
+
+uint64_t imalog_replay_records(const struct imalog_replay *replay)
+{
+	return replay->records;
+}
+
+uint64_t imalog_replay_violations(const struct imalog_replay *replay)
+{
+	return replay->violations;
+}
+
+uint64_t imalog_replay_problems(const struct imalog_replay *replay)
+{
+	return replay->bad + replay->opaque;
+}
+
+uint64_t imalog_replay_first_problem(const struct imalog_replay *replay)
+{
+	return replay->first_problem;
+}
+
+/* An offered value of a PCR that the log does not extend is no comparison. */
+static bool counts(const struct imalog_replay *replay, enum imalog_alg alg, uint32_t pcr)
+{
+	const struct imalog_chain *chain = replay->chains[alg][pcr];
+
+	return (chain && chain->extends) || !imalog_pcrs_get(replay->offered, alg, pcr);
+}
+
+size_t imalog_replay_checks(const struct imalog_replay *replay)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < imalog_pcrs_count(replay->expected); i++) {
+		enum imalog_alg alg;
+		uint32_t pcr;
+
+		imalog_pcrs_at(replay->expected, i, &alg, &pcr);
+		nr += counts(replay, alg, pcr);
+	}
+	return nr;
+}
+
+void imalog_replay_check(const struct imalog_replay *replay, size_t i, struct imalog_check *ret)
+{
+	static const uint8_t zeros[IMALOG_DIGEST_MAX];
+	const struct imalog_chain *chain;
+
+	memset(ret, 0, sizeof(*ret));
+	for (size_t at = 0, left = i + 1; left > 0; at++) {
+		ret->expected = imalog_pcrs_at(replay->expected, at, &ret->bank, &ret->pcr);
+		left -= counts(replay, ret->bank, ret->pcr);
+	}
+	ret->computed = zeros;
+	chain = replay->chains[ret->bank][ret->pcr];
+	if (chain) /* or imalog_replay_run() was never called */
+		imalog_chain_check(chain, replay->records, ret);
+}
+
+enum imalog_verdict imalog_replay_verdict(const struct imalog_replay *replay, uint64_t *matched_at)
+{
+	size_t nr = imalog_replay_checks(replay);
+	enum imalog_verdict verdict = nr ? IMALOG_MATCH : IMALOG_NOT_CHECKED;
+	uint64_t first = 0, last = UINT64_MAX;
+
+	for (size_t i = 0; i < nr; i++) {
+		struct imalog_check check;
+
+		imalog_replay_check(replay, i, &check);
+		if (check.verdict == IMALOG_MISMATCH ||
+		    (check.verdict == IMALOG_NOT_CHECKED && verdict == IMALOG_MATCH))
+			verdict = check.verdict;
+		if (check.verdict != IMALOG_MATCH)
+			continue;
+		first = check.matched_at > first ? check.matched_at : first;
+		last = check.matched_to < last ? check.matched_to : last;
+	}
+	if (verdict == IMALOG_MATCH && first > last)
+		verdict = IMALOG_MISMATCH;
+	if (matched_at)
+		*matched_at = verdict == IMALOG_MATCH ? first : 0;
+	if (verdict == IMALOG_MATCH && replay->opaque)
+		verdict = IMALOG_NOT_CHECKED;
+	return replay->bad ? IMALOG_MISMATCH : verdict;
+}
+
+int imalog_replay_pcrs(const struct imalog_replay *replay, struct imalog_pcrs *pcrs,
+		       struct imalog_error *reterr)
+{
+	for (int alg = 1; alg < IMALOG_ALG_COUNT; alg++) {
+		for (uint32_t pcr = 0; pcr <= IMALOG_PCR_MAX; pcr++) {
+			const struct imalog_chain *chain = replay->chains[alg][pcr];
+			struct imalog_span value;
+			int rc;
+
+			if (!chain || chain->extends == 0)
+				continue;
+			value.data = imalog_chain_value(chain);
+			value.size = imalog_alg_size((enum imalog_alg)alg);
+			rc = imalog_pcrs_set(pcrs, (enum imalog_alg)alg, pcr, value, reterr);
+			if (rc < 0)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+const char *imalog_verdict_name(enum imalog_verdict verdict)
+{
+	switch (verdict) {
+	case IMALOG_MATCH:
+		return "match";
+	case IMALOG_MISMATCH:
+		return "mismatch";
+	case IMALOG_NOT_CHECKED:
+		break;
+	}
+	return "not-checked";
+}
+
+const char *imalog_problem_text(enum imalog_problem problem)
+{
+	switch (problem) {
+	case IMALOG_PROBLEM_DIGEST:
+		return "template digest does not fit the template data";
+	case IMALOG_PROBLEM_ASCII:
+		return "ascii line does not hash to its template digest";
+	case IMALOG_PROBLEM_OPAQUE:
+		return "template is not known, so the ascii line cannot be checked";
+	}
+	return "unknown problem";
+}

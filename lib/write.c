@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Writers: the kernel's binary list (ima_measurements_show) in either byte order, and its
+ * ascii list (ima_ascii_measurements_show, ima_template_lib.c:ima_show_template_*)
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "private.h"
+
+void imalog_buffer_add(struct imalog_buffer *buffer, const void *data, size_t size)
+{
+	if (buffer->failed || size == 0)
+		return;
+	if (buffer->room - buffer->size < size) {
+		size_t room = 2 * (buffer->size + size) + 256;
+		uint8_t *grown = realloc(buffer->data, room);
+
+		if (!grown) {
+			buffer->failed = true;
+			buffer->size = 0;
+			return;
+		}
+		buffer->data = grown;
+		buffer->room = room;
+	}
+	memcpy(buffer->data + buffer->size, data, size);
+	buffer->size += size;
+}
+
+void imalog_buffer_free(struct imalog_buffer *buffer)
+{
+	free(buffer->data);
+	*buffer = (struct imalog_buffer){ 0 };
+}
+
+struct imalog_writer {
+	enum imalog_format format;
+	enum imalog_order order;
+	imalog_write_fn fn;
+	void *arg;
+	struct imalog_buffer buffer;
+	struct imalog_buffer swapped;
+};
+
+struct imalog_writer *imalog_writer_new(enum imalog_format format, enum imalog_order order,
+					imalog_write_fn fn, void *arg)
+{
+	struct imalog_writer *writer = calloc(1, sizeof(*writer));
+
+	if (!writer)
+		return NULL;
+	writer->format = format;
+	writer->order = order == IMALOG_ORDER_BE ? IMALOG_ORDER_BE : IMALOG_ORDER_LE;
+	writer->fn = fn;
+	writer->arg = arg;
+	return writer;
+}
+
+void imalog_writer_free(struct imalog_writer **writer)
+{
+	if (!writer || !*writer)
+		return;
+	imalog_buffer_free(&(*writer)->buffer);
+	imalog_buffer_free(&(*writer)->swapped);
+	free(*writer);
+	*writer = NULL;
+}
+
+static void add_span(struct imalog_buffer *buffer, struct imalog_span span)
+{
+	imalog_buffer_add(buffer, span.data, span.size);
+}
+
+/* ---- binary ---- */
+
+static void add_u32(struct imalog_buffer *buffer, enum imalog_order order, uint32_t value)
+{
+	uint8_t bytes[4];
+
+	for (int i = 0; i < 4; i++)
+		bytes[order == IMALOG_ORDER_BE ? 3 - i : i] = (uint8_t)(value >> (8 * i));
+	imalog_buffer_add(buffer, bytes, sizeof(bytes));
+}
+
+/* Template data in the writer's byte order. */
+static int data_in_order(struct imalog_writer *writer, const struct imalog_record *record,
+			 struct imalog_span *ret, struct imalog_error *error)
+{
+	*ret = record->data;
+	if (record->order == writer->order || record->data.size == 0)
+		return 0;
+	if (record->nr_fields == 0)
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template data",
+				   "its fields are not known, so its byte order cannot be changed");
+	writer->swapped.size = 0;
+	add_span(&writer->swapped, record->data);
+	if (writer->swapped.failed)
+		return imalog_fail_nomem(error);
+	imalog_template_swap(record, writer->swapped.data);
+	ret->data = writer->swapped.data;
+	return 0;
+}
+
+static int put_kernel(struct imalog_writer *writer, const struct imalog_record *record,
+		      struct imalog_error *error)
+{
+	struct imalog_buffer *out = &writer->buffer;
+	struct imalog_span data;
+	int rc;
+
+	if (record->content == IMALOG_CONTENT_DIGEST_ONLY)
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template data",
+				   "the fields of an ascii line's template are not known");
+	if (record->format == IMALOG_FORMAT_ASCII && record->fit == IMALOG_FIT_NO)
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template data",
+				   "the ascii line does not hash to its digest");
+	rc = data_in_order(writer, record, &data, error);
+	if (rc < 0)
+		return rc;
+	add_u32(out, writer->order, record->index);
+	add_span(out, record->digests[0].span);
+	add_u32(out, writer->order, (uint32_t)record->template_name.size);
+	add_span(out, record->template_name);
+	if (!imalog_template_is_ima(record->template_name))
+		add_u32(out, writer->order, (uint32_t)data.size);
+	add_span(out, data);
+	return 0;
+}
+
+/* ---- ascii ---- */
+
+static void add_hex(struct imalog_buffer *buffer, struct imalog_span bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < bytes.size; i++) {
+		char pair[2] = { digits[bytes.data[i] >> 4], digits[bytes.data[i] & 15] };
+
+		imalog_buffer_add(buffer, pair, sizeof(pair));
+	}
+}
+
+/* ima_show_template_data_ascii: the text before NUL as it is, the digest behind it in hex */
+static void add_digest_field(struct imalog_buffer *out, const struct imalog_field *field)
+{
+	struct imalog_digest_field parts;
+
+	imalog_field_digest(field->id, field->data, &parts);
+	if (parts.alg.data)
+		imalog_buffer_add(out, field->data.data,
+				  (size_t)(parts.digest.data - field->data.data) - 1);
+	add_hex(out, parts.digest);
+}
+
+static void add_field(struct imalog_buffer *out, const struct imalog_record *record,
+		      const struct imalog_field *field)
+{
+	char text[24];
+	uint64_t value;
+
+	switch (imalog_field_id_type(field->id)) {
+	case IMALOG_TYPE_DIGEST:
+		add_digest_field(out, field);
+		break;
+	case IMALOG_TYPE_TEXT:
+		add_span(out, imalog_field_text(field->data));
+		break;
+	case IMALOG_TYPE_UINT:
+		if (imalog_field_uint(field->data, record->order, &value)) {
+			int size = snprintf(text, sizeof(text), "%" PRIu64, value);
+
+			imalog_buffer_add(out, text, (size_t)size);
+		}
+		break;
+	case IMALOG_TYPE_BYTES:
+	case IMALOG_TYPE_UINTS:
+		add_hex(out, field->data);
+		break;
+	}
+}
+
+static int put_ascii(struct imalog_writer *writer, const struct imalog_record *record,
+		     struct imalog_error *error)
+{
+	struct imalog_buffer *out = &writer->buffer;
+	char pcr[16];
+
+	if (record->format == IMALOG_FORMAT_ASCII) {
+		add_span(out, record->raw);
+		return 0;
+	}
+	if (record->nr_fields == 0)
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template name",
+				   "its fields are not known, so there is no text for them");
+	imalog_buffer_add(out, pcr, (size_t)snprintf(pcr, sizeof(pcr), "%2u ", record->index));
+	add_hex(out, record->digests[0].span);
+	imalog_buffer_add(out, " ", 1);
+	add_span(out, record->template_name);
+	for (size_t i = 0; i < record->nr_fields; i++) {
+		imalog_buffer_add(out, " ", 1);
+		add_field(out, record, &record->fields[i]);
+	}
+	imalog_buffer_add(out, "\n", 1);
+	return 0;
+}
+
+int imalog_writer_put(struct imalog_writer *writer, const struct imalog_record *record,
+		      struct imalog_error *reterr)
+{
+	int rc;
+
+	writer->buffer.size = 0;
+	if (writer->format == IMALOG_FORMAT_ASCII)
+		rc = put_ascii(writer, record, reterr);
+	else
+		rc = put_kernel(writer, record, reterr);
+	if (rc == 0 && writer->buffer.failed)
+		rc = imalog_fail_nomem(reterr);
+	if (rc == 0) {
+		int os_errno = writer->fn(writer->arg, writer->buffer.data, writer->buffer.size);
+
+		if (os_errno)
+			return imalog_fail_errno(reterr, os_errno, "cannot write");
+		return 0;
+	}
+	imalog_error_set_record(reterr, record->number, record->offset);
+	return rc;
+}
