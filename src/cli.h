@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the tool share, by the file that has it. */
+#ifndef IMALOG_CLI_H
+#define IMALOG_CLI_H
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include "imalog.h"
+
+/* Exit codes, the same in every command. */
+enum exit_code {
+	EXIT_YES = 0,	    /* done, or checked and holds */
+	EXIT_NO = 1,	    /* checked and does not hold */
+	EXIT_USAGE = 2,	    /* the command line is wrong */
+	EXIT_MALFORMED = 3, /* malformed or cut input */
+	EXIT_UNABLE = 4,    /* could not do or check it */
+};
+
+/* From a parser to its caller: the program is done, with this exit code, and may be 0. */
+#define EXIT_CODE_DONE(code) (-1 - (code))
+#define EXIT_CODE_OF(rc) ((rc) < 0 ? -1 - (rc) : (rc))
+
+/* ---- imalog.c ---- */
+
+struct command {
+	const char *name;
+	const char *summary; /* one line of `imalog --help` */
+	const char *usage;   /* behind "imalog NAME " */
+	const char *help;    /* what `imalog NAME --help` says of its options */
+	int (*run)(const struct command *command, int argc, char **argv);
+};
+
+extern const struct command cmd_show, cmd_convert, cmd_replay;
+
+/* ---- options.c ---- */
+
+/* Values of options that several commands have; a command's own begin at OPT_OWN. */
+enum {
+	OPT_JSON = 256,
+	OPT_VERSION,
+	OPT_BYTE_ORDER,
+	OPT_DIGEST_SIZE,
+	OPT_DEFINE_TEMPLATE,
+	OPT_OWN,
+};
+
+#define COMMON_SHORT ":hqvf:"
+#define COMMON_LONG                                                                        \
+	{ "help", no_argument, NULL, 'h' }, { "quiet", no_argument, NULL, 'q' },             \
+	{ "verbose", no_argument, NULL, 'v' }, { "version", no_argument, NULL, OPT_VERSION }
+#define READING_LONG                                                                       \
+	{ "format", required_argument, NULL, 'f' },                                          \
+	{ "byte-order", required_argument, NULL, OPT_BYTE_ORDER },                           \
+	{ "digest-size", required_argument, NULL, OPT_DIGEST_SIZE },                         \
+	{ "define-template", required_argument, NULL, OPT_DEFINE_TEMPLATE }
+
+/* What the common options say, and the walk over the command line. */
+struct options {
+	const struct command *command;
+	bool quiet;
+	bool verbose;
+	enum imalog_format format;
+	enum imalog_order order;
+	size_t digest_size;
+	struct imalog_templates *templates;
+	bool seen[512]; /* options that may come once */
+};
+
+int options_init(struct options *options, const struct command *command);
+void options_free(struct options *options);
+/*
+ * The next option that is the command's own; -1 at their end.  Common ones are taken here;
+ * when one of them ends the program (--help, a mistake) *@exit_code is set and -2 returned.
+ */
+int options_next(struct options *options, int argc, char **argv, const char *short_options,
+		 const struct option *long_options, int *exit_code);
+/* Complains of an option that may come once and came again; true when it is the first time. */
+bool options_once(struct options *options, int option, const struct option *long_options);
+/* One line and a pointer to --help; returns EXIT_USAGE. */
+int usage_error(const struct command *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ---- log.c ---- */
+
+/* The files of the command line, read one after the other as one log. */
+struct log {
+	const struct options *options;
+	char **files;
+	size_t nr_files;
+	size_t current; /* index of the file that is open, plus 1 */
+	int fd;
+	uint64_t records; /* in the files before */
+	struct imalog_source *source;
+	struct imalog_reader *reader;
+};
+
+int log_open(struct log *log, const struct options *options, char **files, int nr_files);
+void log_complain(const struct imalog_error *error);
+/* Opens the next file: 1, 0 when there is none, or an exit code negated. */
+int log_next_file(struct log *log);
+/* Back to before the first file; only where all of them can be read twice. */
+bool log_can_rewind(const struct log *log);
+void log_rewind(struct log *log);
+/* The next record of all files: 1, 0 at the end, or an exit code negated. */
+int log_next(struct log *log, struct imalog_record **record);
+void log_close(struct log *log);
+/* The exit code that a failure of the library amounts to. */
+int exit_code_of(int code);
+
+/* ---- output.c ---- */
+
+/* A file that appears complete or not at all; NULL path: standard output. */
+struct output {
+	char *path;
+	char *temporary;
+	FILE *file;
+};
+
+int output_open(struct output *output, const char *path);
+int output_write(void *output, const void *data, size_t size); /* imalog_write_fn */
+/* Makes it durable and visible; EXIT_YES, or EXIT_UNABLE with a message. */
+int output_commit(struct output *output);
+/* Takes it back, if it was not committed. */
+void output_discard(struct output *output);
+/* Flushes standard output: EXIT_YES, or EXIT_UNABLE with a message. */
+int stdout_flush(void);
+
+/* ---- progress.c ---- */
+
+/* Says on a terminal how far a long run is; call it often. */
+void progress(uint64_t records);
+/* Wipes that line. */
+void progress_end(void);
+
+/* ---- compare.c ---- */
+
+/* What PCR values are to be compared with, from the comparing options. */
+struct compare {
+	struct imalog_pcrs *given;    /* --pcrs: whatever PCRs the log extends */
+	struct imalog_pcrs *demanded; /* --expect: these */
+	struct imalog_pcrs *start;
+	bool pcrs[IMALOG_PCR_MAX + 1];
+	bool banks[IMALOG_ALG_COUNT];
+	bool any_pcr, any_bank; /* one was chosen: others are left alone */
+	enum imalog_padding padding;
+};
+
+enum {
+	OPT_PCR = OPT_OWN,
+	OPT_BANK,
+	OPT_PCRS,
+	OPT_EXPECT,
+	OPT_START,
+	OPT_PADDING,
+	OPT_IGNORE_VIOLATIONS,
+	OPT_COMMAND, /* first option that is a command's own besides these */
+};
+
+#define COMPARE_LONG                                                                       \
+	{ "pcr", required_argument, NULL, OPT_PCR },                                         \
+	{ "bank", required_argument, NULL, OPT_BANK },                                       \
+	{ "pcrs", required_argument, NULL, OPT_PCRS },                                       \
+	{ "expect", required_argument, NULL, OPT_EXPECT },                                   \
+	{ "start", required_argument, NULL, OPT_START },                                     \
+	{ "padding", required_argument, NULL, OPT_PADDING },                                 \
+	{ "ignore-violations", no_argument, NULL, OPT_IGNORE_VIOLATIONS }
+
+int compare_init(struct compare *compare);
+void compare_free(struct compare *compare);
+/* Takes one of the options above; an exit code. */
+int compare_option(struct compare *compare, struct options *options, int option,
+		   const struct option *long_options);
+/* Tells the replay what to compute and compare; an exit code. */
+int compare_apply(const struct compare *compare, enum imalog_padding padding,
+		  struct imalog_replay *replay);
+/* Was this PCR chosen, or were none? */
+bool compare_wants(const struct compare *compare, enum imalog_alg alg, uint32_t pcr);
+/* "0" to "63" in *@ret, or false. */
+bool parse_pcr(const char *text, uint32_t *ret);
+
+/* ---- report.c ---- */
+
+/* A record that a replay complained of. */
+struct complaint {
+	uint64_t record;
+	uint64_t offset;
+	enum imalog_problem problem;
+};
+
+/* What a replay came to. */
+struct report {
+	const struct imalog_replay *replay;
+	const struct compare *compare;
+	struct complaint *complaints;
+	size_t nr_complaints;
+	bool starts_with_boot_aggregate;
+	bool print;
+	struct imalog_error *error; /* malformed input, NULL when there was none */
+	enum imalog_verdict verdict;
+	uint64_t matched_at;
+};
+
+#define COMPLAINTS_MAX 10000
+
+void report_text(const struct report *report);
+bool report_json(const struct report *report);
+/* PCR number @i that was asked for and not given; IMALOG_ALG_NONE: in no bank. */
+bool report_missing(const struct report *report, size_t i, enum imalog_alg *alg, uint32_t *pcr);
+
+/* ---- print.c ---- */
+
+/* One line on standard error: "imalog: " and the text. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "imalog: 'FILE': record 1 at 0x0: ..." */
+void complain_of(const struct imalog_error *error);
+/* Untrusted text for a terminal: escapes all that is not plain printable text. */
+void print_text(FILE *file, struct imalog_span text);
+/* As print_text(), in a buffer of the caller's, cut to it. */
+const char *escape_text(struct imalog_span text, char *buf, size_t size);
+void print_hex(FILE *file, struct imalog_span bytes);
+json_t *json_hex(struct imalog_span bytes);
+/* A JSON string, or {"hex": "..."} when the bytes are not UTF-8. */
+json_t *json_text(struct imalog_span text);
+/* One line; takes the value; false when it could not be written. */
+bool print_json(FILE *file, json_t *value);
+
+/* ---- payload.c ---- */
+
+/*
+ * What is known of a buffer that IMA measured, by the name of its event: an object of strings
+ * and numbers, NULL when nothing is known.
+ */
+json_t *payload_decode(struct imalog_span name, struct imalog_span data);
+
+#endif /* IMALOG_CLI_H */

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* imalog replay: computes PCR values from a log and compares them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+enum { OPT_PRINT = OPT_COMMAND };
+
+static const struct option long_options[] = {
+	COMMON_LONG,
+	READING_LONG,
+	COMPARE_LONG,
+	{ "print", no_argument, NULL, OPT_PRINT },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ NULL, 0, NULL, 0 },
+};
+
+struct replay {
+	struct options options;
+	struct compare compare;
+	struct log log;
+	struct imalog_replay *engine;
+	struct report report;
+	bool json;
+};
+
+static int parse(struct replay *replay, int argc, char **argv)
+{
+	struct options *options = &replay->options;
+	int option, rc = EXIT_YES;
+
+	while ((option = options_next(options, argc, argv, COMMON_SHORT, long_options, &rc)) >= 0) {
+		if (option == OPT_PRINT || option == OPT_JSON) {
+			if (!options_once(options, option, long_options))
+				return EXIT_USAGE;
+			replay->report.print |= option == OPT_PRINT;
+			replay->json |= option == OPT_JSON;
+			continue;
+		}
+		rc = compare_option(&replay->compare, options, option, long_options);
+		if (rc != EXIT_YES)
+			return rc;
+	}
+	return option == -1 ? EXIT_YES : EXIT_CODE_DONE(rc);
+}
+
+static void on_problem(void *arg, const struct imalog_record *record, enum imalog_problem problem)
+{
+	struct report *report = arg;
+
+	if (report->nr_complaints == COMPLAINTS_MAX || !report->complaints)
+		return;
+	report->complaints[report->nr_complaints++] =
+		(struct complaint){ imalog_record_number(record), imalog_record_offset(record),
+				    problem };
+}
+
+static void on_record(void *arg, const struct imalog_record *record)
+{
+	struct report *report = arg;
+
+	if (imalog_record_number(record) == 1) {
+		struct imalog_span name = imalog_record_name(record);
+
+		report->starts_with_boot_aggregate =
+			(name.size == 14 && memcmp(name.data, "boot_aggregate", 14) == 0) ||
+			(name.size == 19 && memcmp(name.data, "boot_aggregate_late", 19) == 0);
+	}
+	progress(imalog_record_number(record));
+}
+
+/* Replays every file; 0, or an exit code with the failure in the report. */
+static int run_files(struct replay *replay)
+{
+	struct log *log = &replay->log;
+	int rc;
+
+	while ((rc = log_next_file(log)) > 0) {
+		int failed = imalog_replay_run(replay->engine, log->reader, replay->report.error);
+
+		log->records = imalog_replay_records(replay->engine);
+		if (failed < 0)
+			return exit_code_of(failed);
+	}
+	return -rc;
+}
+
+static int exit_code(const struct report *report, int failed)
+{
+	if (failed)
+		return failed;
+	if (report->verdict == IMALOG_MISMATCH)
+		return EXIT_NO;
+	if (report->verdict == IMALOG_MATCH)
+		return EXIT_YES;
+	if (report->print && imalog_replay_checks(report->replay) == 0 &&
+	    imalog_replay_problems(report->replay) == 0)
+		return EXIT_YES;
+	return EXIT_UNABLE;
+}
+
+static int finish(struct replay *replay, int failed)
+{
+	struct report *report = &replay->report;
+	enum imalog_alg alg;
+	uint32_t pcr;
+	int code, flushed;
+
+	report->verdict = imalog_replay_verdict(report->replay, &report->matched_at);
+	if (report->verdict == IMALOG_MATCH && (failed || report_missing(report, 0, &alg, &pcr)))
+		report->verdict = IMALOG_NOT_CHECKED;
+	code = exit_code(report, failed);
+	if (replay->json)
+		report_json(report);
+	else if (!replay->options.quiet)
+		report_text(report);
+	flushed = stdout_flush();
+	return flushed == EXIT_YES ? code : flushed;
+}
+
+/* Replays the whole log, with its own engine; an exit code. */
+static int replay_log(struct replay *replay, enum imalog_padding padding)
+{
+	struct report *report = &replay->report;
+	int rc;
+
+	imalog_replay_free(&replay->engine);
+	replay->engine = imalog_replay_new();
+	if (!replay->engine) {
+		complain("out of memory");
+		return EXIT_UNABLE;
+	}
+	report->replay = replay->engine;
+	report->nr_complaints = 0;
+	rc = compare_apply(&replay->compare, padding, replay->engine);
+	if (rc != EXIT_YES)
+		return rc;
+	imalog_replay_on_problem(replay->engine, on_problem, report);
+	imalog_replay_on_record(replay->engine, on_record, report);
+	log_rewind(&replay->log);
+	rc = run_files(replay);
+	progress_end();
+	return rc;
+}
+
+/*
+ * To try both paddings at once takes a third more time, and padded banks are rare: where the
+ * log can be read again, the padded one is tried only when the other did not match.
+ */
+static int replay_paddings(struct replay *replay)
+{
+	enum imalog_padding padding = replay->compare.padding;
+	int rc;
+
+	if (padding != IMALOG_PADDING_AUTO || !log_can_rewind(&replay->log))
+		return replay_log(replay, padding);
+	rc = replay_log(replay, IMALOG_PADDING_PERBANK);
+	for (size_t i = 0; rc == EXIT_YES && i < imalog_replay_checks(replay->engine); i++) {
+		struct imalog_check check;
+
+		imalog_replay_check(replay->engine, i, &check);
+		if (check.verdict != IMALOG_MATCH && check.extends && check.bank != IMALOG_ALG_SHA1)
+			return replay_log(replay, padding);
+	}
+	return rc;
+}
+
+static int run(struct replay *replay, int argc, char **argv)
+{
+	struct report *report = &replay->report;
+	struct imalog_error *error;
+	int rc = log_open(&replay->log, &replay->options, argv + optind, argc - optind);
+
+	if (rc != EXIT_YES)
+		return rc;
+	error = imalog_error_new();
+	report->compare = &replay->compare;
+	report->error = error;
+	report->complaints = calloc(COMPLAINTS_MAX, sizeof(*report->complaints));
+	if (!error || !report->complaints) {
+		complain("out of memory");
+		imalog_error_free(&error);
+		return EXIT_UNABLE;
+	}
+	rc = replay_paddings(replay);
+	if (rc && imalog_error_code(error))
+		log_complain(error);
+	else
+		report->error = NULL;
+	if (report->replay && rc != EXIT_USAGE)
+		rc = finish(replay, rc);
+	imalog_error_free(&error);
+	return rc;
+}
+
+static int cmd_replay_run(const struct command *command, int argc, char **argv)
+{
+	struct replay *replay = calloc(1, sizeof(*replay));
+	int rc;
+
+	if (!replay) {
+		complain("out of memory");
+		return EXIT_UNABLE;
+	}
+	rc = options_init(&replay->options, command);
+	if (rc == EXIT_YES)
+		rc = compare_init(&replay->compare);
+	if (rc == EXIT_YES)
+		rc = parse(replay, argc, argv);
+	if (rc == EXIT_YES)
+		rc = run(replay, argc, argv);
+	log_close(&replay->log);
+	imalog_replay_free(&replay->engine);
+	free(replay->report.complaints);
+	compare_free(&replay->compare);
+	options_free(&replay->options);
+	free(replay);
+	return EXIT_CODE_OF(rc);
+}
+
+const struct command cmd_replay = {
+	.name = "replay",
+	.summary = "computes PCR values from a log and compares them",
+	.usage = "[OPTION...] LOG...",
+	.help = "The LOGs, in the order given, are one log; '-' is standard input.\n"
+		"\n"
+		"What to compare with:\n"
+		"      --pcrs [ALG,]FILE      values in a file: PCR-10: HEX or ALG:10=HEX lines,\n"
+		"                             tpm2_pcrread output, tpm2_quote -o, sysfs files;\n"
+		"                             raw values: ALG:0,1+ALG:2,FILE\n"
+		"      --expect ALG:PCR=HEX   this value\n"
+		"      --pcr N                of these PCRs only; they must be there\n"
+		"      --bank ALG             of these banks only: sha1 sha256 sha384 sha512 sm3\n"
+		"      --start ALG:PCR=HEX    the PCR starts from this value, not from zeros\n"
+		"      --padding auto|perbank|sha1\n"
+		"                             banks were extended with digests of their own, or\n"
+		"                             with SHA-1 padded with zeros; auto tries both\n"
+		"      --ignore-violations    accepted for evmctl's sake: always done\n"
+		"\n"
+		"Output:\n"
+		"      --print                print the computed values; comparing is optional\n"
+		"      --json                 print one JSON object\n"
+		"  -q, --quiet                print errors only\n"
+		"  -v, --verbose              print more\n"
+		"\n"
+		"How to read the LOGs, where that cannot be told from them:\n"
+		"  -f, --format auto|kernel|ascii\n"
+		"      --byte-order auto|le|be\n"
+		"      --digest-size auto|20|32|48|64\n"
+		"      --define-template NAME=FIELD|FIELD...\n"
+		"\n"
+		"  -h, --help                 show this\n"
+		"      --version              print the version\n",
+	.run = cmd_replay_run,
+};

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* imalog show: prints records, one line each. */
+#include <errno.h>
+#include <fnmatch.h>
+#include <string.h>
+
+#include "cli.h"
+#include "show.h"
+
+enum {
+	OPT_FIELDS = OPT_OWN,
+	OPT_SHOW_PCR,
+	OPT_TEMPLATE,
+	OPT_MATCH,
+	OPT_VIOLATIONS,
+	OPT_FROM,
+	OPT_TO,
+};
+
+static const struct option long_options[] = {
+	COMMON_LONG,
+	READING_LONG,
+	{ "fields", required_argument, NULL, OPT_FIELDS },
+	{ "pcr", required_argument, NULL, OPT_SHOW_PCR },
+	{ "template", required_argument, NULL, OPT_TEMPLATE },
+	{ "match", required_argument, NULL, OPT_MATCH },
+	{ "violations", no_argument, NULL, OPT_VIOLATIONS },
+	{ "from", required_argument, NULL, OPT_FROM },
+	{ "to", required_argument, NULL, OPT_TO },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ NULL, 0, NULL, 0 },
+};
+
+struct show {
+	struct options options;
+	struct log log;
+	struct columns columns;
+	struct imalog_hasher *hasher;
+	char **patterns, **templates; /* arguments, of which any may match */
+	size_t nr_patterns, nr_templates;
+	bool pcrs[IMALOG_PCR_MAX + 1], any_pcr;
+	bool violations, json;
+	uint64_t from, to;
+	uint64_t bad;
+};
+
+static bool parse_number(const char *text, uint64_t *ret)
+{
+	char *end;
+	unsigned long long value;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno || *end || text[0] < '0' || text[0] > '9' || value == 0)
+		return false;
+	*ret = value;
+	return true;
+}
+
+static int set_number(struct show *show, uint64_t *number)
+{
+	if (!parse_number(optarg, number))
+		return usage_error(show->options.command, "'%s' is no record number", optarg);
+	return EXIT_YES;
+}
+
+static int choose_pcr(struct show *show)
+{
+	uint32_t pcr;
+
+	if (!parse_pcr(optarg, &pcr))
+		return usage_error(show->options.command, "PCR '%s' is no number from 0 to %d",
+				   optarg, IMALOG_PCR_MAX);
+	show->pcrs[pcr] = true;
+	show->any_pcr = true;
+	return EXIT_YES;
+}
+
+static int set_option(struct show *show, int option)
+{
+	bool repeats = option == OPT_SHOW_PCR || option == OPT_TEMPLATE || option == OPT_MATCH;
+
+	if (!repeats && !options_once(&show->options, option, long_options))
+		return EXIT_USAGE;
+	switch (option) {
+	case OPT_FIELDS:
+		if (columns_parse(&show->columns, optarg))
+			return EXIT_YES;
+		return usage_error(show->options.command, "'%s' is no list of columns", optarg);
+	case OPT_SHOW_PCR:
+		return choose_pcr(show);
+	case OPT_TEMPLATE:
+		show->templates[show->nr_templates++] = optarg;
+		return EXIT_YES;
+	case OPT_MATCH:
+		show->patterns[show->nr_patterns++] = optarg;
+		return EXIT_YES;
+	case OPT_VIOLATIONS:
+		show->violations = true;
+		return EXIT_YES;
+	case OPT_FROM:
+		return set_number(show, &show->from);
+	case OPT_TO:
+		return set_number(show, &show->to);
+	default:
+		show->json = true;
+		return EXIT_YES;
+	}
+}
+
+static int parse(struct show *show, int argc, char **argv)
+{
+	int option, rc = EXIT_YES;
+
+	while ((option = options_next(&show->options, argc, argv, COMMON_SHORT, long_options,
+				      &rc)) >= 0) {
+		rc = set_option(show, option);
+		if (rc != EXIT_YES)
+			return rc;
+	}
+	return option == -1 ? EXIT_YES : EXIT_CODE_DONE(rc);
+}
+
+/* A pattern is matched with the name as it is, NUL-terminated. */
+static bool name_matches(const struct show *show, struct imalog_span name)
+{
+	char *text = strndup(name.size ? (const char *)name.data : "", name.size);
+	bool matches = show->nr_patterns == 0;
+
+	for (size_t i = 0; i < show->nr_patterns && text; i++)
+		matches |= fnmatch(show->patterns[i], text, 0) == 0;
+	free(text);
+	return matches;
+}
+
+static bool template_matches(const struct show *show, struct imalog_span name)
+{
+	bool matches = show->nr_templates == 0;
+
+	for (size_t i = 0; i < show->nr_templates; i++)
+		matches |= strlen(show->templates[i]) == name.size &&
+			   memcmp(show->templates[i], name.data, name.size) == 0;
+	return matches;
+}
+
+static bool is_wanted(const struct show *show, const struct imalog_record *record)
+{
+	uint64_t number = imalog_record_number(record);
+	uint32_t pcr = imalog_record_pcr(record);
+
+	return number >= show->from && number <= show->to &&
+	       (!show->violations || imalog_record_is_violation(record)) &&
+	       (!show->any_pcr || (pcr <= IMALOG_PCR_MAX && show->pcrs[pcr])) &&
+	       template_matches(show, imalog_record_template(record)) &&
+	       (show->nr_patterns == 0 || name_matches(show, imalog_record_name(record)));
+}
+
+static int show_record(struct show *show, struct imalog_record *record)
+{
+	struct imalog_error *error;
+	int fit;
+
+	if (!is_wanted(show, record))
+		return EXIT_YES;
+	fit = imalog_record_verify(record, show->hasher, NULL);
+	if (fit < 0) {
+		error = imalog_error_new();
+		imalog_record_verify(record, show->hasher, error);
+		complain("%s", error ? imalog_error_detail(error) : "out of memory");
+		imalog_error_free(&error);
+		return exit_code_of(fit);
+	}
+	show->bad += fit == IMALOG_FIT_NO;
+	if (show->json)
+		return print_json(stdout, record_json(record, (enum imalog_fit)fit)) ? EXIT_YES :
+										       EXIT_UNABLE;
+	return columns_print(&show->columns, record, (enum imalog_fit)fit) ? EXIT_YES : EXIT_UNABLE;
+}
+
+static int show_all(struct show *show)
+{
+	struct imalog_record *record;
+	int rc = EXIT_YES, flushed, more = 0;
+
+	while (rc == EXIT_YES && show->log.records < show->to &&
+	       (more = log_next(&show->log, &record)) > 0) {
+		rc = show_record(show, record);
+		imalog_reader_release(show->log.reader, show->log.records);
+	}
+	flushed = stdout_flush();
+	if (rc != EXIT_YES || flushed != EXIT_YES)
+		return EXIT_UNABLE;
+	if (more < 0)
+		return -more;
+	return show->bad ? EXIT_NO : EXIT_YES;
+}
+
+static int run(struct show *show, int argc, char **argv)
+{
+	int rc = log_open(&show->log, &show->options, argv + optind, argc - optind);
+
+	if (rc != EXIT_YES)
+		return rc;
+	show->hasher = imalog_hasher_new();
+	if (!show->hasher || !columns_open(&show->columns)) {
+		complain("out of memory");
+		return EXIT_UNABLE;
+	}
+	return show_all(show);
+}
+
+static int cmd_show_run(const struct command *command, int argc, char **argv)
+{
+	struct show show = { .from = 1, .to = UINT64_MAX };
+	int rc = options_init(&show.options, command);
+
+	/* No more patterns than arguments. */
+	show.patterns = calloc((size_t)argc, sizeof(*show.patterns));
+	show.templates = calloc((size_t)argc, sizeof(*show.templates));
+	if (rc == EXIT_YES && (!show.patterns || !show.templates)) {
+		complain("out of memory");
+		rc = EXIT_UNABLE;
+	}
+	if (rc == EXIT_YES)
+		rc = parse(&show, argc, argv);
+	if (rc == EXIT_YES)
+		rc = run(&show, argc, argv);
+	log_close(&show.log);
+	columns_close(&show.columns);
+	imalog_hasher_free(&show.hasher);
+	options_free(&show.options);
+	free(show.patterns);
+	free(show.templates);
+	return EXIT_CODE_OF(rc);
+}
+
+const struct command cmd_show = {
+	.name = "show",
+	.summary = "prints the records of a log, one line each",
+	.usage = "[OPTION...] LOG...",
+	.help = "The LOGs, in the order given, are one log; '-' is standard input.\n"
+		"\n"
+		"Which records, all conditions together; of a repeated one, any:\n"
+		"      --pcr N                of this PCR\n"
+		"      --template NAME        of this template\n"
+		"      --match PATTERN        whose name matches a shell pattern\n"
+		"      --violations           violations\n"
+		"      --from N, --to N       from and to these record numbers\n"
+		"\n"
+		"Output:\n"
+		"      --fields LIST          columns: record, offset, pcr, digest, template, fits,\n"
+		"                             size, file-digest, name, note, or a template field\n"
+		"                             such as d-ng, n-ng, sig\n"
+		"      --json                 print one JSON object a line\n"
+		"  -q, --quiet                print errors only\n"
+		"  -v, --verbose              print more\n"
+		"\n"
+		"How to read the LOGs, where that cannot be told from them:\n"
+		"  -f, --format auto|kernel|ascii\n"
+		"      --byte-order auto|le|be\n"
+		"      --digest-size auto|20|32|48|64\n"
+		"      --define-template NAME=FIELD|FIELD...\n"
+		"\n"
+		"  -h, --help                 show this\n"
+		"      --version              print the version\n",
+	.run = cmd_show_run,
+};

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What the buffers that IMA measured say (field `buf`), by the name of their event
+ *
+ *	kexec_load, kexec_execute	ima_kexec.c
+ *	kernel_version			ima_init.c
+ *	kexec-cmdline			ima_main.c, ima_kexec_cmdline()
+ *	ima_policy_loaded, _written	rules, as the policy file takes them
+ *	selinux-state, -policy-hash	security/selinux/ima.c
+ *	dm_*				drivers/md/dm-ima.c
+ *	trim_ima_event_logs		kernel patches of 2025 and 2026 that trim the list
+ *	snapshot_aggregate		kernel patches of 2023
+ *	a keyring's name		ima_asymmetric_keys.c: the key as it was added
+ *
+ * The bytes are untrusted and a name proves nothing: bytes of another shape than the kernel's
+ * give nothing at all.
+ */
+#include <string.h>
+
+#include "payload.h"
+
+/* Above all that the kernel measures: keys have up to 1 MiB, the rest a few pages. */
+#define PAYLOAD_MAX ((size_t)1 << 20)
+#define SUBJECT_SIZE 1024
+
+/* ---- text, taken from its start ---- */
+
+bool text_is(struct imalog_span text, const char *literal)
+{
+	return text.size == strlen(literal) && memcmp(text.data, literal, text.size) == 0;
+}
+
+struct imalog_span text_take(struct imalog_span *text, size_t size)
+{
+	struct imalog_span taken = { text->data, size };
+
+	text->data += size;
+	text->size -= size;
+	return taken;
+}
+
+bool text_take_literal(struct imalog_span *text, const char *literal)
+{
+	size_t size = strlen(literal);
+
+	if (text->size < size || memcmp(text->data, literal, size) != 0)
+		return false;
+	text_take(text, size);
+	return true;
+}
+
+struct imalog_span text_take_set(struct imalog_span *text, const char *set)
+{
+	size_t size = 0;
+
+	while (size < text->size && text->data[size] && strchr(set, text->data[size]))
+		size++;
+	return text_take(text, size);
+}
+
+bool text_take_number(struct imalog_span *text, uint64_t *ret)
+{
+	struct imalog_span digits = text_take_set(text, DIGITS);
+	uint64_t value = 0;
+
+	if (digits.size == 0 || (digits.size > 1 && digits.data[0] == '0'))
+		return false;
+	for (size_t i = 0; i < digits.size; i++) {
+		unsigned int digit = digits.data[i] - (unsigned int)'0';
+
+		if (value > (UINT64_MAX - digit) / 10)
+			return false;
+		value = value * 10 + digit;
+	}
+	*ret = value;
+	return true;
+}
+
+/* ---- objects ---- */
+
+bool object_put(json_t *object, const char *key, json_t *value)
+{
+	if (json_object_get(object, key)) {
+		json_decref(value);
+		return false;
+	}
+	return json_object_set_new(object, key, value) == 0;
+}
+
+json_t *object_finish(json_t *object, bool ok)
+{
+	if (ok)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+json_t *json_uint(uint64_t value)
+{
+	if (value > INT64_MAX)
+		return json_sprintf("%llu", (unsigned long long)value);
+	return json_integer((json_int_t)value);
+}
+
+/* ---- texts of fixed form: kexec, trimming ---- */
+
+/* A number, the text in front of it and the key that it gets. */
+struct part {
+	const char *before;
+	const char *key;
+};
+
+/* The parts, of which the last has no key, to the end of the text. */
+static json_t *decode_form(struct imalog_span text, const struct part *parts)
+{
+	json_t *object = json_object();
+	bool ok = true;
+
+	for (; ok && parts->key; parts++) {
+		uint64_t value;
+
+		ok = text_take_literal(&text, parts->before) && text_take_number(&text, &value) &&
+		     object_put(object, parts->key, json_uint(value));
+	}
+	return object_finish(object, ok && text_is(text, parts->before));
+}
+
+static json_t *decode_kexec(struct imalog_span text)
+{
+	static const struct part parts[] = {
+		{ "kexec_segment_size=", "kexec_segment_size" },
+		{ ";ima_binary_runtime_size=", "ima_binary_runtime_size" },
+		{ ";ima_runtime_measurements_count=", "ima_runtime_measurements_count" },
+		{ ";", NULL },
+	};
+
+	return decode_form(text, parts);
+}
+
+/*
+ * Version 2 of the patches counts the records of one trim.  From version 3 on it is `number`,
+ * of one trim or of all before it: the text does not tell.
+ */
+static json_t *decode_trim(struct imalog_span text)
+{
+	static const struct part version_2[] = {
+		{ "time=", "time" },
+		{ "; log trim this time=", "log_trim_this_time" },
+		{ ";", NULL },
+	};
+	static const struct part version_3[] = {
+		{ "time= ", "time" },
+		{ "; number= ", "number" },
+		{ ";", NULL },
+	};
+	json_t *object = decode_form(text, version_2);
+
+	return object ? object : decode_form(text, version_3);
+}
+
+/* ---- single values ---- */
+
+static json_t *decode_version(struct imalog_span text)
+{
+	json_t *object = json_object();
+	bool ok = text.size <= 64; /* __NEW_UTS_LEN */
+
+	for (size_t i = 0; i < text.size; i++)
+		ok = ok && text.data[i] > ' ' && text.data[i] < 0x7f;
+	return object_finish(object, ok && object_put(object, "kernel_version", json_text(text)));
+}
+
+/* Whatever the caller of kexec gave: there is no shape to check. */
+static json_t *decode_cmdline(struct imalog_span text)
+{
+	json_t *object = json_object();
+
+	return object_finish(object, object_put(object, "cmdline", json_text(text)));
+}
+
+/* A digest alone, of the algorithm that the record's digest field names. */
+static json_t *decode_policy_hash(struct imalog_span bytes)
+{
+	static const uint8_t sizes[] = { 16, 20, 24, 28, 32, 40, 48, 64 };
+	json_t *object = json_object();
+	bool ok = bytes.size <= 64 && memchr(sizes, (int)bytes.size, sizeof(sizes));
+
+	return object_finish(object, ok && object_put(object, "policy_hash", json_hex(bytes)));
+}
+
+/* ---- SELinux: initialized=1;enforcing=1;... more with each kernel ---- */
+
+static bool take_flag(struct imalog_span *text, json_t *object)
+{
+	struct imalog_span key = text_take_set(text, WORD);
+	char name[64];
+	bool set;
+
+	if (key.size == 0 || key.size >= sizeof(name))
+		return false;
+	memcpy(name, key.data, key.size);
+	name[key.size] = '\0';
+	set = text_take_literal(text, "=1;");
+	return (set || text_take_literal(text, "=0;")) &&
+	       object_put(object, name, json_integer(set));
+}
+
+static json_t *decode_selinux_state(struct imalog_span text)
+{
+	json_t *object = json_object();
+	bool ok = true;
+
+	while (ok && text.size)
+		ok = take_flag(&text, object);
+	return object_finish(object, ok && json_object_get(object, "initialized"));
+}
+
+/* ---- IMA policy ---- */
+
+static const char *const actions[] = {
+	"measure", "dont_measure", "appraise", "dont_appraise",
+	"audit",   "dont_audit",   "hash",     "dont_hash",
+};
+
+#define NR_ACTIONS (sizeof(actions) / sizeof(actions[0]))
+
+/* The next line; false when there is a control character in it, other than a tab. */
+static bool take_line(struct imalog_span *text, struct imalog_span *ret)
+{
+	size_t size = 0;
+
+	for (; size < text->size && text->data[size] != '\n'; size++)
+		if ((text->data[size] < ' ' && text->data[size] != '\t') ||
+		    text->data[size] == 0x7f)
+			return false;
+	*ret = text_take(text, size);
+	text_take_literal(text, "\n");
+	return true;
+}
+
+/* The index of the action that the line begins with, NR_ACTIONS when there is none. */
+static size_t find_action(struct imalog_span line)
+{
+	struct imalog_span word = text_take_set(&line, WORD);
+	size_t i = 0;
+
+	if (line.size && line.data[0] != ' ' && line.data[0] != '\t')
+		return NR_ACTIONS;
+	while (i < NR_ACTIONS && !text_is(word, actions[i]))
+		i++;
+	return i;
+}
+
+/* How many rules there are, of each action too, and the first one. */
+static json_t *describe_rules(const size_t counts[NR_ACTIONS], struct imalog_span first)
+{
+	json_t *object = json_object();
+	size_t rules = 0;
+	bool ok;
+
+	for (size_t i = 0; i < NR_ACTIONS; i++)
+		rules += counts[i];
+	ok = rules > 0 && object_put(object, "rules", json_uint(rules));
+	for (size_t i = 0; ok && i < NR_ACTIONS; i++)
+		ok = counts[i] == 0 || object_put(object, actions[i], json_uint(counts[i]));
+	while (first.size && strchr(" \t", first.data[first.size - 1]))
+		first.size--; /* ima_policy_show() ends rules in a blank */
+	return object_finish(object, ok && object_put(object, "first", json_text(first)));
+}
+
+static json_t *decode_policy(struct imalog_span text)
+{
+	size_t counts[NR_ACTIONS] = { 0 };
+	struct imalog_span first = { NULL, 0 }, line;
+
+	while (text.size) {
+		size_t action;
+
+		if (!take_line(&text, &line))
+			return NULL;
+		text_take_set(&line, " \t");
+		if (line.size == 0 || line.data[0] == '#')
+			continue;
+		action = find_action(line);
+		if (action == NR_ACTIONS)
+			return NULL;
+		counts[action]++;
+		if (!first.data)
+			first = line;
+	}
+	return describe_rules(counts, first);
+}
+
+/* ---- snapshot: Snapshot_Attempt_Count=7;sha256:PCR0:0xDA00...,sha256:PCR1:0x30A1...; ---- */
+
+#define SNAPSHOT_PCRS 24
+
+static int hex_value(uint8_t c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+/* As many bytes as the digest has, in hexadecimal. */
+static json_t *take_digest(struct imalog_span *text, enum imalog_alg alg)
+{
+	uint8_t digest[IMALOG_DIGEST_MAX];
+	size_t size = imalog_alg_size(alg);
+
+	if (size == 0 || text->size < 2 * size)
+		return NULL;
+	for (size_t i = 0; i < size; i++) {
+		int high = hex_value(text->data[2 * i]), low = hex_value(text->data[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return NULL;
+		digest[i] = (uint8_t)(high << 4 | low);
+	}
+	text_take(text, 2 * size);
+	return json_hex((struct imalog_span){ digest, size });
+}
+
+static enum imalog_alg take_alg(struct imalog_span *text)
+{
+	struct imalog_span word = text_take_set(text, WORD);
+	char name[16] = "";
+
+	if (word.size >= sizeof(name))
+		return IMALOG_ALG_NONE;
+	memcpy(name, word.data, word.size);
+	return imalog_alg_by_name(name);
+}
+
+/* sha256:PCR0:0xDA00..., to pcrs.sha256.0; the proposal's example has the 0x, its grammar not */
+static bool take_pcr(struct imalog_span *text, json_t *pcrs)
+{
+	enum imalog_alg alg = take_alg(text);
+	json_t *bank = json_object_get(pcrs, imalog_alg_name(alg));
+	uint64_t pcr;
+	char key[4];
+
+	if (alg == IMALOG_ALG_NONE || !text_take_literal(text, ":PCR") ||
+	    !text_take_number(text, &pcr) || pcr >= SNAPSHOT_PCRS || !text_take_literal(text, ":"))
+		return false;
+	text_take_literal(text, "0x");
+	if (!bank && !object_put(pcrs, imalog_alg_name(alg), bank = json_object()))
+		return false;
+	snprintf(key, sizeof(key), "%u", (unsigned int)pcr);
+	return object_put(bank, key, take_digest(text, alg));
+}
+
+/* In the grammar each value ends in ';' and ',' comes between, in the example ';' ends all. */
+static bool take_pcrs(struct imalog_span *text, json_t *pcrs)
+{
+	bool end, more;
+
+	do {
+		if (!take_pcr(text, pcrs))
+			return false;
+		end = text_take_literal(text, ";");
+		more = text_take_literal(text, ",");
+	} while (more);
+	text_take_literal(text, ";");
+	return end && text->size == 0;
+}
+
+static json_t *decode_snapshot(struct imalog_span text)
+{
+	json_t *object = json_object(), *pcrs = json_object();
+	uint64_t count;
+	bool ok = text_take_literal(&text, "Snapshot_Attempt_Count=") &&
+		  text_take_number(&text, &count) && text_take_literal(&text, ";") &&
+		  object_put(object, "Snapshot_Attempt_Count", json_uint(count)) &&
+		  take_pcrs(&text, pcrs) && json_object_set(object, "pcrs", pcrs) == 0;
+
+	json_decref(pcrs);
+	return object_finish(object, ok);
+}
+
+/* ---- keys ---- */
+
+static json_t *decode_certificate(struct imalog_span der)
+{
+	char subject[SUBJECT_SIZE];
+	uint8_t keyid[4];
+	json_t *object, *certificate;
+	bool ok;
+
+	if (imalog_cert_describe(der, subject, sizeof(subject), keyid) < 0)
+		return NULL;
+	object = json_object();
+	certificate = json_object();
+	ok = object_put(certificate, "subject",
+			json_text((struct imalog_span){ (uint8_t *)subject, strlen(subject) }));
+	if (memcmp(keyid, "\0\0\0\0", sizeof(keyid)) != 0) /* it has one */
+		ok = ok && object_put(certificate, "key_id",
+				      json_hex((struct imalog_span){ keyid, sizeof(keyid) }));
+	ok = object_put(object, "certificate", certificate) && ok;
+	return object_finish(object, ok);
+}
+
+/* ---- by name ---- */
+
+static json_t *decode_named(struct imalog_span name, struct imalog_span data)
+{
+	static const struct {
+		const char *name;
+		json_t *(*decode)(struct imalog_span data);
+	} events[] = {
+		{ "kexec_load", decode_kexec },
+		{ "kexec_execute", decode_kexec },
+		{ "kernel_version", decode_version },
+		{ "kexec-cmdline", decode_cmdline },
+		{ "kexec_cmdline", decode_cmdline },
+		{ "ima_policy", decode_policy },
+		{ "ima_policy_loaded", decode_policy },
+		{ "ima_policy_written", decode_policy },
+		{ "selinux-state", decode_selinux_state },
+		{ "selinux-policy-hash", decode_policy_hash },
+		{ "snapshot_aggregate", decode_snapshot },
+		{ "trim_ima_event_logs", decode_trim },
+	};
+	struct imalog_span rest = name;
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (text_is(name, events[i].name))
+			return events[i].decode(data);
+	if (text_take_literal(&rest, "dm_"))
+		return payload_device_mapper(data);
+	if (text_take_literal(&rest, "/")) /* a file of rules that the kernel was told to read */
+		return decode_policy(data);
+	return NULL;
+}
+
+json_t *payload_decode(struct imalog_span name, struct imalog_span data)
+{
+	json_t *object = NULL;
+
+	if (data.size == 0 || data.size > PAYLOAD_MAX)
+		return NULL;
+	/* A keyring can have any name, that of an event too.  DER begins with a SEQUENCE. */
+	if (data.data[0] == 0x30)
+		object = decode_certificate(data);
+	return object ? object : decode_named(imalog_field_text(name), data);
+}

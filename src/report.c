@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a replay came to: a paragraph for people, an object for programs. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli.h"
+
+/* Complaints that are printed one by one as text. */
+#define SHOWN_MAX 10
+
+static struct imalog_check check_at(const struct report *report, size_t i)
+{
+	struct imalog_check check;
+
+	imalog_replay_check(report->replay, i, &check);
+	return check;
+}
+
+static struct imalog_span digest_span(enum imalog_alg alg, const uint8_t *data)
+{
+	return (struct imalog_span){ data, imalog_alg_size(alg) };
+}
+
+/* Was anything given for this bank and PCR? */
+static bool is_given(const struct report *report, enum imalog_alg alg, uint32_t pcr)
+{
+	for (size_t i = 0; i < imalog_replay_checks(report->replay); i++) {
+		struct imalog_check check = check_at(report, i);
+
+		if ((alg == IMALOG_ALG_NONE || check.bank == alg) && check.pcr == pcr)
+			return true;
+	}
+	return false;
+}
+
+/* Number @i of the PCRs and banks that were chosen but for which no value was given. */
+bool report_missing(const struct report *report, size_t i, enum imalog_alg *alg, uint32_t *pcr)
+{
+	const struct compare *compare = report->compare;
+
+	if (imalog_replay_checks(report->replay) == 0)
+		return false; /* nothing at all to compare is another matter */
+	for (int a = compare->any_bank ? 1 : 0; a < IMALOG_ALG_COUNT; a++) {
+		if (compare->any_bank && !compare->banks[a])
+			continue;
+		for (uint32_t p = 0; p <= IMALOG_PCR_MAX; p++) {
+			bool wanted = compare->any_pcr ? compare->pcrs[p] : false;
+
+			if (!wanted || is_given(report, (enum imalog_alg)a, p) || i-- > 0)
+				continue;
+			*alg = (enum imalog_alg)a;
+			*pcr = p;
+			return true;
+		}
+		if (!compare->any_bank)
+			break;
+	}
+	return false;
+}
+
+/* ---- text ---- */
+
+static void print_values(const struct report *report)
+{
+	struct imalog_pcrs *pcrs = imalog_pcrs_new();
+
+	if (!pcrs || imalog_replay_pcrs(report->replay, pcrs, NULL) < 0)
+		complain("out of memory");
+	for (size_t i = 0; pcrs && i < imalog_pcrs_count(pcrs); i++) {
+		enum imalog_alg alg;
+		uint32_t pcr;
+		const uint8_t *value = imalog_pcrs_at(pcrs, i, &alg, &pcr);
+
+		if (!compare_wants(report->compare, alg, pcr))
+			continue;
+		printf("%s:%u=", imalog_alg_name(alg), pcr);
+		print_hex(stdout, digest_span(alg, value));
+		putchar('\n');
+	}
+	imalog_pcrs_free(&pcrs);
+}
+
+/* "PCR 10 (sha1, sha256), PCR 11 (sha256)" of the checks with a verdict. */
+static void print_checks(const struct report *report, enum imalog_verdict verdict)
+{
+	const char *between = "";
+
+	for (uint32_t pcr = 0; pcr <= IMALOG_PCR_MAX; pcr++) {
+		bool begun = false;
+
+		for (size_t i = 0; i < imalog_replay_checks(report->replay); i++) {
+			struct imalog_check check = check_at(report, i);
+
+			if (check.pcr != pcr || check.verdict != verdict)
+				continue;
+			if (begun)
+				printf(", %s", imalog_alg_name(check.bank));
+			else
+				printf("%sPCR %u (%s", between, pcr, imalog_alg_name(check.bank));
+			begun = true;
+		}
+		if (begun) {
+			putchar(')');
+			between = ", ";
+		}
+	}
+}
+
+static const char *plural(uint64_t n, const char *one, const char *many)
+{
+	return n == 1 ? one : many;
+}
+
+static void print_later(const struct report *report)
+{
+	uint64_t records = imalog_replay_records(report->replay);
+	uint64_t later = records - report->matched_at;
+
+	printf(" after record %" PRIu64 " of %" PRIu64 ", ", report->matched_at, records);
+	if (later)
+		printf("%" PRIu64 " %s later and not proved.", later,
+		       plural(later, "record is", "records are"));
+	else
+		printf("none is later.");
+}
+
+static void print_counts(const struct report *report)
+{
+	uint64_t records = imalog_replay_records(report->replay);
+	uint64_t violations = imalog_replay_violations(report->replay);
+
+	printf("The log has %" PRIu64 " %s", records, plural(records, "record", "records"));
+	if (violations)
+		printf(", of which %" PRIu64 " %s", violations,
+		       plural(violations, "is a violation", "are violations"));
+	puts(".");
+}
+
+/* What a match rests on besides the log. */
+static void print_conditions(const struct report *report)
+{
+	for (size_t i = 0; i < imalog_replay_checks(report->replay); i++) {
+		struct imalog_check check = check_at(report, i);
+
+		if (check.verdict != IMALOG_MATCH)
+			continue;
+		if (check.padding == IMALOG_PADDING_SHA1)
+			printf("Bank %s was extended with SHA-1 digests padded with zeros: "
+			       "it is no stronger than SHA-1.\n",
+			       imalog_alg_name(check.bank));
+		if (imalog_pcrs_get(report->compare->start, check.bank, check.pcr))
+			printf("PCR %u (%s) rests on the start value that was given for it.\n",
+			       check.pcr, imalog_alg_name(check.bank));
+	}
+}
+
+/* PCRs that the log extends and that nothing was compared with. */
+static void print_uncompared(const struct report *report)
+{
+	struct imalog_pcrs *pcrs = imalog_pcrs_new();
+	uint32_t last = UINT32_MAX;
+
+	if (pcrs && imalog_replay_pcrs(report->replay, pcrs, NULL) == 0)
+		for (size_t i = 0; i < imalog_pcrs_count(pcrs); i++) {
+			enum imalog_alg alg;
+			uint32_t pcr;
+
+			imalog_pcrs_at(pcrs, i, &alg, &pcr);
+			if (pcr != last && !is_given(report, IMALOG_ALG_NONE, pcr))
+				printf("PCR %u is extended by the log too and was not compared.\n",
+				       pcr);
+			last = pcr;
+		}
+	imalog_pcrs_free(&pcrs);
+}
+
+static void print_mismatch(const struct report *report, const struct imalog_check *check)
+{
+	struct imalog_span expected = digest_span(check->bank, check->expected);
+	struct imalog_span computed = digest_span(check->bank, check->computed);
+
+	printf("PCR %u (%s) should be ", check->pcr, imalog_alg_name(check->bank));
+	print_hex(stdout, expected);
+	if (check->extends == 0) {
+		puts("\n  but the log never extends it.");
+		return;
+	}
+	printf("\n  but no record of the log leads there; after the last, %" PRIu64 ", it is\n  ",
+	       imalog_replay_records(report->replay));
+	print_hex(stdout, computed);
+	puts(".");
+}
+
+static void print_complaints(const struct report *report)
+{
+	uint64_t all = imalog_replay_problems(report->replay);
+
+	for (size_t i = 0; i < report->nr_complaints && i < SHOWN_MAX; i++)
+		printf("Record %" PRIu64 " at 0x%" PRIx64 ": %s.\n", report->complaints[i].record,
+		       report->complaints[i].offset,
+		       imalog_problem_text(report->complaints[i].problem));
+	if (all > SHOWN_MAX)
+		printf("... and %" PRIu64 " more such records.\n", all - SHOWN_MAX);
+}
+
+static bool any_check(const struct report *report, enum imalog_verdict verdict)
+{
+	for (size_t i = 0; i < imalog_replay_checks(report->replay); i++)
+		if (check_at(report, i).verdict == verdict)
+			return true;
+	return false;
+}
+
+/* Where to look for the cause. */
+static void print_help_for_mismatch(const struct report *report)
+{
+	for (size_t i = 0; i < imalog_replay_checks(report->replay); i++) {
+		struct imalog_check check = check_at(report, i);
+
+		if (check.verdict == IMALOG_MATCH)
+			printf("PCR %u (%s) does hold, after record %" PRIu64 ".\n", check.pcr,
+			       imalog_alg_name(check.bank), check.matched_at);
+		else if (check.verdict == IMALOG_MISMATCH)
+			print_mismatch(report, &check);
+	}
+	print_complaints(report);
+	if (imalog_replay_records(report->replay) && !report->starts_with_boot_aggregate &&
+	    any_check(report, IMALOG_MISMATCH) && imalog_pcrs_count(report->compare->start) == 0)
+		puts("The first record is no boot_aggregate: the start of the log may be missing.");
+	else if (any_check(report, IMALOG_MISMATCH) && report->nr_complaints == 0)
+		puts("Every record is intact in itself: records are missing, moved or added, or the "
+		     "values\nare of another moment or machine.");
+}
+
+static void print_not_checked(const struct report *report)
+{
+	enum imalog_alg alg;
+	uint32_t pcr;
+
+	if (imalog_replay_checks(report->replay) == 0)
+		complain("nothing was compared: no value is given for a PCR that the log extends");
+	for (size_t i = 0; i < imalog_replay_checks(report->replay); i++) {
+		struct imalog_check check = check_at(report, i);
+
+		if (check.verdict == IMALOG_NOT_CHECKED)
+			printf("PCR %u (%s) could not be checked: the log %s.\n", check.pcr,
+			       imalog_alg_name(check.bank),
+			       check.extends ? "extends it with records that cannot be computed" :
+					       "never extends it");
+	}
+	for (size_t i = 0; report_missing(report, i, &alg, &pcr); i++)
+		printf("PCR %u%s%s was to be checked, but no value is given for it.\n", pcr,
+		       alg ? " of bank " : "", alg ? imalog_alg_name(alg) : "");
+	print_complaints(report);
+}
+
+static void print_verdict(const struct report *report)
+{
+	switch (report->verdict) {
+	case IMALOG_MATCH:
+		printf("The log holds: ");
+		print_checks(report, IMALOG_MATCH);
+		printf(" as expected");
+		print_later(report);
+		putchar('\n');
+		print_conditions(report);
+		print_uncompared(report);
+		break;
+	case IMALOG_MISMATCH:
+		puts("The log does not hold.");
+		print_help_for_mismatch(report);
+		break;
+	case IMALOG_NOT_CHECKED:
+		if (!report->print || imalog_replay_checks(report->replay))
+			print_not_checked(report);
+		break;
+	}
+}
+
+/* Of a log that cannot be read to its end: how far it came. */
+static void print_unfinished(const struct report *report)
+{
+	printf("The log cannot be read behind record %" PRIu64 ".",
+	       imalog_replay_records(report->replay));
+	if (any_check(report, IMALOG_MATCH)) {
+		printf(" Up to there, as expected: ");
+		print_checks(report, IMALOG_MATCH);
+		putchar('.');
+	}
+	putchar('\n');
+	print_complaints(report);
+}
+
+void report_text(const struct report *report)
+{
+	if (report->error) {
+		print_unfinished(report);
+		return;
+	}
+	if (report->print || imalog_replay_checks(report->replay) == 0)
+		print_values(report);
+	if (report->print && report->verdict == IMALOG_NOT_CHECKED &&
+	    imalog_replay_checks(report->replay) == 0)
+		return; /* computing was all that was asked */
+	print_verdict(report);
+	print_counts(report);
+}
+
+/* ---- JSON ---- */
+
+static json_t *json_values(const struct report *report)
+{
+	struct imalog_pcrs *pcrs = imalog_pcrs_new();
+	json_t *banks = json_object();
+
+	if (pcrs)
+		imalog_replay_pcrs(report->replay, pcrs, NULL);
+	for (size_t i = 0; pcrs && i < imalog_pcrs_count(pcrs); i++) {
+		enum imalog_alg alg;
+		uint32_t pcr;
+		const uint8_t *value = imalog_pcrs_at(pcrs, i, &alg, &pcr);
+		json_t *bank = json_object_get(banks, imalog_alg_name(alg));
+		char key[16];
+
+		if (!compare_wants(report->compare, alg, pcr))
+			continue;
+		if (!bank) {
+			bank = json_object();
+			json_object_set_new(banks, imalog_alg_name(alg), bank);
+		}
+		snprintf(key, sizeof(key), "%u", pcr);
+		json_object_set_new(bank, key, json_hex(digest_span(alg, value)));
+	}
+	imalog_pcrs_free(&pcrs);
+	return banks;
+}
+
+static json_t *json_checks(const struct report *report)
+{
+	json_t *checks = json_array();
+	enum imalog_alg alg;
+	uint32_t pcr;
+
+	for (size_t i = 0; i < imalog_replay_checks(report->replay); i++) {
+		struct imalog_check check = check_at(report, i);
+		json_t *json = json_pack("{s:s, s:i, s:o, s:s}", "bank",
+					 imalog_alg_name(check.bank), "pcr", (int)check.pcr,
+					 "expected",
+					 json_hex(digest_span(check.bank, check.expected)),
+					 "verdict", imalog_verdict_name(check.verdict));
+
+		if (check.verdict == IMALOG_MATCH) {
+			json_object_set_new(json, "matched_at",
+					    json_integer((json_int_t)check.matched_at));
+			json_object_set_new(json, "padding",
+					    json_string(check.padding == IMALOG_PADDING_SHA1 ?
+								"sha1" :
+								"perbank"));
+		}
+		json_array_append_new(checks, json);
+	}
+	for (size_t i = 0; report_missing(report, i, &alg, &pcr); i++)
+		json_array_append_new(checks,
+				      json_pack("{s:s?, s:i, s:n, s:s}", "bank",
+						alg ? imalog_alg_name(alg) : NULL, "pcr", (int)pcr,
+						"expected", "verdict",
+						imalog_verdict_name(IMALOG_NOT_CHECKED)));
+	return checks;
+}
+
+static json_t *json_complaints(const struct report *report)
+{
+	json_t *records = json_array();
+
+	for (size_t i = 0; i < report->nr_complaints; i++)
+		json_array_append_new(
+			records,
+			json_pack("{s:I, s:I, s:s}", "record",
+				  (json_int_t)report->complaints[i].record, "offset",
+				  (json_int_t)report->complaints[i].offset, "reason",
+				  imalog_problem_text(report->complaints[i].problem)));
+	return records;
+}
+
+static json_t *json_error(const struct imalog_error *error)
+{
+	const char *source = imalog_error_source(error);
+	struct imalog_span name = { (const uint8_t *)source, strlen(source) };
+
+	return json_pack("{s:o, s:I, s:I, s:s, s:s}", "file", json_text(name), "record",
+			 (json_int_t)imalog_error_record(error), "offset",
+			 (json_int_t)imalog_error_offset(error), "field",
+			 imalog_error_field(error), "reason", imalog_error_detail(error));
+}
+
+static json_t *json_start(const struct report *report)
+{
+	json_t *start = json_object();
+	const struct imalog_pcrs *pcrs = report->compare->start;
+
+	for (size_t i = 0; i < imalog_pcrs_count(pcrs); i++) {
+		enum imalog_alg alg;
+		uint32_t pcr;
+		const uint8_t *value = imalog_pcrs_at(pcrs, i, &alg, &pcr);
+		char key[32];
+
+		snprintf(key, sizeof(key), "%s:%u", imalog_alg_name(alg), pcr);
+		json_object_set_new(start, key, json_hex(digest_span(alg, value)));
+	}
+	return start;
+}
+
+bool report_json(const struct report *report)
+{
+	uint64_t records = imalog_replay_records(report->replay);
+	json_t *json = json_pack("{s:I, s:I, s:o, s:o, s:o, s:s}", "records", (json_int_t)records,
+				 "violations",
+				 (json_int_t)imalog_replay_violations(report->replay), "pcrs",
+				 json_values(report), "checks", json_checks(report), "bad_records",
+				 json_complaints(report), "verdict",
+				 imalog_verdict_name(report->verdict));
+
+	if (report->verdict == IMALOG_MATCH) {
+		json_object_set_new(json, "matched_at",
+				    json_integer((json_int_t)report->matched_at));
+		json_object_set_new(json, "later",
+				    json_integer((json_int_t)(records - report->matched_at)));
+	}
+	if (report->nr_complaints < imalog_replay_problems(report->replay))
+		json_object_set_new(json, "bad_records_omitted",
+				    json_integer((json_int_t)(imalog_replay_problems(report->replay) -
+							      report->nr_complaints)));
+	if (imalog_pcrs_count(report->compare->start))
+		json_object_set_new(json, "start", json_start(report));
+	if (report->error)
+		json_object_set_new(json, "error", json_error(report->error));
+	return print_json(stdout, json);
+}
