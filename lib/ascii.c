@@ -17,8 +17,12 @@
 #include "private.h"
 
 #define LINE_SIZE_MAX ((size_t)2 * IMALOG_DATA_MAX + 65536)
-/* Lines of one name: PATH_MAX of a few bytes each would do, but costs time on a foreign file. */
+/*
+ * Lines of one name, and bytes of those that are not its first or last: a path has at most
+ * PATH_MAX.  All are hashed again for each that is joined, which costs time on a foreign file.
+ */
 #define JOIN_MAX 64
+#define JOIN_SIZE_MAX 4096
 
 static bool is_digit(uint8_t c)
 {
@@ -90,6 +94,18 @@ static struct imalog_span next_token(struct imalog_span *rest)
 
 /* ---- the start of a line ---- */
 
+/* The algorithm of a digest that does not prove one: that of the lines before, or the usual. */
+static enum imalog_alg likely_alg(const struct imalog_reader *reader, size_t size)
+{
+	int alg = IMALOG_ALG_SHA1;
+
+	if (reader->layout.proved && imalog_alg_size(reader->layout.digest_alg) == size)
+		return reader->layout.digest_alg;
+	while (imalog_alg_size((enum imalog_alg)alg) != size)
+		alg++;
+	return (enum imalog_alg)alg;
+}
+
 static int parse_head(struct imalog_reader *reader, struct imalog_span *rest,
 		      struct imalog_record *record, struct imalog_error *error)
 {
@@ -122,6 +138,7 @@ static int parse_head(struct imalog_reader *reader, struct imalog_span *rest,
 	imalog_arena_take(&reader->rebuilt, token.size / 2);
 	record->nr_digests = 1;
 	record->digests[0].span = (struct imalog_span){ digest, token.size / 2 };
+	record->digests[0].alg = likely_alg(reader, token.size / 2);
 	record->violation = imalog_all_zero(record->digests[0].span);
 	record->template_name = next_token(rest);
 	if (record->template_name.size == 0 || record->template_name.size > IMALOG_NAME_MAX)
@@ -133,12 +150,18 @@ static int parse_head(struct imalog_reader *reader, struct imalog_span *rest,
 
 /* ---- from the text of a field to its bytes ---- */
 
-/* "sha256:HEX" -> "sha256:" NUL DIGEST, "HEX" -> DIGEST */
-static bool build_digest(struct imalog_span text, uint8_t *out, size_t *size)
+/* "sha256:HEX" -> "sha256:" NUL DIGEST, "HEX" -> DIGEST; `d` has no prefix. */
+static bool build_digest(enum imalog_field_id id, struct imalog_span text, uint8_t *out,
+			 size_t *size)
 {
-	const uint8_t *colon = text.size ? memrchr(text.data, ':', text.size) : NULL;
+	bool prefixed = id != IMALOG_FIELD_D && text.size;
+	const uint8_t *colon = prefixed ? memrchr(text.data, ':', text.size) : NULL;
 	size_t prefix = colon ? (size_t)(colon - text.data) + 1 : 0;
 
+	/* As imalog_field_digest() knows it again */
+	for (size_t i = 0; i < prefix; i++)
+		if (text.data[i] < 0x20 || text.data[i] > 0x7e)
+			return false;
 	memcpy(out, text.data, prefix);
 	*size = prefix;
 	if (prefix)
@@ -173,7 +196,7 @@ static bool build_field(enum imalog_field_id id, bool ima, struct imalog_span te
 {
 	switch (imalog_field_id_type(id)) {
 	case IMALOG_TYPE_DIGEST:
-		return build_digest(text, out, size);
+		return build_digest(id, text, out, size);
 	case IMALOG_TYPE_TEXT:
 		memcpy(out, text.data, text.size);
 		*size = text.size;
@@ -195,6 +218,21 @@ static void put_u32(uint8_t *out, uint32_t value, enum imalog_order order)
 {
 	for (int i = 0; i < 4; i++)
 		out[order == IMALOG_ORDER_BE ? 3 - i : i] = (uint8_t)(value >> (8 * i));
+}
+
+/* What template `ima` can hold in the binary list: an MD5 or SHA-1 digest and a name. */
+static int check_ima(const struct imalog_record *record, struct imalog_error *error)
+{
+	size_t digest = record->fields[0].data.size, name = record->fields[1].data.size;
+
+	if (digest != 20 && digest != 16)
+		return imalog_fail(error, IMALOG_ERR_BAD_LENGTH, "d",
+				   "%zu bytes are no digest of SHA-1 or MD5", digest);
+	if (name == 0 || name >= IMALOG_IMA_NAME_SIZE)
+		return imalog_fail(error, IMALOG_ERR_BAD_LENGTH, "n",
+				   "length %zu, 1 to %d are possible", name,
+				   IMALOG_IMA_NAME_SIZE - 1);
+	return 0;
 }
 
 /* Rebuilds template data at @out, which has room for the text and 8 bytes more a field. */
@@ -225,14 +263,10 @@ static int build_data(const struct imalog_template *template, struct imalog_span
 		record->fields[i] = (struct imalog_field){ id, { end + head, size } };
 		end += head + size;
 	}
-	if (ima && record->fields[1].data.size >= IMALOG_IMA_NAME_SIZE)
-		return imalog_fail(error, IMALOG_ERR_BAD_LENGTH, "n",
-				   "length %zu exceeds the largest possible one, %d",
-				   record->fields[1].data.size, IMALOG_IMA_NAME_SIZE - 1);
 	record->nr_fields = template->nr_fields;
 	record->data = (struct imalog_span){ out, (size_t)(end - out) };
 	record->order = order;
-	return 0;
+	return ima ? check_ima(record, error) : 0;
 }
 
 /* ---- does the rebuilt data hash to the digest? ---- */
@@ -247,17 +281,30 @@ static int verify_alg(struct imalog_reader *reader, struct imalog_record *record
 	if (!hasher)
 		return -IMALOG_ERR_NOMEM;
 	for (int alg = 1; alg < IMALOG_ALG_COUNT && rc == IMALOG_FIT_NO; alg++) {
-		bool known = reader->layout.proved && reader->layout.digest_size == size;
+		bool known = reader->layout.proved &&
+			     imalog_alg_size(reader->layout.digest_alg) == size;
 
 		if (known ? (int)reader->layout.digest_alg != alg :
 			    imalog_alg_size((enum imalog_alg)alg) != size)
 			continue;
 		record->digests[0].alg = (enum imalog_alg)alg;
 		rc = imalog_record_verify(record, hasher, error);
-		if (rc == -IMALOG_ERR_CRYPTO && alg != IMALOG_ALG_SHA1)
+		if (rc == -IMALOG_ERR_CRYPTO && alg != IMALOG_ALG_SHA1 && !known)
 			rc = IMALOG_FIT_NO; /* this OpenSSL lacks it: then it proves nothing */
 	}
+	if (rc == IMALOG_FIT_NO)
+		record->digests[0].alg = likely_alg(reader, size);
 	return rc;
+}
+
+/* Integers shown as their bytes are in the order of the machine; all others can be turned. */
+static bool shows_order(const struct imalog_template *template)
+{
+	for (size_t i = 0; i < template->nr_fields; i++)
+		if (imalog_field_id_type((enum imalog_field_id)template->fields[i]) ==
+		    IMALOG_TYPE_UINTS)
+			return true;
+	return false;
 }
 
 /* Rebuilds in the byte order that fits, little-endian when none does. */
@@ -266,6 +313,7 @@ static int build_and_verify(struct imalog_reader *reader, const struct imalog_te
 			    struct imalog_error *error)
 {
 	static const enum imalog_order orders[] = { IMALOG_ORDER_LE, IMALOG_ORDER_BE };
+	size_t nr_orders = record->violation ? 0 : shows_order(template) ? 2 : 1;
 	uint8_t *out = imalog_arena_room(&reader->rebuilt, text.size + 8 * IMALOG_FIELDS_MAX);
 	int rc = 0;
 
@@ -273,7 +321,7 @@ static int build_and_verify(struct imalog_reader *reader, const struct imalog_te
 		return imalog_fail_nomem(error);
 	record->fit = IMALOG_FIT_UNKNOWN;
 	record->hash_order = IMALOG_ORDER_AUTO;
-	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(orders) && !record->violation; i++) {
+	for (size_t i = 0; i < nr_orders; i++) {
 		rc = build_data(template, text, orders[i], out, record, error);
 		if (rc == 0)
 			rc = verify_alg(reader, record, error);
@@ -307,15 +355,17 @@ static int read_fields(struct imalog_reader *reader, const struct imalog_templat
 
 	for (int i = 0; i <= JOIN_MAX; i++) {
 		rc = build_and_verify(reader, template,
-				      text_of(reader, line->fields, longer.size), record, NULL);
+				      text_of(reader, line->fields, longer.size), record, error);
 		if (rc == IMALOG_FIT_YES) {
 			*line = longer;
 			reader->layout.digest_alg = record->digests[0].alg;
 			reader->layout.proved = true;
 			break;
 		}
-		if ((rc < 0 && rc != -IMALOG_ERR_BAD_VALUE && rc != -IMALOG_ERR_BAD_LENGTH) ||
-		    record->violation || longer.ended)
+		if (rc < 0 && rc != -IMALOG_ERR_BAD_VALUE && rc != -IMALOG_ERR_BAD_LENGTH)
+			return rc;
+		if (record->violation || longer.ended ||
+		    longer.size - line->size > JOIN_SIZE_MAX)
 			break;
 		rc = find_line(reader, longer.size + 1, &longer.size, &longer.ended, error);
 		if (rc < 0)
@@ -346,7 +396,6 @@ static int read_line(struct imalog_reader *reader, struct line *line, struct ima
 	template = imalog_templates_find(reader->templates, record->template_name, &adhoc);
 	if (!template) {
 		record->content = IMALOG_CONTENT_DIGEST_ONLY;
-		record->digests[0].alg = reader->layout.digest_alg;
 		record->data = rest;
 		return 0;
 	}
@@ -369,8 +418,8 @@ static int ascii_next(struct imalog_reader *reader, struct imalog_record *record
 	record->order = IMALOG_ORDER_LE;
 	record->nr_fields = 0;
 	rc = read_line(reader, &line, record, error);
-	/* Whatever else is wrong with it, or nothing at all: a cut line is a cut line. */
-	if (line.ended && record->fit != IMALOG_FIT_YES)
+	/* Whatever else is wrong with its text, or nothing at all: a cut line is a cut line. */
+	if (line.ended && record->fit != IMALOG_FIT_YES && rc > -IMALOG_ERR_OS)
 		return imalog_fail(error, IMALOG_ERR_TRUNCATED, "line",
 				   "it ends after %zu bytes without a newline", line.size);
 	if (rc < 0)

@@ -29,6 +29,7 @@ static void copy_text(struct imalog_span text, char *buf, size_t size)
 static bool print_subject(const X509 *cert, char *subject, size_t size)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
+	struct imalog_span span;
 	char *text;
 	long length;
 	bool ok;
@@ -37,9 +38,9 @@ static bool print_subject(const X509 *cert, char *subject, size_t size)
 		return false;
 	ok = X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0, XN_FLAG_RFC2253) >= 0;
 	length = BIO_get_mem_data(bio, &text);
+	span = (struct imalog_span){ (const uint8_t *)text, (size_t)length };
 	if (ok && size > 0)
-		copy_text((struct imalog_span){ (const uint8_t *)text, (size_t)length }, subject,
-			  size);
+		copy_text(span, subject, size);
 	BIO_free(bio);
 	return ok;
 }
@@ -50,7 +51,8 @@ static bool print_subject(const X509 *cert, char *subject, size_t size)
  */
 static void copy_keyid(const X509 *cert, uint8_t keyid[KEYID_SIZE])
 {
-	ASN1_OCTET_STRING *skid = X509_get_ext_d2i(cert, NID_subject_key_identifier, NULL, NULL);
+	ASN1_OCTET_STRING *skid =
+		X509_get_ext_d2i(cert, NID_subject_key_identifier, NULL, NULL);
 
 	memset(keyid, 0, KEYID_SIZE);
 	if (skid && ASN1_STRING_length(skid) >= KEYID_SIZE)

@@ -26,6 +26,12 @@ struct imalog_chain *imalog_chain_new(enum imalog_alg alg, uint32_t pcr, const u
 	return chain;
 }
 
+void imalog_chain_compute_padded(struct imalog_chain *chain)
+{
+	chain->computes[IMALOG_PADDED] = chain->alg != IMALOG_ALG_SHA1;
+	chain->computes[IMALOG_PADDED_SHORT] = chain->alg != IMALOG_ALG_SHA1;
+}
+
 /* What a variant is extended with. */
 static void extension(const struct imalog_chain *chain, const struct imalog_record *record,
 		      enum imalog_variant variant, const uint8_t *own, const uint8_t *sha1,
@@ -54,6 +60,23 @@ static void compare(struct imalog_chain *chain, int v, uint64_t number)
 							 imalog_alg_size(chain->alg)) == 0;
 	if (chain->holds[v])
 		chain->first[v] = number;
+}
+
+void imalog_chain_resume(struct imalog_chain *chain,
+			 const uint8_t *const values[IMALOG_VARIANTS], uint64_t number)
+{
+	for (int v = 0; v < IMALOG_VARIANTS; v++) {
+		chain->computes[v] &= values[v] != NULL;
+		if (!values[v])
+			continue;
+		memcpy(chain->value[v], values[v], imalog_alg_size(chain->alg));
+		if (chain->computes[v] && chain->expected)
+			compare(chain, v, number);
+	}
+	chain->resumed = true;
+	chain->forked = values[IMALOG_PADDED_SHORT];
+	/* Until the first violation one value stands for both. */
+	chain->computes[IMALOG_PADDED_SHORT] = chain->computes[IMALOG_PADDED];
 }
 
 int imalog_chain_extend(struct imalog_chain *chain, struct imalog_hasher *hasher,
@@ -112,7 +135,7 @@ static enum imalog_verdict verdict_without_match(const struct imalog_chain *chai
 	return chain->opaque ? IMALOG_NOT_CHECKED : IMALOG_MISMATCH;
 }
 
-void imalog_chain_check(const struct imalog_chain *chain, uint64_t records,
+void imalog_chain_check(const struct imalog_chain *chain, uint64_t last,
 			struct imalog_check *ret)
 {
 	int v = matched_variant(chain);
@@ -125,6 +148,6 @@ void imalog_chain_check(const struct imalog_chain *chain, uint64_t records,
 	}
 	ret->verdict = IMALOG_MATCH;
 	ret->matched_at = chain->first[v];
-	ret->matched_to = chain->holds[v] ? records : chain->last[v];
+	ret->matched_to = chain->holds[v] ? last : chain->last[v];
 	ret->padding = v == IMALOG_PERBANK ? IMALOG_PADDING_PERBANK : IMALOG_PADDING_SHA1;
 }

@@ -26,6 +26,8 @@ enum outcome { FAILED_AT_ONCE, FAILED, CUT, CLEAN };
 struct candidate {
 	struct imalog_layout layout;
 	size_t records;
+	bool named;   /* the record behind them is of a template that is known */
+	bool starved; /* more bytes could tell more */
 	enum outcome outcome;
 };
 
@@ -60,15 +62,21 @@ static int try_layout(struct imalog_span bytes, bool whole,
 		      const struct imalog_templates *templates, struct imalog_hasher *hasher,
 		      struct candidate *candidate, struct imalog_error *error)
 {
+	struct imalog_template adhoc;
 	struct imalog_record record;
 
 	candidate->outcome = CLEAN;
 	while (candidate->records < DETECT_RECORDS && bytes.size && !candidate->layout.proved) {
 		const char *part;
 		size_t size;
-		int rc = imalog_kernel_parse(bytes, &candidate->layout, templates, &record, &size,
-					     &part, error);
+		int rc;
 
+		record.template_name = (struct imalog_span){ NULL, 0 };
+		rc = imalog_kernel_parse(bytes, &candidate->layout, templates, &record, &size,
+					 &part, error);
+		if (rc <= 0)
+			candidate->named = imalog_templates_find(templates, record.template_name,
+								 &adhoc);
 		if (rc < 0) {
 			candidate->outcome = FAILED;
 			if (record.index > IMALOG_PCR_MAX && candidate->records == 0)
@@ -77,6 +85,7 @@ static int try_layout(struct imalog_span bytes, bool whole,
 		}
 		if (rc == 0) {
 			candidate->outcome = whole ? CUT : CLEAN;
+			candidate->starved = !whole;
 			return 0;
 		}
 		candidate->records++;
@@ -89,9 +98,12 @@ static int try_layout(struct imalog_span bytes, bool whole,
 	return 0;
 }
 
+/* Which of two layouts that fail gets further, and so has the better message? */
 static bool better(const struct candidate *a, const struct candidate *b)
 {
-	return a->records != b->records ? a->records > b->records : a->outcome > b->outcome;
+	if (a->records != b->records)
+		return a->records > b->records;
+	return a->named != b->named ? a->named : a->outcome > b->outcome;
 }
 
 static bool allowed(const struct imalog_reader *reader, enum imalog_order order, size_t size)
@@ -136,7 +148,6 @@ int imalog_detect_layout(const struct imalog_reader *reader, struct imalog_hashe
 		return imalog_fail(error, IMALOG_ERR_AMBIGUOUS, "",
 				   "no record tells the digest size and byte order of the list: "
 				   "say them");
-	/* With no layout left the one that gets furthest gives the best message. */
 	*ret = rivals ? only.layout : best.layout;
-	return 0;
+	return rivals && only.starved;
 }

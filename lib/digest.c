@@ -81,10 +81,13 @@ bool imalog_digest_equal(const struct imalog_recorded_digest *digest, const uint
 bool imalog_digest_is_padded_sha1(const struct imalog_recorded_digest *digest,
 				  const uint8_t sha1[20])
 {
-	struct imalog_span rest = { digest->span.data + 20, digest->span.size - 20 };
+	struct imalog_span rest = digest->span;
 
-	return digest->span.size > 20 && memcmp(digest->span.data, sha1, 20) == 0 &&
-	       imalog_all_zero(rest);
+	if (rest.size <= 20 || memcmp(rest.data, sha1, 20) != 0)
+		return false;
+	rest.data += 20;
+	rest.size -= 20;
+	return imalog_all_zero(rest);
 }
 
 /* Does every recorded digest fit @input?  1, 0, or a negative code. */
@@ -106,6 +109,8 @@ static int fits(const struct imalog_record *record, struct imalog_hasher *hasher
 		checked++;
 		if (imalog_digest_equal(digest, out))
 			continue;
+		if (digest->span.size <= imalog_alg_size(IMALOG_ALG_SHA1))
+			return 0;
 		rc = imalog_hash_one(hasher, IMALOG_ALG_SHA1, input, out, error);
 		if (rc < 0)
 			return rc;
@@ -123,15 +128,13 @@ static int try_order(struct imalog_record *record, struct imalog_hasher *hasher,
 	struct imalog_hash_job input;
 	int rc = imalog_digest_input(record, order, scratch, &input, error);
 
-	if (rc == -IMALOG_ERR_UNSUPPORTED)
-		return IMALOG_FIT_NO;
 	if (rc < 0)
 		return rc;
 	rc = fits(record, hasher, &input, error);
 	if (rc < 0)
 		return rc;
 	record->fit = rc ? IMALOG_FIT_YES : IMALOG_FIT_NO;
-	if (rc)
+	if (rc && has_order(record))
 		record->hash_order = order;
 	return record->fit;
 }
@@ -145,7 +148,8 @@ int imalog_record_verify(struct imalog_record *record, struct imalog_hasher *has
 	if (record->violation || record->content == IMALOG_CONTENT_DIGEST_ONLY)
 		return record->fit;
 	rc = try_order(record, hasher, record->order, &scratch, reterr);
-	if (rc == IMALOG_FIT_NO && has_order(record))
+	/* Fields that are not known cannot be turned. */
+	if (rc == IMALOG_FIT_NO && has_order(record) && record->nr_fields > 0)
 		rc = try_order(record, hasher, other_order(record->order), &scratch, reterr);
 	free(scratch.data);
 	return rc;

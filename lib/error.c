@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Error objects: what went wrong, in which record, and the sentence that says so. */
+/* What went wrong, in which record, and the sentences that say so. */
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -120,6 +120,20 @@ int imalog_fail_errno(struct imalog_error *error, int os_errno, const char *doin
 	return -IMALOG_ERR_OS;
 }
 
+int imalog_fail_os(struct imalog_error *error, int os_errno, const char *detail, ...)
+{
+	va_list args;
+
+	if (!error)
+		return -IMALOG_ERR_OS;
+	fill(error, IMALOG_ERR_OS, "");
+	error->os_errno = os_errno;
+	va_start(args, detail);
+	vsnprintf(error->detail, sizeof(error->detail), detail, args);
+	va_end(args);
+	return -IMALOG_ERR_OS;
+}
+
 int imalog_fail_tpm(struct imalog_error *error, uint32_t tpm_rc, const char *detail, ...)
 {
 	va_list args;
@@ -206,6 +220,32 @@ const char *imalog_strerror(int code)
 		if ((int)texts[i].code == code || -(int)texts[i].code == code)
 			return texts[i].text;
 	return "unknown error";
+}
+
+const char *imalog_verdict_name(enum imalog_verdict verdict)
+{
+	switch (verdict) {
+	case IMALOG_MATCH:
+		return "match";
+	case IMALOG_MISMATCH:
+		return "mismatch";
+	case IMALOG_NOT_CHECKED:
+		break;
+	}
+	return "not-checked";
+}
+
+const char *imalog_problem_text(enum imalog_problem problem)
+{
+	switch (problem) {
+	case IMALOG_PROBLEM_DIGEST:
+		return "template digest does not fit the template data";
+	case IMALOG_PROBLEM_ASCII:
+		return "ascii line does not hash to its template digest";
+	case IMALOG_PROBLEM_OPAQUE:
+		return "template is not known, so the ascii line cannot be checked";
+	}
+	return "unknown problem";
 }
 
 const char *imalog_version(void)

@@ -74,6 +74,18 @@ enum imalog_alg imalog_alg_by_tpm_id(uint16_t id)
 	return IMALOG_ALG_NONE;
 }
 
+static int crypto_failed(enum imalog_alg alg, struct imalog_error *error)
+{
+	char text[128] = "no reason given";
+	unsigned long code = ERR_get_error();
+
+	if (code)
+		ERR_error_string_n(code, text, sizeof(text));
+	ERR_clear_error();
+	return imalog_fail(error, IMALOG_ERR_CRYPTO, "", "cannot compute %s: %s",
+			   imalog_alg_name(alg), text);
+}
+
 /* One fetched algorithm and one context, initialized again for each digest. */
 struct evp_state {
 	EVP_MD *md;
@@ -89,19 +101,20 @@ static void evp_close(void *state)
 	free(evp);
 }
 
-static void *evp_open(enum imalog_alg alg)
+static int evp_open(enum imalog_alg alg, void **ret, struct imalog_error *error)
 {
 	struct evp_state *evp = calloc(1, sizeof(*evp));
 
 	if (!evp)
-		return NULL;
+		return imalog_fail_nomem(error);
 	evp->md = EVP_MD_fetch(NULL, algs[alg].evp, NULL);
 	evp->ctx = EVP_MD_CTX_new();
 	if (!evp->md || !evp->ctx || !EVP_DigestInit_ex2(evp->ctx, evp->md, NULL)) {
 		evp_close(evp);
-		return NULL;
+		return crypto_failed(alg, error);
 	}
-	return evp;
+	*ret = evp;
+	return 0;
 }
 
 static bool evp_digest(void *state, const struct imalog_hash_job *job, uint8_t *out)
@@ -143,42 +156,26 @@ void imalog_hasher_free(struct imalog_hasher **hasher)
 	*hasher = NULL;
 }
 
-static int crypto_failed(enum imalog_alg alg, struct imalog_error *error)
+/* Fetches an algorithm when it is first used. */
+static int need_state(struct imalog_hasher *hasher, enum imalog_alg alg,
+		      struct imalog_error *error)
 {
-	char text[128] = "no reason given";
-	unsigned long code = ERR_get_error();
-
-	if (code)
-		ERR_error_string_n(code, text, sizeof(text));
-	ERR_clear_error();
-	return imalog_fail(error, IMALOG_ERR_CRYPTO, "", "cannot compute %s: %s",
-			   imalog_alg_name(alg), text);
-}
-
-/* The state of an algorithm, fetched when it is first used; NULL with the error set. */
-static void *state_of(struct imalog_hasher *hasher, enum imalog_alg alg, struct imalog_error *error)
-{
-	if (!known(alg)) {
-		imalog_fail(error, IMALOG_ERR_INVALID, "", "unknown hash algorithm %d", (int)alg);
-		return NULL;
-	}
-	if (!hasher->states[alg])
-		hasher->states[alg] = hasher->engine->open(alg);
-	if (!hasher->states[alg])
-		crypto_failed(alg, error);
-	return hasher->states[alg];
+	if (!known(alg))
+		return imalog_fail(error, IMALOG_ERR_INVALID, "", "unknown hash algorithm %d",
+				   (int)alg);
+	return hasher->states[alg] ? 0 : hasher->engine->open(alg, &hasher->states[alg], error);
 }
 
 int imalog_hash_batch(struct imalog_hasher *hasher, enum imalog_alg alg,
 		      const struct imalog_hash_job *jobs, size_t n, uint8_t *out, size_t stride,
 		      struct imalog_error *error)
 {
-	void *state = state_of(hasher, alg, error);
+	int rc = need_state(hasher, alg, error);
 
-	if (!state)
-		return known(alg) ? -IMALOG_ERR_CRYPTO : -IMALOG_ERR_INVALID;
+	if (rc < 0)
+		return rc;
 	for (size_t i = 0; i < n; i++)
-		if (!hasher->engine->digest(state, &jobs[i], out + i * stride))
+		if (!hasher->engine->digest(hasher->states[alg], &jobs[i], out + i * stride))
 			return crypto_failed(alg, error);
 	return 0;
 }

@@ -351,7 +351,8 @@ IMALOG_API enum imalog_order imalog_record_order(const struct imalog_record *rec
  * imalog_record_hash_order() - byte order of the integers that the digest covers
  *
  * Differs from imalog_record_order() in canonicalized logs of big-endian machines.
- * IMALOG_ORDER_AUTO until imalog_record_verify() has found it.
+ * IMALOG_ORDER_AUTO until imalog_record_verify() has found it, and for template `ima`, whose
+ * digest covers no integers.
  */
 IMALOG_API enum imalog_order imalog_record_hash_order(const struct imalog_record *record);
 
@@ -656,7 +657,11 @@ IMALOG_API struct imalog_replay *imalog_replay_new(void);
 /** imalog_replay_free() - frees a replay */
 IMALOG_API void imalog_replay_free(struct imalog_replay **replay);
 
-/** imalog_replay_add_bank() - computes this bank; 0 or -IMALOG_ERR_INVALID */
+/**
+ * imalog_replay_add_bank() - computes this bank
+ *
+ * Returns 0 or -IMALOG_ERR_INVALID (unknown algorithm, or the replay has begun).
+ */
 IMALOG_API int imalog_replay_add_bank(struct imalog_replay *replay, enum imalog_alg alg,
 				      struct imalog_error *reterr);
 
@@ -789,12 +794,463 @@ IMALOG_API enum imalog_verdict imalog_replay_verdict(const struct imalog_replay 
 IMALOG_API int imalog_replay_pcrs(const struct imalog_replay *replay, struct imalog_pcrs *pcrs,
 				  struct imalog_error *reterr);
 
+/* ---- firmware event log ---- */
+
+/**
+ * imalog_eventlog_replay() - adds the PCR values that a firmware event log explains
+ * @data: the whole log, as in binary_bios_measurements: crypto-agile, or of SHA-1 alone
+ * @out:  a set that gets PCR 0 to 9, and the others that the log extends, of each bank of the
+ *        log whose algorithm is known
+ *
+ * PCRs are extended with the digests that the log records.  What they are digests of is not
+ * recomputed: firmware does not log all of it.  The values are those of a TPM that nobody else
+ * has extended since.  PCR 0 starts as the startup locality; all others start as zeros.
+ *
+ * Returns the number of records, or a negative code of the data group (with record and offset),
+ * -IMALOG_ERR_CRYPTO, -IMALOG_ERR_NOMEM, or what imalog_pcrs_set() returns when @out has another
+ * value already (it may then have got some).
+ */
+IMALOG_API int imalog_eventlog_replay(struct imalog_span data, struct imalog_hasher *hasher,
+				      struct imalog_pcrs *out, struct imalog_error *reterr);
+
+/* ---- boot aggregate ---- */
+
+/**
+ * imalog_boot_aggregate() - computes the boot aggregate of a bank
+ * @pcrs: must have PCR 0 to 7 of the bank, and 8 and 9 unless it is SHA-1
+ * @out:  gets imalog_alg_size(@alg) bytes
+ *
+ * Returns 0, -IMALOG_ERR_INVALID (unknown algorithm, or a PCR is missing), -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_boot_aggregate(const struct imalog_pcrs *pcrs, enum imalog_alg alg,
+				     struct imalog_hasher *hasher, uint8_t *out,
+				     struct imalog_error *reterr);
+
+/**
+ * imalog_record_is_boot_aggregate() - is it named boot_aggregate or boot_aggregate_late?
+ *
+ * A log has one for each kernel that ran: one more after each kexec.
+ */
+IMALOG_API bool imalog_record_is_boot_aggregate(const struct imalog_record *record);
+
+/**
+ * imalog_record_check_boot_aggregate() - compares the digest in a boot_aggregate with PCR values
+ *
+ * Its digest field says which bank it is of; a field d, which names none, is of SHA-1.
+ *
+ * Returns IMALOG_MATCH, IMALOG_MISMATCH, IMALOG_NOT_CHECKED (@pcrs lacks a value of that bank,
+ * the algorithm is unknown, or the digest is zeros: the kernel found no TPM),
+ * -IMALOG_ERR_INVALID (the record is no boot_aggregate), -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_record_check_boot_aggregate(const struct imalog_record *record,
+						  const struct imalog_pcrs *pcrs,
+						  struct imalog_hasher *hasher,
+						  struct imalog_error *reterr);
+
+/* ---- TPM ---- */
+
+/** struct imalog_tpm - a connection to a TPM */
+struct imalog_tpm;
+
+/**
+ * imalog_tpm_open() - connects to a TPM through tpm2-tss
+ * @tcti: such as "device:/dev/tpmrm0"; or NULL: the environment variable TPM2TOOLS_TCTI, or
+ *        when it is not set /dev/tpmrm0, /dev/tpm0 and tabrmd, but never a simulator
+ * @ret:  gets the connection
+ *
+ * tpm2-tss prints warnings to standard error, which only the environment can silence: a program
+ * sets TSS2_LOG to "all+none" before its first call.
+ *
+ * Returns 0, -IMALOG_ERR_TPM, -IMALOG_ERR_NOMEM, -IMALOG_ERR_UNSUPPORTED (the library was built
+ * without tpm2-tss).
+ */
+IMALOG_API int imalog_tpm_open(const char *tcti, struct imalog_tpm **ret,
+			       struct imalog_error *reterr);
+
+/** imalog_tpm_close() - closes a connection */
+IMALOG_API void imalog_tpm_close(struct imalog_tpm **tpm);
+
+/**
+ * imalog_tpm_read_pcrs() - adds all PCRs of all active banks, as they were at one moment
+ * @out:            should be empty
+ * @update_counter: gets the pcrUpdateCounter of that moment; may be NULL
+ *
+ * Reads again when the counter changed meanwhile.  It does not count PCRs that the platform
+ * excepts (TPM_PT_PCR_NO_INCREMENT: on PCs 16 and 21 to 23).  Banks of unknown algorithms are
+ * left out.
+ *
+ * Returns 0, -IMALOG_ERR_TPM (also when PCRs change without end), -IMALOG_ERR_NOMEM, or what
+ * imalog_pcrs_set() returns.
+ */
+IMALOG_API int imalog_tpm_read_pcrs(struct imalog_tpm *tpm, struct imalog_pcrs *out,
+				    uint32_t *update_counter, struct imalog_error *reterr);
+
+/** struct imalog_tpm_clock - how far a TPM has come (TPMS_CLOCK_INFO) */
+struct imalog_tpm_clock {
+	/** milliseconds that it was powered */
+	uint64_t clock;
+	/** TPM resets: PCRs start anew with each */
+	uint32_t reset_count;
+	/** restarts and resumes since the last reset */
+	uint32_t restart_count;
+	/** no greater clock was reported before a power loss */
+	bool safe;
+};
+
+/** imalog_tpm_clock() - reads the clock; returns 0 or -IMALOG_ERR_TPM */
+IMALOG_API int imalog_tpm_clock(struct imalog_tpm *tpm, struct imalog_tpm_clock *ret,
+				struct imalog_error *reterr);
+
+/**
+ * imalog_tpm_quote() - lets the TPM sign the values of PCRs (TPM2_Quote)
+ * @ak:        the key: the file of its context (tpm2_createak -c), or a persistent handle such
+ *             as 0x81010002; used without a password
+ * @alg:       bank of the PCRs
+ * @pcrs:      bit N is set for PCR N; below 24
+ * @nonce:     what is to be signed along
+ * @message:   gets the TPMS_ATTEST, whose bytes the caller frees with free()
+ * @signature: gets the TPMT_SIGNATURE, whose bytes the caller frees with free()
+ *
+ * Returns 0, -IMALOG_ERR_TPM, -IMALOG_ERR_OS (the file), -IMALOG_ERR_BAD_FORMAT (it is no
+ * context), -IMALOG_ERR_INVALID (unknown bank, PCR or too long a nonce), -IMALOG_ERR_NOMEM,
+ * -IMALOG_ERR_UNSUPPORTED.
+ */
+IMALOG_API int imalog_tpm_quote(struct imalog_tpm *tpm, const char *ak, enum imalog_alg alg,
+				uint32_t pcrs, struct imalog_span nonce,
+				struct imalog_span *message, struct imalog_span *signature,
+				struct imalog_error *reterr);
+
+/**
+ * imalog_sysfs_read_pcrs() - adds all PCRs of all banks that the kernel shows in sysfs
+ * @root: directory below which to look for sys/class/tpm/tpm0; "" or "/" is this machine
+ * @out:  should be empty
+ *
+ * Reads until two readings are the same: since no PCR returns to a value that it had (but 16
+ * and 23, which anyone can reset), all were so at one moment.  Needs no tpm2-tss; the kernel has
+ * these files since Linux 5.12.
+ *
+ * Returns 0, -IMALOG_ERR_OS (ENOENT: no TPM 2.0 or no such files; EAGAIN: PCRs change without
+ * end), -IMALOG_ERR_BAD_VALUE (a file holds no PCR value), -IMALOG_ERR_NOMEM, or what
+ * imalog_pcrs_set() returns.
+ */
+IMALOG_API int imalog_sysfs_read_pcrs(const char *root, struct imalog_pcrs *out,
+				      struct imalog_error *reterr);
+
+/* ---- quotes ---- */
+
+/** struct imalog_key - a public key that signs quotes, with what came along with it */
+struct imalog_key;
+
+/**
+ * imalog_key_parse() - reads a public key
+ * @bytes: the whole file: PEM ("PUBLIC KEY" or "CERTIFICATE", the key's first and then others
+ *         of its chain), DER (SubjectPublicKeyInfo or certificate), TPM2B_PUBLIC or
+ *         TPMT_PUBLIC (TPM 2.0 Part 2, 12.2.4)
+ * @ret:   gets the key
+ *
+ * RSA, and EC on P-256 or P-384.  Keys too short to prove anything are read all the same:
+ * imalog_quote_check_key() refuses them.
+ *
+ * Returns 0, a negative code of the data group, -IMALOG_ERR_UNSUPPORTED (another kind of key),
+ * -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_key_parse(struct imalog_span bytes, struct imalog_key **ret,
+				struct imalog_error *reterr);
+
+/** imalog_key_free() - frees a key */
+IMALOG_API void imalog_key_free(struct imalog_key **key);
+
+/** imalog_key_text() - the kind of key in a few words, such as "RSA of 2048 bits" */
+IMALOG_API const char *imalog_key_text(const struct imalog_key *key);
+
+/**
+ * imalog_key_attributes() - TPMA_OBJECT of its public area (TPM 2.0 Part 2, 8.3)
+ *
+ * Returns 0 when the key came without a public area.
+ */
+IMALOG_API uint32_t imalog_key_attributes(const struct imalog_key *key);
+
+/** enum imalog_quote_check - the questions that a quote answers, each with its own verdict */
+enum imalog_quote_check {
+	/** is the signature the key's, over these bytes? imalog_quote_check_signature() */
+	IMALOG_QUOTE_SIGNATURE = 0,
+	/** is the key strong, a restricted signing key, certified? imalog_quote_check_key() */
+	IMALOG_QUOTE_KEY = 1,
+	/** was it made by a TPM, and is it a quote? imalog_quote_parse() */
+	IMALOG_QUOTE_MAGIC = 2,
+	/** is it the answer to this nonce? imalog_quote_check_nonce() */
+	IMALOG_QUOTE_NONCE = 3,
+	/** are the PCRs that the log extends signed? imalog_quote_match_finish() */
+	IMALOG_QUOTE_SELECTION = 4,
+	/** were these values signed? imalog_quote_check_values(), imalog_quote_match_finish() */
+	IMALOG_QUOTE_DIGEST = 5,
+	/** does it follow an earlier quote? imalog_quote_check_previous() */
+	IMALOG_QUOTE_CLOCK = 6,
+	/** does the log lead to the signed values? imalog_quote_match_finish() */
+	IMALOG_QUOTE_LOG = 7,
+};
+/** IMALOG_QUOTE_CHECKS: one more than the largest enum imalog_quote_check of this header */
+#define IMALOG_QUOTE_CHECKS 8
+
+/** imalog_quote_check_name() - "signature", "key", "magic", "nonce", and so on */
+IMALOG_API const char *imalog_quote_check_name(enum imalog_quote_check check);
+
+/**
+ * struct imalog_quote - a quote (TPM2_Quote, TPM 2.0 Part 3, 18.4) and what is known about it
+ *
+ * Every check starts as IMALOG_NOT_CHECKED and is decided by the function that its name is
+ * listed with.  No verdict implies another: who wants to know whether a log is proved looks at
+ * all of them.
+ */
+struct imalog_quote;
+
+/**
+ * imalog_quote_parse() - reads a TPMS_ATTEST or TPM2B_ATTEST (TPM 2.0 Part 2, 10.12)
+ * @message: the whole structure, copied
+ * @ret:     gets the quote
+ *
+ * Decides IMALOG_QUOTE_MAGIC: a structure that is well-formed but not made by a TPM, or
+ * another attestation than a quote, is read, and does not pass that check.
+ *
+ * Returns 0, a negative code of the data group, -IMALOG_ERR_UNSUPPORTED (the library was built
+ * without tpm2-tss), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_quote_parse(struct imalog_span message, struct imalog_quote **ret,
+				  struct imalog_error *reterr);
+
+/** imalog_quote_free() - frees a quote */
+IMALOG_API void imalog_quote_free(struct imalog_quote **quote);
+
+/** imalog_quote_verdict() - the answer to one of the questions */
+IMALOG_API enum imalog_verdict imalog_quote_verdict(const struct imalog_quote *quote,
+						    enum imalog_quote_check check);
+
+/**
+ * imalog_quote_reason() - why that is the answer, in words
+ *
+ * Lower-case, no full stop, printable ASCII; "" when there is nothing to say.  Lives until
+ * the quote is checked again.
+ */
+IMALOG_API const char *imalog_quote_reason(const struct imalog_quote *quote,
+					   enum imalog_quote_check check);
+
+/** imalog_quote_type() - TPMI_ST_ATTEST of the structure; 0x8018 is a quote */
+IMALOG_API uint16_t imalog_quote_type(const struct imalog_quote *quote);
+
+/** imalog_quote_nonce() - extraData, the nonce that was given to the TPM; size 0 when none */
+IMALOG_API struct imalog_span imalog_quote_nonce(const struct imalog_quote *quote);
+
+/** imalog_quote_signer() - qualifiedSigner, the qualified name of the signing key */
+IMALOG_API struct imalog_span imalog_quote_signer(const struct imalog_quote *quote);
+
+/** struct imalog_quote_clock - when a quote was made (TPM 2.0 Part 2, 10.11.1) */
+struct imalog_quote_clock {
+	/** milliseconds that the TPM has been powered */
+	uint64_t clock;
+	uint32_t reset_count;
+	uint32_t restart_count;
+	/** no larger clock has been reported before */
+	bool safe;
+	uint64_t firmware_version;
+};
+
+/**
+ * imalog_quote_clock() - the clock, the counters and the firmware version
+ *
+ * In quotes of keys outside the endorsement and platform hierarchies, TPMs add a number of the
+ * key to the counters and the firmware version: they mean something only next to each other.
+ */
+IMALOG_API void imalog_quote_clock(const struct imalog_quote *quote,
+				   struct imalog_quote_clock *ret);
+
+/** imalog_quote_banks() - how many selections of PCRs the quote has */
+IMALOG_API size_t imalog_quote_banks(const struct imalog_quote *quote);
+
+/**
+ * imalog_quote_bank() - selection number @i, from 0, in the order in which values are hashed
+ * @alg: gets the bank, IMALOG_ALG_NONE when it is not known; may be NULL
+ *
+ * Returns a bitmap: bit N is set when PCR N was signed.
+ */
+IMALOG_API uint32_t imalog_quote_bank(const struct imalog_quote *quote, size_t i,
+				      enum imalog_alg *alg);
+
+/** imalog_quote_selects() - was the value of this PCR signed? */
+IMALOG_API bool imalog_quote_selects(const struct imalog_quote *quote, enum imalog_alg alg,
+				     uint32_t pcr);
+
+/** imalog_quote_pcr_digest() - the signed digest over the values of the selected PCRs */
+IMALOG_API struct imalog_span imalog_quote_pcr_digest(const struct imalog_quote *quote);
+
+/**
+ * imalog_quote_hash() - the algorithm of the signed digest, which is that of the signature
+ *
+ * IMALOG_ALG_NONE until imalog_quote_check_signature() or imalog_quote_set_hash() was called.
+ */
+IMALOG_API enum imalog_alg imalog_quote_hash(const struct imalog_quote *quote);
+
+/** imalog_quote_set_hash() - says the algorithm of the signed digest, without a signature */
+IMALOG_API void imalog_quote_set_hash(struct imalog_quote *quote, enum imalog_alg alg);
+
+/**
+ * imalog_quote_check_signature() - decides IMALOG_QUOTE_SIGNATURE
+ * @signature: TPMT_SIGNATURE (TPM 2.0 Part 2, 11.3.4), with or without a 2-byte size before
+ *             it, of scheme RSASSA, RSAPSS or ECDSA; or the plain signature (PKCS #1, DER)
+ * @hash:      of a plain signature; IMALOG_ALG_NONE: what the key's public area says, or
+ *             SHA-256
+ *
+ * The signature must be of the scheme and hash that the key's public area prescribes, if it
+ * does.  SHA-1 is refused.  Signatures of weak keys are not checked.  Also sets the hash of
+ * the signed digest, whatever the verdict.
+ *
+ * Returns 0, a negative code of the data group (a malformed signature), -IMALOG_ERR_NOMEM,
+ * -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_quote_check_signature(struct imalog_quote *quote,
+					    struct imalog_span signature,
+					    const struct imalog_key *key, enum imalog_alg hash,
+					    struct imalog_error *reterr);
+
+/**
+ * imalog_quote_check_key() - decides IMALOG_QUOTE_KEY
+ * @ca: certificates that are trusted, PEM (one or more) or DER (one); size 0 for none
+ *
+ * IMALOG_MISMATCH: RSA below 2048 bits, a public area that is not that of a restricted signing
+ * key, a certificate that is not for signatures or does not chain to @ca now.  IMALOG_MATCH: a
+ * restricted signing key, or a certificate that chains to @ca.  IMALOG_NOT_CHECKED: a bare
+ * key.  Not looked at: revocation, names and extended usages of certificates; whether the
+ * public area itself is a TPM's (tpm2_makecredential and tpm2_activatecredential prove that).
+ *
+ * Returns 0, a negative code of the data group (malformed @ca), -IMALOG_ERR_NOMEM,
+ * -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_quote_check_key(struct imalog_quote *quote, const struct imalog_key *key,
+				      struct imalog_span ca, struct imalog_error *reterr);
+
+/**
+ * imalog_quote_check_nonce() - decides IMALOG_QUOTE_NONCE
+ * @nonce: the bytes that were given to the TPM, at least one
+ */
+IMALOG_API void imalog_quote_check_nonce(struct imalog_quote *quote, struct imalog_span nonce);
+
+/**
+ * imalog_quote_check_previous() - decides IMALOG_QUOTE_CLOCK
+ * @previous: an earlier quote, whose own checks are the caller's business
+ *
+ * IMALOG_MATCH: the same signer, the same reset and restart counters and firmware version, and
+ * a clock that has grown: nothing but time lies between them.  IMALOG_NOT_CHECKED: the
+ * qualified names of the signers differ.
+ */
+IMALOG_API void imalog_quote_check_previous(struct imalog_quote *quote,
+					    const struct imalog_quote *previous);
+
+/**
+ * imalog_quote_digest() - the digest that a quote of these values would have
+ * @alg:  the hash (the signing scheme's, TPM 2.0 Part 3, 18.4)
+ * @pcrs: must have a value for every PCR that is selected
+ * @out:  gets imalog_alg_size(@alg) bytes
+ *
+ * Hashes the values in the order of the selections, and of PCR numbers in each.
+ *
+ * Returns 0, -IMALOG_ERR_INVALID (a value is missing, unknown @alg), -IMALOG_ERR_UNSUPPORTED
+ * (a bank is not known), -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_quote_digest(const struct imalog_quote *quote, enum imalog_alg alg,
+				   const struct imalog_pcrs *pcrs, uint8_t *out,
+				   struct imalog_error *reterr);
+
+/**
+ * imalog_quote_check_values() - decides IMALOG_QUOTE_DIGEST from PCR values alone
+ * @pcrs:   where values are looked up first
+ * @others: where they are looked up then; may be NULL
+ *
+ * Values that are in neither set are taken as those of a TPM reset.  That is no assumption:
+ * the digest proves it, and when it does not, the verdict is IMALOG_NOT_CHECKED.
+ *
+ * Returns 0, -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_quote_check_values(struct imalog_quote *quote,
+					 const struct imalog_pcrs *pcrs,
+					 const struct imalog_pcrs *others,
+					 struct imalog_error *reterr);
+
+/** struct imalog_quote_match - the search for the records that a quote covers */
+struct imalog_quote_match;
+
+/**
+ * imalog_quote_match_new() - prepares to find the shortest prefix of a log that a quote covers
+ * @quote:  must outlive the search; its hash must be known already
+ * @replay: computes the values; must outlive the search and not have begun.  Gets the banks of
+ *          the quote; all ways that its padding allows are tried.
+ * @others: values of PCRs that the log does not extend, may be NULL; must outlive the search.
+ *          Values that are not selected are not used.
+ * @ret:    gets the search
+ *
+ * Then call imalog_quote_match_feed() from the function given to imalog_replay_on_record(),
+ * run the replay, and call imalog_quote_match_finish().
+ *
+ * Returns 0, -IMALOG_ERR_INVALID (the replay has begun), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_quote_match_new(struct imalog_quote *quote, struct imalog_replay *replay,
+				      const struct imalog_pcrs *others,
+				      struct imalog_quote_match **ret,
+				      struct imalog_error *reterr);
+
+/** imalog_quote_match_free() - frees a search */
+IMALOG_API void imalog_quote_match_free(struct imalog_quote_match **match);
+
+/** imalog_quote_match_feed() - does the log up to this record give the signed digest? */
+IMALOG_API void imalog_quote_match_feed(struct imalog_quote_match *match,
+					const struct imalog_record *record);
+
+/**
+ * imalog_quote_match_finish() - decides IMALOG_QUOTE_SELECTION, IMALOG_QUOTE_DIGEST and
+ * IMALOG_QUOTE_LOG
+ *
+ * Call it when all records have been fed.  Concerns the records up to the one where the digest
+ * holds, or all when it holds nowhere.
+ *
+ * IMALOG_QUOTE_SELECTION: IMALOG_MISMATCH when one of them extends a PCR that was not signed.
+ * IMALOG_QUOTE_DIGEST: IMALOG_MATCH when the log, or the other values alone, give the digest.
+ * IMALOG_QUOTE_LOG: IMALOG_MISMATCH when no prefix gives the digest, although every value was
+ * known, or a recorded digest does not fit its record; IMALOG_NOT_CHECKED when values were not
+ * known, content could not be recomputed, or no record extends a PCR that was signed.
+ *
+ * Returns 0, or the failure of imalog_quote_match_feed(): -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_quote_match_finish(struct imalog_quote_match *match,
+					 struct imalog_error *reterr);
+
+/** imalog_quote_match_at() - the first record after which the digest holds; 0 when none */
+IMALOG_API uint64_t imalog_quote_match_at(const struct imalog_quote_match *match);
+
+/**
+ * imalog_quote_match_padding() - what a bank was extended with where the digest holds
+ *
+ * IMALOG_PADDING_SHA1 is no stronger than SHA-1; IMALOG_PADDING_AUTO: not found out.
+ */
+IMALOG_API enum imalog_padding
+imalog_quote_match_padding(const struct imalog_quote_match *match, enum imalog_alg alg);
+
+/**
+ * imalog_quote_match_missing() - selected PCRs whose values neither the log nor the other
+ * values determine
+ * @i:   from 0
+ * @alg: gets the bank
+ * @pcr: gets the PCR number
+ *
+ * Returns false when there are no more than @i.
+ */
+IMALOG_API bool imalog_quote_match_missing(const struct imalog_quote_match *match, size_t i,
+					   enum imalog_alg *alg, uint32_t *pcr);
+
 /* ---- certificates in the log ---- */
 
 /**
  * imalog_cert_describe() - subject and key identifier of a DER certificate
  * @der:     the certificate; bytes behind it make it invalid
- * @subject: gets the subject in one line (RFC 2253), escaped to printable ASCII
+ * @subject: gets the subject in one line (RFC 2253), escaped to printable ASCII, cut to @size and
+ *           then ending in dots
  * @size:    size of @subject
  * @keyid:   gets the last four bytes of the subject key identifier as the kernel prints them
  *           in a signature (key id of signature format v2), zeros when there is none

@@ -29,13 +29,18 @@ struct selection {
 	size_t nr;
 };
 
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r';
+}
+
 static struct imalog_span trim(struct imalog_span text)
 {
-	while (text.size && (text.data[0] == ' ' || text.data[0] == '\t')) {
+	while (text.size && is_blank(text.data[0])) {
 		text.data++;
 		text.size--;
 	}
-	while (text.size && strchr(" \t\r", text.data[text.size - 1]))
+	while (text.size && is_blank(text.data[text.size - 1]))
 		text.size--;
 	return text;
 }
@@ -109,13 +114,25 @@ static int not_a_value(struct imalog_span text, struct imalog_error *error)
 			   imalog_printable(text, shown));
 }
 
+/* A second, different value is the file's fault. */
+static int set_value(struct imalog_pcrs *pcrs, enum imalog_alg alg, uint32_t pcr,
+		     struct imalog_span value, struct imalog_error *error)
+{
+	int rc = imalog_pcrs_set(pcrs, alg, pcr, value, error);
+
+	if (rc == -IMALOG_ERR_INVALID)
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "",
+				   "two different values are given for PCR %u of bank %s", pcr,
+				   imalog_alg_name(alg));
+	return rc;
+}
+
 /* Adds a value given in hex; @alg may be unknown, then 20 bytes are of sha1. */
 static int add_hex(struct imalog_pcrs *pcrs, enum imalog_alg alg, uint32_t pcr,
 		   struct imalog_span hex, struct imalog_error *error)
 {
 	uint8_t bytes[IMALOG_DIGEST_MAX];
 	struct imalog_span value = { bytes, 0 };
-	int rc;
 
 	if (!hex_of(hex, bytes, &value.size))
 		return not_a_value(hex, error);
@@ -128,9 +145,7 @@ static int add_hex(struct imalog_pcrs *pcrs, enum imalog_alg alg, uint32_t pcr,
 		return imalog_fail(error, IMALOG_ERR_BAD_LENGTH, "",
 				   "%zu bytes are no value of bank %s, which has %zu", value.size,
 				   imalog_alg_name(alg), imalog_alg_size(alg));
-	rc = imalog_pcrs_set(pcrs, alg, pcr, value, error);
-	/* A second, different value is the file's fault. */
-	return rc == -IMALOG_ERR_INVALID ? -IMALOG_ERR_BAD_VALUE : rc;
+	return set_value(pcrs, alg, pcr, value, error);
 }
 
 /* "sha256:10=HEX" */
@@ -259,9 +274,9 @@ static int add_selected(struct imalog_pcrs *pcrs, const struct selection *select
 						   "it selects PCR %u of bank %s but holds no value "
 						   "of %zu bytes for it",
 						   pcr, imalog_alg_name(alg), imalog_alg_size(alg));
-			rc = imalog_pcrs_set(pcrs, alg, pcr, value, error);
+			rc = set_value(pcrs, alg, pcr, value, error);
 			if (rc < 0)
-				return rc == -IMALOG_ERR_INVALID ? -IMALOG_ERR_BAD_VALUE : rc;
+				return rc;
 			count++;
 		}
 	}
@@ -317,11 +332,12 @@ static int parse_quote_file(struct imalog_pcrs *pcrs, struct imalog_span data,
 
 struct text {
 	enum imalog_alg bank; /* of lines that name none */
+	bool foreign;	      /* below a heading that names no known bank */
 	struct selection hint;
 	int count;
 };
 
-/* 0: a value, 1: a heading, negative: neither */
+/* 0: a value, 1: nothing to compare, negative: neither */
 static int parse_line(struct imalog_pcrs *pcrs, struct text *text, struct imalog_span line,
 		      struct imalog_error *error)
 {
@@ -336,16 +352,19 @@ static int parse_line(struct imalog_pcrs *pcrs, struct text *text, struct imalog
 		return not_a_value(line, error);
 	left = trim(left);
 	right = trim(right);
-	if (right.size == 0 && left.size) { /* "sha256:", "pcrs:" */
-		text->bank = alg_of(left);
-		return 1;
-	}
 	if (left.size > 4 && memcmp(left.data, "PCR-", 4) == 0) {
 		left.data += 4;
 		left.size -= 4;
 	}
+	if (pcr_of(left, &pcr) && text->foreign)
+		return 1; /* nothing can be compared with a bank that is not known */
 	if (pcr_of(left, &pcr))
 		return add_hex(pcrs, text->bank, pcr, right, error);
+	if (right.size == 0 && left.size) { /* "sha256:", "pcrs:" */
+		text->bank = alg_of(left);
+		text->foreign = text->bank == IMALOG_ALG_NONE;
+		return 1;
+	}
 	if (!split(right, '=', &number, &hex))
 		return not_a_value(line, error);
 	return add_spec(pcrs, line, error);

@@ -23,6 +23,9 @@ static inline bool imalog_span_equal(struct imalog_span a, struct imalog_span b)
 int imalog_fail(struct imalog_error *error, enum imalog_code code, const char *field,
 		const char *detail, ...) __attribute__((format(printf, 4, 5)));
 int imalog_fail_errno(struct imalog_error *error, int os_errno, const char *doing);
+/* With a sentence of its own in place of what the system says of @os_errno */
+int imalog_fail_os(struct imalog_error *error, int os_errno, const char *detail, ...)
+	__attribute__((format(printf, 3, 4)));
 /* @tpm_rc is 0 when it was not the TPM (or tpm2-tss) that gave a reason. */
 int imalog_fail_tpm(struct imalog_error *error, uint32_t tpm_rc, const char *detail, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -48,7 +51,7 @@ struct imalog_hash_job {
 /* What computes digests; another implementation is one more of these. */
 struct imalog_hash_engine {
 	const char *name;
-	void *(*open)(enum imalog_alg alg);
+	int (*open)(enum imalog_alg alg, void **ret, struct imalog_error *error);
 	void (*close)(void *state);
 	bool (*digest)(void *state, const struct imalog_hash_job *job, uint8_t *out);
 };
@@ -109,6 +112,19 @@ int imalog_window_need(struct imalog_window *window, size_t size, struct imalog_
 struct imalog_span imalog_window_span(const struct imalog_window *window);
 void imalog_window_advance(struct imalog_window *window, size_t size);
 const char *imalog_source_name(const struct imalog_source *source);
+
+/* ---- root.c: files of /sys and /proc below a root prefix ---- */
+
+/*
+ * Opens a path without a leading slash; -1 and errno.  Below a prefix other than "" and "/",
+ * links lead to files of that prefix and never out of it.
+ */
+int imalog_root_open(const char *root, const char *path, int flags);
+/* The first line of a small file, without its newline, cut to @size; false and errno. */
+bool imalog_root_read_line(const char *root, const char *path, char *buf, size_t size);
+/* "ROOT/PATH" for messages, printable and cut. */
+#define IMALOG_ROOT_SHOWN 160
+const char *imalog_root_show(const char *root, const char *path, char buf[IMALOG_ROOT_SHOWN]);
 
 /* ---- template.c ---- */
 
@@ -223,7 +239,10 @@ struct imalog_hasher *imalog_reader_hasher(struct imalog_reader *reader,
 
 /* ---- detect.c ---- */
 
-/* Finds the layout of a kernel list from the records in the reader's window. */
+/*
+ * Finds the layout of a kernel list from the records in the reader's window.  Returns 0, 1 when
+ * more of the list could still prove it, or a negative code.
+ */
 int imalog_detect_layout(const struct imalog_reader *reader, struct imalog_hasher *hasher,
 			 struct imalog_layout *ret, struct imalog_error *error);
 
@@ -272,6 +291,7 @@ struct imalog_chain {
 	bool computes[IMALOG_VARIANTS];
 	bool forked; /* padded and padded-short differ: there was a violation */
 	bool opaque; /* extended with something that could not be computed */
+	bool resumed; /* its value is known although no record extended it yet */
 	uint8_t value[IMALOG_VARIANTS][IMALOG_DIGEST_MAX];
 	const uint8_t *expected; /* NULL: nothing to compare */
 	bool holds[IMALOG_VARIANTS];
@@ -282,15 +302,145 @@ struct imalog_chain {
 /* @start and @expected may be NULL; @expected must stay where it is. */
 struct imalog_chain *imalog_chain_new(enum imalog_alg alg, uint32_t pcr, const uint8_t *start,
 				      const uint8_t *expected, enum imalog_padding padding);
+/* Also computes the padded values, although there is nothing to compare them with. */
+void imalog_chain_compute_padded(struct imalog_chain *chain);
+/* Takes the values that the PCR had after record @number; NULL: not known. */
+void imalog_chain_resume(struct imalog_chain *chain,
+			 const uint8_t *const values[IMALOG_VARIANTS], uint64_t number);
 /* Extends with a record, of whose data @own is the digest of the bank and @sha1 the SHA-1. */
 int imalog_chain_extend(struct imalog_chain *chain, struct imalog_hasher *hasher,
 			const struct imalog_record *record, const uint8_t *own,
 			const uint8_t *sha1, struct imalog_error *error);
-/* The comparison as it stands after @records records. */
-void imalog_chain_check(const struct imalog_chain *chain, uint64_t records,
+/* The comparison as it stands after record number @last. */
+void imalog_chain_check(const struct imalog_chain *chain, uint64_t last,
 			struct imalog_check *ret);
 /* The value of the bank's own digests, or the padded one if only that is computed. */
 const uint8_t *imalog_chain_value(const struct imalog_chain *chain);
+
+/* ---- key.c ---- */
+
+/* TPM_ALG_ID of schemes (TPM 2.0 Part 2, 6.3) */
+enum {
+	IMALOG_TPM_RSASSA = 0x0014,
+	IMALOG_TPM_RSAPSS = 0x0016,
+	IMALOG_TPM_ECDSA = 0x0018,
+	IMALOG_TPM_NULL = 0x0010,
+};
+
+/* What a key is for, and what is known of it besides its numbers. */
+struct imalog_key {
+	struct evp_pkey_st *pkey;
+	bool is_rsa;
+	unsigned int bits;
+	struct x509_st *cert; /* NULL: it came without a certificate */
+	struct stack_st_X509 *untrusted;
+	bool has_area; /* it came as a TPM public area */
+	uint32_t attributes;
+	uint16_t scheme; /* IMALOG_TPM_NULL: any */
+	uint16_t scheme_hash;
+	char text[128];
+};
+
+#define IMALOG_KEY_RSA_MIN 2048
+/* Can signatures of the key be forged by computing? */
+static inline bool imalog_key_is_weak(const struct imalog_key *key)
+{
+	return key->is_rsa && key->bits < IMALOG_KEY_RSA_MIN;
+}
+
+/* ---- quote.c ---- */
+
+/* TPM 2.0 Part 2, 6.2 and 6.9 */
+#define IMALOG_TPM_GENERATED 0xff544347u
+#define IMALOG_TPM_ATTEST_QUOTE 0x8018
+/* Selections of one quote and bits of their bitmaps (TPM2_NUM_PCR_BANKS, TPM2_MAX_PCRS) */
+#define IMALOG_QUOTE_BANKS 16
+#define IMALOG_QUOTE_PCRS 32
+
+struct imalog_quote {
+	uint8_t *owned;
+	struct imalog_span message; /* that the signature covers, in owned */
+	uint32_t magic;
+	uint16_t type;
+	struct imalog_span signer;
+	struct imalog_span nonce;
+	struct imalog_quote_clock clock;
+	size_t nr_banks;
+	struct imalog_quote_bank {
+		uint16_t id;
+		enum imalog_alg alg;
+		size_t size; /* of its bitmap */
+		uint32_t pcrs;
+	} banks[IMALOG_QUOTE_BANKS];
+	struct imalog_span pcr_digest;
+	enum imalog_alg hash; /* of pcr_digest */
+	struct {
+		enum imalog_verdict verdict;
+		char reason[192];
+	} checks[IMALOG_QUOTE_CHECKS];
+};
+
+void imalog_quote_judge(struct imalog_quote *quote, enum imalog_quote_check check,
+			enum imalog_verdict verdict, const char *reason, ...)
+	__attribute__((format(printf, 4, 5)));
+/* Has it what other checks look at?  If not, @check says so. */
+bool imalog_quote_is_quote(struct imalog_quote *quote, enum imalog_quote_check check);
+/* Would a quote that differs only in having this pcrDigest be the same bytes? */
+bool imalog_quote_has_digest(const struct imalog_quote *quote, struct imalog_span digest);
+
+/* ---- quote-values.c ---- */
+
+/* Where the bytes of one selected value go. */
+struct imalog_slot {
+	enum imalog_alg alg;
+	uint32_t pcr;
+	size_t offset;
+	size_t size;
+	bool given; /* neither computed nor assumed */
+};
+
+/* All selected values. */
+struct imalog_slots {
+	size_t nr;
+	struct imalog_slot slot[IMALOG_QUOTE_BANKS * IMALOG_QUOTE_PCRS];
+	size_t size;
+	uint8_t bytes[IMALOG_QUOTE_BANKS * IMALOG_QUOTE_PCRS * IMALOG_DIGEST_MAX];
+};
+
+/* -IMALOG_ERR_UNSUPPORTED when values of an unknown bank are selected. */
+int imalog_slots_init(struct imalog_slots *slots, const struct imalog_quote *quote,
+		      struct imalog_error *error);
+/* Takes each value from the first set that has it, else that of a TPM reset. */
+void imalog_slots_fill(struct imalog_slots *slots, const struct imalog_pcrs *first,
+		       const struct imalog_pcrs *second);
+bool imalog_slots_given(const struct imalog_slots *slots);
+/* Is the hash over the values as they are what was signed?  1, 0, or a negative code */
+int imalog_slots_hold(const struct imalog_slots *slots, struct imalog_hasher *hasher,
+		      const struct imalog_quote *quote, struct imalog_error *error);
+/* Nothing can be said about the digest of such a quote; @check says why. */
+bool imalog_quote_is_beyond(struct imalog_quote *quote, enum imalog_quote_check check);
+/* Decides IMALOG_QUOTE_DIGEST by values that give the digest or do not. */
+void imalog_quote_judge_values(struct imalog_quote *quote, const struct imalog_slots *slots,
+			       bool holds);
+
+/* ---- replay.c ---- */
+
+/* Computes every variant that the padding allows, also of PCRs without an expected value. */
+int imalog_replay_compute_every_variant(struct imalog_replay *replay,
+					struct imalog_error *error);
+/*
+ * The value of a PCR as it is now, borrowed until the next record; its start value, or NULL,
+ * when no record has extended it; NULL when this variant is not computed.
+ */
+const uint8_t *imalog_replay_value(const struct imalog_replay *replay, enum imalog_alg alg,
+				   uint32_t pcr, enum imalog_variant variant);
+/*
+ * Goes on where an earlier replay stopped: the values of a PCR after record @number, NULL for
+ * a variant that is not known.  After all other preparations; they count as compared there.
+ */
+int imalog_replay_resume(struct imalog_replay *replay, enum imalog_alg alg, uint32_t pcr,
+			 const uint8_t *const values[IMALOG_VARIANTS], uint64_t number,
+			 struct imalog_error *error);
 
 /* ---- write.c ---- */
 

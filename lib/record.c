@@ -93,7 +93,7 @@ static int parse_ima(struct parse *parse, struct imalog_record *record, struct i
 {
 	struct imalog_cursor start = parse->cursor;
 	struct imalog_span digest, name;
-	uint32_t size, md5_size;
+	uint32_t size, md5_size = 0;
 	int rc;
 
 	rc = take(parse, IMA_DIGEST_SIZE, "d", &digest);
@@ -204,8 +204,9 @@ static int kernel_start(struct imalog_reader *reader, struct imalog_error *error
 		if (rc < 0)
 			return rc;
 		rc = imalog_detect_layout(reader, hasher, &reader->layout, error);
-		if (rc != -IMALOG_ERR_AMBIGUOUS || reader->window.ended || size >= DETECT_LAST)
-			return rc;
+		if ((rc != 1 && rc != -IMALOG_ERR_AMBIGUOUS) || reader->window.ended ||
+		    size >= DETECT_LAST)
+			return rc < 0 ? rc : 0;
 	}
 }
 

@@ -21,6 +21,7 @@ struct imalog_replay {
 	struct imalog_pcrs *offered; /* those of them that count only if the log extends them */
 	struct imalog_chain *chains[IMALOG_ALG_COUNT][IMALOG_PCR_MAX + 1];
 	bool begun;
+	bool every_variant; /* of values that are compared elsewhere */
 	struct imalog_hasher *hasher;
 	struct imalog_scratch scratch;
 	bool other_order; /* of the last record that was checked */
@@ -29,6 +30,7 @@ struct imalog_replay {
 	imalog_record_fn on_record;
 	void *record_arg;
 	uint64_t records, violations, bad, opaque, first_problem;
+	uint64_t last; /* number of the last record */
 
 	/* the batch at hand */
 	struct imalog_record *batch[BATCH];
@@ -77,6 +79,8 @@ int imalog_replay_add_bank(struct imalog_replay *replay, enum imalog_alg alg,
 	if (imalog_alg_size(alg) == 0)
 		return imalog_fail(reterr, IMALOG_ERR_INVALID, "", "unknown hash algorithm %d",
 				   (int)alg);
+	if (replay->begun)
+		return imalog_fail(reterr, IMALOG_ERR_INVALID, "", "the replay has begun already");
 	replay->banks[alg] = true;
 	return 0;
 }
@@ -145,7 +149,30 @@ static struct imalog_chain *chain_of(struct imalog_replay *replay, enum imalog_a
 		*chain = imalog_chain_new(alg, pcr, imalog_pcrs_get(replay->start, alg, pcr),
 					  imalog_pcrs_get(replay->expected, alg, pcr),
 					  replay->padding);
+	if (*chain && replay->every_variant && replay->padding == IMALOG_PADDING_AUTO)
+		imalog_chain_compute_padded(*chain);
 	return *chain;
+}
+
+int imalog_replay_compute_every_variant(struct imalog_replay *replay, struct imalog_error *error)
+{
+	if (replay->begun)
+		return imalog_fail(error, IMALOG_ERR_INVALID, "", "the replay has begun already");
+	replay->every_variant = true;
+	return 0;
+}
+
+const uint8_t *imalog_replay_value(const struct imalog_replay *replay, enum imalog_alg alg,
+				   uint32_t pcr, enum imalog_variant variant)
+{
+	const struct imalog_chain *chain = replay->chains[alg][pcr];
+
+	if (!chain || (chain->extends == 0 && !chain->resumed))
+		return imalog_pcrs_get(replay->start, alg, pcr);
+	if (!chain->computes[variant])
+		return NULL;
+	return chain->value[variant == IMALOG_PADDED_SHORT && !chain->forked ? IMALOG_PADDED :
+									       variant];
 }
 
 /* From here on the expected values do not move: chains point at them. */
@@ -161,6 +188,21 @@ static int begin(struct imalog_replay *replay, struct imalog_error *error)
 			return imalog_fail_nomem(error);
 	}
 	return 0;
+}
+
+int imalog_replay_resume(struct imalog_replay *replay, enum imalog_alg alg, uint32_t pcr,
+			 const uint8_t *const values[IMALOG_VARIANTS], uint64_t number,
+			 struct imalog_error *error)
+{
+	int rc = begin(replay, error);
+	struct imalog_chain *chain = rc == 0 ? chain_of(replay, alg, pcr) : NULL;
+
+	if (rc == 0 && !chain)
+		rc = imalog_fail_nomem(error);
+	if (rc == 0)
+		imalog_chain_resume(chain, values, number);
+	replay->last = number;
+	return rc;
 }
 
 /* ---- batches ---- */
@@ -232,7 +274,7 @@ static int retry(struct imalog_replay *replay, size_t i, struct imalog_error *er
 
 	if (fit != IMALOG_FIT_YES)
 		return fit;
-	replay->other_order = record->hash_order != record->order;
+	replay->other_order = record->hash_order && record->hash_order != record->order;
 	rc = imalog_digest_input(record, record->hash_order, &replay->scratch, &replay->jobs[i],
 				 error);
 	if (rc == 0)
@@ -308,6 +350,7 @@ static int replay_batch(struct imalog_replay *replay, struct imalog_error *error
 		if (rc < 0)
 			break;
 		replay->records++;
+		replay->last = record->number;
 		replay->violations += record->violation;
 		if (replay->on_record)
 			replay->on_record(replay->record_arg, record);
@@ -334,10 +377,10 @@ int imalog_replay_run(struct imalog_replay *replay, struct imalog_reader *reader
 		if (replay->nr_batch == 0)
 			break;
 		/* What comes before a malformed record is replayed all the same. */
-		rc = replay_batch(replay, more < 0 ? NULL : reterr);
-		imalog_reader_release(reader, replay->records);
+		rc = replay_batch(replay, reterr);
+		imalog_reader_release(reader, replay->last);
 	}
-	return more < 0 ? more : rc;
+	return rc < 0 ? rc : more;
 }
 
 /* ---- results ---- */
@@ -397,7 +440,7 @@ void imalog_replay_check(const struct imalog_replay *replay, size_t i, struct im
 	ret->computed = zeros;
 	chain = replay->chains[ret->bank][ret->pcr];
 	if (chain) /* or imalog_replay_run() was never called */
-		imalog_chain_check(chain, replay->records, ret);
+		imalog_chain_check(chain, replay->last, ret);
 }
 
 enum imalog_verdict imalog_replay_verdict(const struct imalog_replay *replay, uint64_t *matched_at)
@@ -446,30 +489,4 @@ int imalog_replay_pcrs(const struct imalog_replay *replay, struct imalog_pcrs *p
 		}
 	}
 	return 0;
-}
-
-const char *imalog_verdict_name(enum imalog_verdict verdict)
-{
-	switch (verdict) {
-	case IMALOG_MATCH:
-		return "match";
-	case IMALOG_MISMATCH:
-		return "mismatch";
-	case IMALOG_NOT_CHECKED:
-		break;
-	}
-	return "not-checked";
-}
-
-const char *imalog_problem_text(enum imalog_problem problem)
-{
-	switch (problem) {
-	case IMALOG_PROBLEM_DIGEST:
-		return "template digest does not fit the template data";
-	case IMALOG_PROBLEM_ASCII:
-		return "ascii line does not hash to its template digest";
-	case IMALOG_PROBLEM_OPAQUE:
-		return "template is not known, so the ascii line cannot be checked";
-	}
-	return "unknown problem";
 }

@@ -76,10 +76,11 @@ static int source_read(struct imalog_source *source, uint8_t *to, size_t room, s
 
 	if (source->fd < 0) {
 		*got = source->memory.size < room ? source->memory.size : room;
-		if (*got > 0)
+		if (*got > 0) {
 			memcpy(to, source->memory.data, *got);
-		source->memory.data += *got;
-		source->memory.size -= *got;
+			source->memory.data += *got;
+			source->memory.size -= *got;
+		}
 	} else {
 		do
 			n = read(source->fd, to, room);

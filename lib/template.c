@@ -52,7 +52,6 @@ static const struct {
 struct imalog_templates {
 	struct imalog_template *all;
 	size_t nr;
-	size_t nr_builtin;
 };
 
 static const char *id_name(unsigned int id)
@@ -132,13 +131,9 @@ struct imalog_templates *imalog_templates_new(void)
 {
 	struct imalog_templates *templates = calloc(1, sizeof(*templates));
 
-	if (!templates)
-		return NULL;
-	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(builtin); i++)
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(builtin) && templates; i++)
 		if (add(templates, builtin[i].name, builtin[i].fmt, NULL) < 0)
 			imalog_templates_free(&templates);
-	if (templates)
-		templates->nr_builtin = templates->nr;
 	return templates;
 }
 

@@ -34,9 +34,13 @@ bool imalog_decimal_decode(struct imalog_span text, uint64_t max, uint64_t *ret)
 	if (text.size == 0)
 		return false;
 	for (size_t i = 0; i < text.size; i++) {
-		unsigned int digit = (unsigned int)text.data[i] - '0';
+		uint8_t c = text.data[i];
+		uint64_t digit;
 
-		if (digit > 9 || digit > max || value > (max - digit) / 10)
+		if (c < '0' || c > '9')
+			return false;
+		digit = (uint64_t)c - '0';
+		if (digit > max || value > (max - digit) / 10)
 			return false;
 		value = value * 10 + digit;
 	}

@@ -190,6 +190,9 @@ static int put_ascii(struct imalog_writer *writer, const struct imalog_record *r
 
 	if (record->format == IMALOG_FORMAT_ASCII) {
 		add_span(out, record->raw);
+		/* The last line of the input may lack it. */
+		if (record->raw.data[record->raw.size - 1] != '\n')
+			imalog_buffer_add(out, "\n", 1);
 		return 0;
 	}
 	if (record->nr_fields == 0)
