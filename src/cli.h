@@ -4,6 +4,7 @@
 #define IMALOG_CLI_H
 
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,7 +35,7 @@ struct command {
 	int (*run)(const struct command *command, int argc, char **argv);
 };
 
-extern const struct command cmd_show, cmd_convert, cmd_replay;
+extern const struct command cmd_show, cmd_convert, cmd_replay, cmd_quote_verify;
 
 /* ---- options.c ---- */
 
@@ -45,6 +46,7 @@ enum {
 	OPT_BYTE_ORDER,
 	OPT_DIGEST_SIZE,
 	OPT_DEFINE_TEMPLATE,
+	OPT_ROOT,
 	OPT_OWN,
 };
 
@@ -56,7 +58,8 @@ enum {
 	{ "format", required_argument, NULL, 'f' },                                          \
 	{ "byte-order", required_argument, NULL, OPT_BYTE_ORDER },                           \
 	{ "digest-size", required_argument, NULL, OPT_DIGEST_SIZE },                         \
-	{ "define-template", required_argument, NULL, OPT_DEFINE_TEMPLATE }
+	{ "define-template", required_argument, NULL, OPT_DEFINE_TEMPLATE },                 \
+	{ "root", required_argument, NULL, OPT_ROOT }
 
 /* What the common options say, and the walk over the command line. */
 struct options {
@@ -66,6 +69,7 @@ struct options {
 	enum imalog_format format;
 	enum imalog_order order;
 	size_t digest_size;
+	const char *root; /* of /sys, "" for this machine's */
 	struct imalog_templates *templates;
 	bool seen[512]; /* options that may come once */
 };
@@ -86,6 +90,14 @@ int usage_error(const struct command *command, const char *format, ...)
 
 /* ---- log.c ---- */
 
+/* How a file was read. */
+struct log_facts {
+	enum imalog_format format;
+	enum imalog_order order;
+	enum imalog_alg digest;
+	bool proved;
+};
+
 /* The files of the command line, read one after the other as one log. */
 struct log {
 	const struct options *options;
@@ -96,10 +108,21 @@ struct log {
 	uint64_t records; /* in the files before */
 	struct imalog_source *source;
 	struct imalog_reader *reader;
+	struct log_facts *facts; /* of the first nr_seen files */
+	size_t nr_seen;
+	char *list; /* path of this machine's list, when no LOG was given */
 };
 
+/* Without files it is this machine's list. */
 int log_open(struct log *log, const struct options *options, char **files, int nr_files);
-void log_complain(const struct imalog_error *error);
+/* Can another reading find another log? */
+bool log_may_change(const struct log *log);
+/* Is it this machine's list? */
+bool log_is_live(const struct log *log);
+/* Of the file at hand, unless the error names another. */
+void log_complain(const struct log *log, const struct imalog_error *error);
+/* How each file that was read to its end was read: what -v adds. */
+void log_print_facts(const struct log *log, FILE *file);
 /* Opens the next file: 1, 0 when there is none, or an exit code negated. */
 int log_next_file(struct log *log);
 /* Back to before the first file; only where all of them can be read twice. */
@@ -129,6 +152,14 @@ void output_discard(struct output *output);
 /* Flushes standard output: EXIT_YES, or EXIT_UNABLE with a message. */
 int stdout_flush(void);
 
+/* ---- file.c ---- */
+
+/* Far more than any firmware logs. */
+#define EVENTLOG_MAX ((size_t)64 << 20)
+
+/* The whole of a file of at most @max bytes, to be freed; an exit code, with a message. */
+int read_file(const char *path, size_t max, struct imalog_span *ret);
+
 /* ---- progress.c ---- */
 
 /* Says on a terminal how far a long run is; call it often. */
@@ -143,6 +174,9 @@ struct compare {
 	struct imalog_pcrs *given;    /* --pcrs: whatever PCRs the log extends */
 	struct imalog_pcrs *demanded; /* --expect: these */
 	struct imalog_pcrs *start;
+	struct imalog_pcrs *live; /* --tpm, --sysfs: read right before the log is */
+	bool tpm, sysfs;
+	const char *tcti;
 	bool pcrs[IMALOG_PCR_MAX + 1];
 	bool banks[IMALOG_ALG_COUNT];
 	bool any_pcr, any_bank; /* one was chosen: others are left alone */
@@ -157,6 +191,9 @@ enum {
 	OPT_START,
 	OPT_PADDING,
 	OPT_IGNORE_VIOLATIONS,
+	OPT_TPM,
+	OPT_TCTI,
+	OPT_SYSFS,
 	OPT_COMMAND, /* first option that is a command's own besides these */
 };
 
@@ -167,20 +204,57 @@ enum {
 	{ "expect", required_argument, NULL, OPT_EXPECT },                                   \
 	{ "start", required_argument, NULL, OPT_START },                                     \
 	{ "padding", required_argument, NULL, OPT_PADDING },                                 \
-	{ "ignore-violations", no_argument, NULL, OPT_IGNORE_VIOLATIONS }
+	{ "ignore-violations", no_argument, NULL, OPT_IGNORE_VIOLATIONS },                   \
+	{ "tpm", no_argument, NULL, OPT_TPM }, { "tcti", required_argument, NULL, OPT_TCTI }, \
+	{ "sysfs", no_argument, NULL, OPT_SYSFS }
 
 int compare_init(struct compare *compare);
 void compare_free(struct compare *compare);
 /* Takes one of the options above; an exit code. */
 int compare_option(struct compare *compare, struct options *options, int option,
 		   const struct option *long_options);
+/* Was anything said to compare with? */
+bool compare_has_source(const struct compare *compare);
+/* Reads the TPM anew, if that was asked; an exit code. */
+int compare_read_live(struct compare *compare, const struct options *options);
+/* Tells the replay the start values alone; an exit code. */
+int compare_apply_start(const struct compare *compare, struct imalog_replay *replay);
 /* Tells the replay what to compute and compare; an exit code. */
 int compare_apply(const struct compare *compare, enum imalog_padding padding,
 		  struct imalog_replay *replay);
 /* Was this PCR chosen, or were none? */
 bool compare_wants(const struct compare *compare, enum imalog_alg alg, uint32_t pcr);
+/* Hexadecimal, the bytes to be freed; false when it is not, or memory ran out. */
+bool parse_hex(const char *text, struct imalog_span *ret);
 /* "0" to "63" in *@ret, or false. */
 bool parse_pcr(const char *text, uint32_t *ret);
+
+/* ---- boot.c ---- */
+
+/* boot_aggregate records whose verdicts are kept; each kexec adds one. */
+#define BOOT_MAX 1000
+
+/* What boot_aggregate records are checked against, and what came of it. */
+struct boot {
+	bool wanted;
+	const char *eventlog;
+	struct imalog_pcrs *firmware; /* values that the event log leads to, NULL without one */
+	struct imalog_hasher *hasher;
+	size_t nr; /* those beyond BOOT_MAX are checked but not kept */
+	struct {
+		uint64_t record;
+		enum imalog_verdict verdict;
+	} records[BOOT_MAX];
+	bool mismatch, unchecked;
+};
+
+int boot_open(struct boot *boot, const struct options *options, bool live,
+	      const struct compare *compare);
+void boot_close(struct boot *boot);
+void boot_check(struct boot *boot, const struct imalog_record *record,
+		const struct compare *compare);
+/* The verdict over the log, with that over its boot_aggregate records. */
+enum imalog_verdict boot_verdict(const struct boot *boot, enum imalog_verdict verdict);
 
 /* ---- report.c ---- */
 
@@ -195,6 +269,8 @@ struct complaint {
 struct report {
 	const struct imalog_replay *replay;
 	const struct compare *compare;
+	const struct boot *boot;
+	const struct log *log;
 	struct complaint *complaints;
 	size_t nr_complaints;
 	bool starts_with_boot_aggregate;
@@ -216,11 +292,13 @@ bool report_missing(const struct report *report, size_t i, enum imalog_alg *alg,
 /* One line on standard error: "imalog: " and the text. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "imalog: 'FILE': record 1 at 0x0: ..." */
-void complain_of(const struct imalog_error *error);
+void complain_of(const char *file, const struct imalog_error *error);
+/* A message of the tool's own, which may hold names: all but backslashes escaped. */
+void print_message(FILE *file, const char *format, va_list args);
 /* Untrusted text for a terminal: escapes all that is not plain printable text. */
 void print_text(FILE *file, struct imalog_span text);
-/* As print_text(), in a buffer of the caller's, cut to it. */
-const char *escape_text(struct imalog_span text, char *buf, size_t size);
+/* As print_text(), between quotes that the text cannot end. */
+void print_quoted(FILE *file, struct imalog_span text);
 void print_hex(FILE *file, struct imalog_span bytes);
 json_t *json_hex(struct imalog_span bytes);
 /* A JSON string, or {"hex": "..."} when the bytes are not UTF-8. */

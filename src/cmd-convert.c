@@ -84,7 +84,8 @@ static int note_order(struct convert *convert, struct imalog_record *record,
 	rc = imalog_record_verify(record, convert->hasher, error);
 	if (rc < 0)
 		return rc;
-	if (rc == IMALOG_FIT_YES && imalog_record_hash_order(record) != order)
+	if (rc == IMALOG_FIT_YES && imalog_record_hash_order(record) != IMALOG_ORDER_AUTO &&
+	    imalog_record_hash_order(record) != order)
 		convert->other_order++;
 	return 0;
 }
@@ -103,8 +104,10 @@ static int copy(struct convert *convert)
 		progress(convert->log.records);
 	}
 	progress_end();
+	if (convert->options.verbose)
+		log_print_facts(&convert->log, stderr);
 	if (rc < 0)
-		log_complain(error);
+		log_complain(&convert->log, error);
 	imalog_error_free(&error);
 	return rc < 0 ? exit_code_of(rc) : -more;
 }
@@ -154,21 +157,23 @@ static int cmd_convert_run(const struct command *command, int argc, char **argv)
 const struct command cmd_convert = {
 	.name = "convert",
 	.summary = "writes a log in another format",
-	.usage = "-t FORMAT [OPTION...] LOG...",
-	.help = "The LOGs, in the order given, are one log; '-' is standard input.\n"
+	.usage = "-t FORMAT [OPTION...] [LOG...]",
+	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: the\n"
+		"list of this machine's kernel.\n"
 		"\n"
 		"  -t, --to FORMAT            kernel: binary list, little-endian\n"
 		"                             kernel-be: binary list, big-endian\n"
 		"                             ascii: ascii list, as the kernel prints it\n"
 		"  -o, --output FILE          write to FILE, which appears complete or not at all\n"
 		"  -q, --quiet                print errors only\n"
-		"  -v, --verbose              print more\n"
+		"  -v, --verbose              say on standard error how each LOG was read\n"
 		"\n"
 		"How to read the LOGs, where that cannot be told from them:\n"
 		"  -f, --format auto|kernel|ascii\n"
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"
+		"      --root DIR             where this machine's /sys is\n"
 		"\n"
 		"  -h, --help                 show this\n"
 		"      --version              print the version\n",

@@ -5,16 +5,21 @@
 
 #include "cli.h"
 
-enum { OPT_PRINT = OPT_COMMAND };
+enum { OPT_PRINT = OPT_COMMAND, OPT_BOOT_AGGREGATE, OPT_EVENTLOG };
 
 static const struct option long_options[] = {
 	COMMON_LONG,
 	READING_LONG,
 	COMPARE_LONG,
 	{ "print", no_argument, NULL, OPT_PRINT },
+	{ "boot-aggregate", no_argument, NULL, OPT_BOOT_AGGREGATE },
+	{ "eventlog", required_argument, NULL, OPT_EVENTLOG },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ NULL, 0, NULL, 0 },
 };
+
+/* Readings of a list that changes while it is compared, until a mismatch is believed. */
+#define LIVE_ATTEMPTS 3
 
 struct replay {
 	struct options options;
@@ -22,8 +27,30 @@ struct replay {
 	struct log log;
 	struct imalog_replay *engine;
 	struct report report;
+	struct boot boot;
 	bool json;
 };
+
+static int set_option(struct replay *replay, int option)
+{
+	if (!options_once(&replay->options, option, long_options))
+		return EXIT_USAGE;
+	switch (option) {
+	case OPT_PRINT:
+		replay->report.print = true;
+		break;
+	case OPT_EVENTLOG:
+		replay->boot.eventlog = optarg;
+		replay->boot.wanted = true;
+		break;
+	case OPT_BOOT_AGGREGATE:
+		replay->boot.wanted = true;
+		break;
+	default:
+		replay->json = true;
+	}
+	return EXIT_YES;
+}
 
 static int parse(struct replay *replay, int argc, char **argv)
 {
@@ -31,14 +58,10 @@ static int parse(struct replay *replay, int argc, char **argv)
 	int option, rc = EXIT_YES;
 
 	while ((option = options_next(options, argc, argv, COMMON_SHORT, long_options, &rc)) >= 0) {
-		if (option == OPT_PRINT || option == OPT_JSON) {
-			if (!options_once(options, option, long_options))
-				return EXIT_USAGE;
-			replay->report.print |= option == OPT_PRINT;
-			replay->json |= option == OPT_JSON;
-			continue;
-		}
-		rc = compare_option(&replay->compare, options, option, long_options);
+		if (option != OPT_JSON && option < OPT_COMMAND)
+			rc = compare_option(&replay->compare, options, option, long_options);
+		else
+			rc = set_option(replay, option);
 		if (rc != EXIT_YES)
 			return rc;
 	}
@@ -58,14 +81,11 @@ static void on_problem(void *arg, const struct imalog_record *record, enum imalo
 
 static void on_record(void *arg, const struct imalog_record *record)
 {
-	struct report *report = arg;
+	struct replay *replay = arg;
 
-	if (imalog_record_number(record) == 1) {
-		struct imalog_span name = imalog_record_name(record);
-
-		report->starts_with_boot_aggregate =
-			(name.size == 14 && memcmp(name.data, "boot_aggregate", 14) == 0) ||
-			(name.size == 19 && memcmp(name.data, "boot_aggregate_late", 19) == 0);
+	if (imalog_record_is_boot_aggregate(record)) {
+		replay->report.starts_with_boot_aggregate |= imalog_record_number(record) == 1;
+		boot_check(&replay->boot, record, &replay->compare);
 	}
 	progress(imalog_record_number(record));
 }
@@ -94,9 +114,13 @@ static int exit_code(const struct report *report, int failed)
 		return EXIT_NO;
 	if (report->verdict == IMALOG_MATCH)
 		return EXIT_YES;
-	if (report->print && imalog_replay_checks(report->replay) == 0 &&
-	    imalog_replay_problems(report->replay) == 0)
+	if (!report->print || imalog_replay_checks(report->replay) ||
+	    imalog_replay_problems(report->replay))
+		return EXIT_UNABLE;
+	/* What is only to be printed need not be compared; what is to be checked, checked. */
+	if (!report->boot->wanted || boot_verdict(report->boot, IMALOG_MATCH) == IMALOG_MATCH)
 		return EXIT_YES;
+	complain("no boot_aggregate could be checked");
 	return EXIT_UNABLE;
 }
 
@@ -108,8 +132,10 @@ static int finish(struct replay *replay, int failed)
 	int code, flushed;
 
 	report->verdict = imalog_replay_verdict(report->replay, &report->matched_at);
-	if (report->verdict == IMALOG_MATCH && (failed || report_missing(report, 0, &alg, &pcr)))
+	if (failed || (report->verdict == IMALOG_MATCH && report_missing(report, 0, &alg, &pcr)))
 		report->verdict = IMALOG_NOT_CHECKED;
+	if (replay->boot.wanted)
+		report->verdict = boot_verdict(&replay->boot, report->verdict);
 	code = exit_code(report, failed);
 	if (replay->json)
 		report_json(report);
@@ -133,11 +159,14 @@ static int replay_log(struct replay *replay, enum imalog_padding padding)
 	}
 	report->replay = replay->engine;
 	report->nr_complaints = 0;
+	replay->boot.nr = 0;
+	replay->boot.mismatch = false;
+	replay->boot.unchecked = false;
 	rc = compare_apply(&replay->compare, padding, replay->engine);
 	if (rc != EXIT_YES)
 		return rc;
 	imalog_replay_on_problem(replay->engine, on_problem, report);
-	imalog_replay_on_record(replay->engine, on_record, report);
+	imalog_replay_on_record(replay->engine, on_record, replay);
 	log_rewind(&replay->log);
 	rc = run_files(replay);
 	progress_end();
@@ -166,6 +195,26 @@ static int replay_paddings(struct replay *replay)
 	return rc;
 }
 
+/* The first verdict is the last, unless what was compared changes while it is read. */
+static int replay_until_sure(struct replay *replay)
+{
+	int rc = EXIT_YES;
+
+	for (int attempt = 0; attempt < LIVE_ATTEMPTS; attempt++) {
+		/*
+		 * The TPM first: a list that is read later holds whatever was extended before,
+		 * so that the value must be found in it.
+		 */
+		rc = compare_read_live(&replay->compare, &replay->options);
+		if (rc == EXIT_YES)
+			rc = replay_paddings(replay);
+		if (rc != EXIT_YES || !log_may_change(&replay->log) ||
+		    imalog_replay_verdict(replay->engine, NULL) != IMALOG_MISMATCH)
+			break;
+	}
+	return rc;
+}
+
 static int run(struct replay *replay, int argc, char **argv)
 {
 	struct report *report = &replay->report;
@@ -176,6 +225,8 @@ static int run(struct replay *replay, int argc, char **argv)
 		return rc;
 	error = imalog_error_new();
 	report->compare = &replay->compare;
+	report->boot = &replay->boot;
+	report->log = &replay->log;
 	report->error = error;
 	report->complaints = calloc(COMPLAINTS_MAX, sizeof(*report->complaints));
 	if (!error || !report->complaints) {
@@ -183,9 +234,15 @@ static int run(struct replay *replay, int argc, char **argv)
 		imalog_error_free(&error);
 		return EXIT_UNABLE;
 	}
-	rc = replay_paddings(replay);
+	/* This machine's list is compared with this machine's TPM. */
+	if (log_is_live(&replay->log) && !compare_has_source(&replay->compare) && !report->print)
+		replay->compare.tpm = true;
+	rc = boot_open(&replay->boot, &replay->options, log_is_live(&replay->log),
+		       &replay->compare);
+	if (rc == EXIT_YES)
+		rc = replay_until_sure(replay);
 	if (rc && imalog_error_code(error))
-		log_complain(error);
+		log_complain(&replay->log, error);
 	else
 		report->error = NULL;
 	if (report->replay && rc != EXIT_USAGE)
@@ -213,6 +270,7 @@ static int cmd_replay_run(const struct command *command, int argc, char **argv)
 	log_close(&replay->log);
 	imalog_replay_free(&replay->engine);
 	free(replay->report.complaints);
+	boot_close(&replay->boot);
 	compare_free(&replay->compare);
 	options_free(&replay->options);
 	free(replay);
@@ -222,14 +280,18 @@ static int cmd_replay_run(const struct command *command, int argc, char **argv)
 const struct command cmd_replay = {
 	.name = "replay",
 	.summary = "computes PCR values from a log and compares them",
-	.usage = "[OPTION...] LOG...",
-	.help = "The LOGs, in the order given, are one log; '-' is standard input.\n"
+	.usage = "[OPTION...] [LOG...]",
+	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: the\n"
+		"list of this machine's kernel, compared with this machine's TPM.\n"
 		"\n"
 		"What to compare with:\n"
 		"      --pcrs [ALG,]FILE      values in a file: PCR-10: HEX or ALG:10=HEX lines,\n"
 		"                             tpm2_pcrread output, tpm2_quote -o, sysfs files;\n"
 		"                             raw values: ALG:0,1+ALG:2,FILE\n"
 		"      --expect ALG:PCR=HEX   this value\n"
+		"      --tpm                  this machine's TPM, through tpm2-tss\n"
+		"      --tcti TCTI            the TPM at this TCTI, such as device:/dev/tpmrm0\n"
+		"      --sysfs                this machine's TPM, through /sys/class/tpm\n"
 		"      --pcr N                of these PCRs only; they must be there\n"
 		"      --bank ALG             of these banks only: sha1 sha256 sha384 sha512 sm3\n"
 		"      --start ALG:PCR=HEX    the PCR starts from this value, not from zeros\n"
@@ -238,17 +300,22 @@ const struct command cmd_replay = {
 		"                             with SHA-1 padded with zeros; auto tries both\n"
 		"      --ignore-violations    accepted for evmctl's sake: always done\n"
 		"\n"
+		"      --boot-aggregate       check each boot_aggregate against PCR 0 to 7 (sha1)\n"
+		"                             or 0 to 9, of the values above or the event log\n"
+		"      --eventlog FILE        the firmware's event log that leads to these PCRs\n"
+		"\n"
 		"Output:\n"
 		"      --print                print the computed values; comparing is optional\n"
 		"      --json                 print one JSON object\n"
 		"  -q, --quiet                print errors only\n"
-		"  -v, --verbose              print more\n"
+		"  -v, --verbose              say how each LOG was read\n"
 		"\n"
 		"How to read the LOGs, where that cannot be told from them:\n"
 		"  -f, --format auto|kernel|ascii\n"
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"
+		"      --root DIR             where this machine's /sys is\n"
 		"\n"
 		"  -h, --help                 show this\n"
 		"      --version              print the version\n",

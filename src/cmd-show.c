@@ -171,6 +171,8 @@ static int show_record(struct show *show, struct imalog_record *record)
 		return exit_code_of(fit);
 	}
 	show->bad += fit == IMALOG_FIT_NO;
+	if (show->options.quiet)
+		return EXIT_YES;
 	if (show->json)
 		return print_json(stdout, record_json(record, (enum imalog_fit)fit)) ? EXIT_YES :
 										       EXIT_UNABLE;
@@ -188,6 +190,8 @@ static int show_all(struct show *show)
 		imalog_reader_release(show->log.reader, show->log.records);
 	}
 	flushed = stdout_flush();
+	if (show->options.verbose)
+		log_print_facts(&show->log, stderr);
 	if (rc != EXIT_YES || flushed != EXIT_YES)
 		return EXIT_UNABLE;
 	if (more < 0)
@@ -237,8 +241,9 @@ static int cmd_show_run(const struct command *command, int argc, char **argv)
 const struct command cmd_show = {
 	.name = "show",
 	.summary = "prints the records of a log, one line each",
-	.usage = "[OPTION...] LOG...",
-	.help = "The LOGs, in the order given, are one log; '-' is standard input.\n"
+	.usage = "[OPTION...] [LOG...]",
+	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: the\n"
+		"list of this machine's kernel.\n"
 		"\n"
 		"Which records, all conditions together; of a repeated one, any:\n"
 		"      --pcr N                of this PCR\n"
@@ -248,18 +253,19 @@ const struct command cmd_show = {
 		"      --from N, --to N       from and to these record numbers\n"
 		"\n"
 		"Output:\n"
-		"      --fields LIST          columns: record, offset, pcr, digest, template, fits,\n"
-		"                             size, file-digest, name, note, or a template field\n"
-		"                             such as d-ng, n-ng, sig\n"
+		"      --fields LIST          columns: record, offset, pcr, digest, template,\n"
+		"                             fits, size, file-digest, name, note, or a field\n"
+		"                             of the template such as d-ng, n-ng, sig\n"
 		"      --json                 print one JSON object a line\n"
-		"  -q, --quiet                print errors only\n"
-		"  -v, --verbose              print more\n"
+		"  -q, --quiet                print errors only: the exit status tells\n"
+		"  -v, --verbose              say on standard error how each LOG was read\n"
 		"\n"
 		"How to read the LOGs, where that cannot be told from them:\n"
 		"  -f, --format auto|kernel|ascii\n"
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"
+		"      --root DIR             where this machine's /sys is\n"
 		"\n"
 		"  -h, --help                 show this\n"
 		"      --version              print the version\n",

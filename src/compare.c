@@ -2,11 +2,9 @@
 /* The options that say which PCR values a log is compared with. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -23,8 +21,11 @@ int compare_init(struct compare *compare)
 {
 	*compare = (struct compare){ .given = imalog_pcrs_new(),
 				     .demanded = imalog_pcrs_new(),
-				     .start = imalog_pcrs_new() };
-	return compare->given && compare->demanded && compare->start ? EXIT_YES : out_of_memory();
+				     .start = imalog_pcrs_new(),
+				     .live = imalog_pcrs_new() };
+	return compare->given && compare->demanded && compare->start && compare->live ?
+		       EXIT_YES :
+		       out_of_memory();
 }
 
 void compare_free(struct compare *compare)
@@ -32,6 +33,7 @@ void compare_free(struct compare *compare)
 	imalog_pcrs_free(&compare->given);
 	imalog_pcrs_free(&compare->demanded);
 	imalog_pcrs_free(&compare->start);
+	imalog_pcrs_free(&compare->live);
 }
 
 bool parse_pcr(const char *text, uint32_t *ret)
@@ -48,37 +50,25 @@ bool parse_pcr(const char *text, uint32_t *ret)
 	return true;
 }
 
-/* ---- PCR files ---- */
-
-/* The whole of a small file; an exit code. */
-static int read_file(const char *path, struct imalog_span *ret)
+bool parse_hex(const char *text, struct imalog_span *ret)
 {
-	int fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	uint8_t *data = malloc(FILE_SIZE_MAX);
-	ssize_t n = fd < 0 || !data ? -1 : 0;
-	size_t size = 0;
+	size_t size = strlen(text) / 2;
+	uint8_t *bytes = malloc(size + 1);
+	bool ok = bytes && strlen(text) == 2 * size && strspn(text, "0123456789abcdefABCDEF") == 2 * size;
 
-	while (fd >= 0 && data && size < FILE_SIZE_MAX) {
-		n = read(fd, data + size, FILE_SIZE_MAX - size);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		size += (size_t)n;
+	for (size_t i = 0; ok && i < size; i++) {
+		char pair[3] = { text[2 * i], text[2 * i + 1], '\0' };
+
+		bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
 	}
-	if (n < 0)
-		complain("cannot read '%s': %s", path, strerror(errno));
-	else if (size == FILE_SIZE_MAX)
-		complain("'%s' is larger than any file of PCR values", path);
-	if (fd > STDIN_FILENO)
-		close(fd);
-	if (n < 0 || size == FILE_SIZE_MAX) {
-		free(data);
-		return n < 0 ? EXIT_UNABLE : EXIT_MALFORMED;
-	}
-	*ret = (struct imalog_span){ data, size };
-	return EXIT_YES;
+	if (ok)
+		*ret = (struct imalog_span){ bytes, size };
+	else
+		free(bytes);
+	return ok;
 }
+
+/* ---- PCR files ---- */
 
 static void complain_of_file(const char *path, const struct imalog_error *error)
 {
@@ -94,7 +84,7 @@ static int add_file(struct imalog_pcrs *pcrs, const char *path, const char *hint
 {
 	struct imalog_error *error = imalog_error_new();
 	struct imalog_span data = { NULL, 0 };
-	int rc = error ? read_file(path, &data) : out_of_memory();
+	int rc = error ? read_file(path, FILE_SIZE_MAX, &data) : out_of_memory();
 
 	if (rc == EXIT_YES) {
 		int n = imalog_pcrs_parse(pcrs, data, hint, error);
@@ -255,11 +245,18 @@ static int choose_bank(struct compare *compare, const struct options *options)
 	return EXIT_YES;
 }
 
+/* Values of one moment come from one source. */
+static int check_sources(const struct compare *compare, const struct options *options)
+{
+	if (compare->tpm && compare->sysfs)
+		return usage_error(options->command, "--sysfs excludes --tpm and --tcti");
+	return EXIT_YES;
+}
+
 int compare_option(struct compare *compare, struct options *options, int option,
 		   const struct option *long_options)
 {
-	if ((option == OPT_PADDING || option == OPT_IGNORE_VIOLATIONS) &&
-	    !options_once(options, option, long_options))
+	if (option >= OPT_PADDING && !options_once(options, option, long_options))
 		return EXIT_USAGE;
 	switch (option) {
 	case OPT_PCR:
@@ -274,6 +271,16 @@ int compare_option(struct compare *compare, struct options *options, int option,
 		return add_spec(compare->start, options, optarg);
 	case OPT_PADDING:
 		return set_padding(compare, options);
+	case OPT_TPM:
+		compare->tpm = true;
+		return check_sources(compare, options);
+	case OPT_TCTI:
+		compare->tpm = true;
+		compare->tcti = optarg;
+		return check_sources(compare, options);
+	case OPT_SYSFS:
+		compare->sysfs = true;
+		return check_sources(compare, options);
 	default: /* --ignore-violations: what is done anyway */
 		return EXIT_YES;
 	}
@@ -283,6 +290,51 @@ bool compare_wants(const struct compare *compare, enum imalog_alg alg, uint32_t 
 {
 	return (!compare->any_pcr || (pcr <= IMALOG_PCR_MAX && compare->pcrs[pcr])) &&
 	       (!compare->any_bank || compare->banks[alg]);
+}
+
+/* ---- this machine ---- */
+
+bool compare_has_source(const struct compare *compare)
+{
+	return compare->tpm || compare->sysfs || imalog_pcrs_count(compare->given) ||
+	       imalog_pcrs_count(compare->demanded);
+}
+
+static int read_tpm(struct compare *compare, struct imalog_error *error)
+{
+	struct imalog_tpm *tpm;
+	int rc;
+
+	/* tpm2-tss would print what it tried; what failed in the end is said here. */
+	setenv("TSS2_LOG", "all+none", 0);
+	rc = imalog_tpm_open(compare->tcti, &tpm, error);
+	if (rc < 0)
+		return rc;
+	rc = imalog_tpm_read_pcrs(tpm, compare->live, NULL, error);
+	imalog_tpm_close(&tpm);
+	return rc;
+}
+
+int compare_read_live(struct compare *compare, const struct options *options)
+{
+	struct imalog_error *error;
+	int rc;
+
+	if (!compare->tpm && !compare->sysfs)
+		return EXIT_YES;
+	imalog_pcrs_free(&compare->live);
+	compare->live = imalog_pcrs_new();
+	error = imalog_error_new();
+	if (!error || !compare->live) {
+		imalog_error_free(&error);
+		return out_of_memory();
+	}
+	rc = compare->sysfs ? imalog_sysfs_read_pcrs(options->root, compare->live, error) :
+			      read_tpm(compare, error);
+	if (rc < 0)
+		complain("%s", imalog_error_detail(error));
+	imalog_error_free(&error);
+	return exit_code_of(rc);
 }
 
 /* imalog_replay_expect() or imalog_replay_offer() */
@@ -311,6 +363,12 @@ static int add_values(const struct compare *compare, const struct imalog_pcrs *p
 	return rc;
 }
 
+int compare_apply_start(const struct compare *compare, struct imalog_replay *replay)
+{
+	imalog_replay_set_padding(replay, compare->padding);
+	return add_values(compare, compare->start, replay, imalog_replay_start, true);
+}
+
 int compare_apply(const struct compare *compare, enum imalog_padding padding,
 		  struct imalog_replay *replay)
 {
@@ -320,17 +378,19 @@ int compare_apply(const struct compare *compare, enum imalog_padding padding,
 	add_fn add = compare->any_pcr ? imalog_replay_expect : imalog_replay_offer;
 	int rc;
 
-	imalog_replay_set_padding(replay, padding);
 	for (int alg = 1; alg < IMALOG_ALG_COUNT; alg++)
 		if (compare->banks[alg])
 			imalog_replay_add_bank(replay, (enum imalog_alg)alg, NULL);
-	rc = add_values(compare, compare->start, replay, imalog_replay_start, true);
+	rc = compare_apply_start(compare, replay);
+	imalog_replay_set_padding(replay, padding);
 	if (rc == EXIT_YES)
 		rc = add_values(compare, compare->demanded, replay, imalog_replay_expect, true);
 	if (rc == EXIT_YES)
 		rc = add_values(compare, compare->given, replay, add, false);
+	if (rc == EXIT_YES)
+		rc = add_values(compare, compare->live, replay, add, false);
 	if (!compare->any_bank && imalog_pcrs_count(compare->given) == 0 &&
-	    imalog_pcrs_count(compare->demanded) == 0)
+	    imalog_pcrs_count(compare->demanded) == 0 && imalog_pcrs_count(compare->live) == 0)
 		for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
 			imalog_replay_add_bank(replay, usual[i], NULL);
 	return rc;

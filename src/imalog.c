@@ -10,6 +10,7 @@ static const struct command *const commands[] = {
 	&cmd_show,
 	&cmd_convert,
 	&cmd_replay,
+	&cmd_quote_verify,
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -24,7 +25,8 @@ static int print_help(void)
 	       "  -h, --help     show this, or the help of the command\n"
 	       "  -q, --quiet    print errors only\n"
 	       "  -v, --verbose  print more\n"
-	       "      --json     print JSON (show, replay)\n"
+	       "      --json     print JSON (show, replay, quote-verify)\n"
+	       "      --root DIR where this machine's /sys is\n"
 	       "      --version  print the version\n\n"
 	       "Exit status: 0 done, or checked and holds; 1 checked and does not hold;\n"
 	       "2 wrong command line; 3 malformed or cut input; 4 could not do or check it.\n");
@@ -68,6 +70,8 @@ static int run(int argc, char **argv)
 	char *name;
 
 	while (first < argc && argv[first][0] == '-' && argv[first][1]) {
+		if (strcmp(argv[first], "--root") == 0 && first + 1 < argc)
+			first++; /* its value */
 		if (strcmp(argv[first], "--help") == 0 || strcmp(argv[first], "-h") == 0)
 			return print_help();
 		if (strcmp(argv[first], "--version") == 0) {

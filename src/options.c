@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Options that several commands have, and complaints about a command line. */
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +11,7 @@ int usage_error(const struct command *command, const char *format, ...)
 
 	fprintf(stderr, "imalog%s%s: ", command ? " " : "", command ? command->name : "");
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	print_message(stderr, format, args);
 	va_end(args);
 	fprintf(stderr, "\nTry 'imalog%s%s --help'.\n", command ? " " : "",
 		command ? command->name : "");
@@ -21,7 +20,7 @@ int usage_error(const struct command *command, const char *format, ...)
 
 int options_init(struct options *options, const struct command *command)
 {
-	*options = (struct options){ .command = command };
+	*options = (struct options){ .command = command, .root = "" };
 	options->templates = imalog_templates_new();
 	if (options->templates)
 		return EXIT_YES;
@@ -103,7 +102,7 @@ static int show_help(const struct command *command)
 static bool is_common(int option)
 {
 	return option == 'h' || option == 'q' || option == 'v' || option == 'f' ||
-	       (option >= OPT_VERSION && option <= OPT_DEFINE_TEMPLATE);
+	       (option >= OPT_VERSION && option <= OPT_ROOT);
 }
 
 static int common_option(struct options *options, int option)
@@ -126,6 +125,9 @@ static int common_option(struct options *options, int option)
 		return set_order(options, optarg);
 	case OPT_DIGEST_SIZE:
 		return set_digest_size(options, optarg);
+	case OPT_ROOT:
+		options->root = optarg;
+		return EXIT_YES;
 	default:
 		return define_template(options, optarg);
 	}

@@ -49,7 +49,7 @@ static bool take_pair(struct imalog_span *text, struct pair *pair)
 
 /* ---- values ---- */
 
-/* A name without its escapes (fix_separator_chars()); what should have one and has not is wrong. */
+/* A name without its escapes (fix_separator_chars()); one with too few of them is wrong. */
 static json_t *read_name(struct imalog_span value)
 {
 	uint8_t *plain = malloc(value.size + 1);
@@ -169,8 +169,8 @@ static bool take_target(struct imalog_span *text, struct target *ret)
 	struct target target = { 0 };
 	struct pair pair;
 
-	if (!text_take_literal(text, "target_index=") || !text_take_number(text, &target.index) ||
-	    !text_take_literal(text, ","))
+	if (!text_take_literal(text, "target_index=") ||
+	    !text_take_number(text, &target.index) || !text_take_literal(text, ","))
 		return false;
 	do {
 		if (!take_pair(text, &pair))
@@ -186,7 +186,7 @@ static bool take_target(struct imalog_span *text, struct target *ret)
 	return pair.end == ';' || text_is(pair.key, "target_len");
 }
 
-/* Their names; a verity target is alone in its table, and its root digest is what it is about. */
+/* Their names; and what a verity target, which is alone in its table, is about. */
 static bool decode_targets(struct imalog_span *text, json_t *object)
 {
 	json_t *names = json_array();

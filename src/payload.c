@@ -119,7 +119,8 @@ static json_t *decode_form(struct imalog_span text, const struct part *parts)
 	for (; ok && parts->key; parts++) {
 		uint64_t value;
 
-		ok = text_take_literal(&text, parts->before) && text_take_number(&text, &value) &&
+		ok = text_take_literal(&text, parts->before) &&
+		     text_take_number(&text, &value) &&
 		     object_put(object, parts->key, json_uint(value));
 	}
 	return object_finish(object, ok && text_is(text, parts->before));
@@ -167,7 +168,8 @@ static json_t *decode_version(struct imalog_span text)
 
 	for (size_t i = 0; i < text.size; i++)
 		ok = ok && text.data[i] > ' ' && text.data[i] < 0x7f;
-	return object_finish(object, ok && object_put(object, "kernel_version", json_text(text)));
+	ok = ok && object_put(object, "kernel_version", json_text(text));
+	return object_finish(object, ok);
 }
 
 /* Whatever the caller of kexec gave: there is no shape to check. */
@@ -312,7 +314,8 @@ static json_t *take_digest(struct imalog_span *text, enum imalog_alg alg)
 	if (size == 0 || text->size < 2 * size)
 		return NULL;
 	for (size_t i = 0; i < size; i++) {
-		int high = hex_value(text->data[2 * i]), low = hex_value(text->data[2 * i + 1]);
+		int high = hex_value(text->data[2 * i]);
+		int low = hex_value(text->data[2 * i + 1]);
 
 		if (high < 0 || low < 0)
 			return NULL;
@@ -333,22 +336,20 @@ static enum imalog_alg take_alg(struct imalog_span *text)
 	return imalog_alg_by_name(name);
 }
 
-/* sha256:PCR0:0xDA00..., to pcrs.sha256.0; the proposal's example has the 0x, its grammar not */
+/* sha256:PCR0:0xDA00...; the example of the proposal has the 0x, its grammar has not. */
 static bool take_pcr(struct imalog_span *text, json_t *pcrs)
 {
 	enum imalog_alg alg = take_alg(text);
-	json_t *bank = json_object_get(pcrs, imalog_alg_name(alg));
 	uint64_t pcr;
-	char key[4];
+	char key[32];
 
 	if (alg == IMALOG_ALG_NONE || !text_take_literal(text, ":PCR") ||
-	    !text_take_number(text, &pcr) || pcr >= SNAPSHOT_PCRS || !text_take_literal(text, ":"))
+	    !text_take_number(text, &pcr) || pcr >= SNAPSHOT_PCRS ||
+	    !text_take_literal(text, ":"))
 		return false;
 	text_take_literal(text, "0x");
-	if (!bank && !object_put(pcrs, imalog_alg_name(alg), bank = json_object()))
-		return false;
-	snprintf(key, sizeof(key), "%u", (unsigned int)pcr);
-	return object_put(bank, key, take_digest(text, alg));
+	snprintf(key, sizeof(key), "%s:%u", imalog_alg_name(alg), (unsigned int)pcr);
+	return object_put(pcrs, key, take_digest(text, alg));
 }
 
 /* In the grammar each value ends in ';' and ',' comes between, in the example ';' ends all. */
@@ -384,16 +385,17 @@ static json_t *decode_snapshot(struct imalog_span text)
 static json_t *decode_certificate(struct imalog_span der)
 {
 	char subject[SUBJECT_SIZE];
+	struct imalog_span text = { (const uint8_t *)subject, 0 };
 	uint8_t keyid[4];
 	json_t *object, *certificate;
 	bool ok;
 
 	if (imalog_cert_describe(der, subject, sizeof(subject), keyid) < 0)
 		return NULL;
+	text.size = strlen(subject);
 	object = json_object();
 	certificate = json_object();
-	ok = object_put(certificate, "subject",
-			json_text((struct imalog_span){ (uint8_t *)subject, strlen(subject) }));
+	ok = object_put(certificate, "subject", json_text(text));
 	if (memcmp(keyid, "\0\0\0\0", sizeof(keyid)) != 0) /* it has one */
 		ok = ok && object_put(certificate, "key_id",
 				      json_hex((struct imalog_span){ keyid, sizeof(keyid) }));
@@ -429,7 +431,7 @@ static json_t *decode_named(struct imalog_span name, struct imalog_span data)
 			return events[i].decode(data);
 	if (text_take_literal(&rest, "dm_"))
 		return payload_device_mapper(data);
-	if (text_take_literal(&rest, "/")) /* a file of rules that the kernel was told to read */
+	if (text_take_literal(&rest, "/")) /* a policy, by the path that was written */
 		return decode_policy(data);
 	return NULL;
 }

@@ -2,7 +2,6 @@
 /* Everything that reaches a terminal or a JSON reader, with untrusted bytes made harmless. */
 #include <inttypes.h>
 #include <langinfo.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "cli.h"
@@ -95,23 +94,20 @@ void print_text(FILE *file, struct imalog_span text)
 	}
 }
 
-const char *escape_text(struct imalog_span text, char *buf, size_t size)
+void print_quoted(FILE *file, struct imalog_span text)
 {
-	size_t used = 0;
-
-	buf[0] = '\0';
+	putc('"', file);
 	while (text.size) {
-		char out[ESCAPE_MAX];
-		size_t taken = escape_one(text, out), length = strlen(out);
+		const uint8_t *quote = memchr(text.data, '"', text.size);
+		size_t size = quote ? (size_t)(quote - text.data) : text.size;
 
-		if (used + length + 1 > size)
-			break;
-		memcpy(buf + used, out, length + 1);
-		used += length;
-		text.data += taken;
-		text.size -= taken;
+		print_text(file, (struct imalog_span){ text.data, size });
+		if (quote)
+			fputs("\\\"", file);
+		text.data += size + (quote ? 1 : 0);
+		text.size -= size + (quote ? 1 : 0);
 	}
-	return buf;
+	putc('"', file);
 }
 
 void print_hex(FILE *file, struct imalog_span bytes)
@@ -124,34 +120,47 @@ void print_hex(FILE *file, struct imalog_span bytes)
 	}
 }
 
+void print_message(FILE *file, const char *format, va_list args)
+{
+	char *text;
+	int size = vasprintf(&text, format, args);
+	struct imalog_span rest = { (const uint8_t *)text, size < 0 ? 0 : (size_t)size };
+
+	while (rest.size) {
+		char out[ESCAPE_MAX];
+		size_t taken = escape_one(rest, out);
+
+		/* What the library quotes is escaped already. */
+		fputs(rest.data[0] == '\\' ? "\\" : out, file);
+		rest.data += taken;
+		rest.size -= taken;
+	}
+	if (size >= 0)
+		free(text);
+}
+
 void complain(const char *format, ...)
 {
 	va_list args;
 
 	fputs("imalog: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	print_message(stderr, format, args);
 	va_end(args);
 	putc('\n', stderr);
 }
 
-static struct imalog_span span_of(const char *text)
-{
-	return (struct imalog_span){ (const uint8_t *)text, strlen(text) };
-}
-
-void complain_of(const struct imalog_error *error)
+void complain_of(const char *file, const struct imalog_error *error)
 {
 	char text[512];
 
 	imalog_error_format(error, text, sizeof(text));
-	fputs("imalog: ", stderr);
-	if (imalog_error_source(error)[0]) {
-		putc('\'', stderr);
-		print_text(stderr, span_of(imalog_error_source(error)));
-		fputs("': ", stderr);
-	}
-	fprintf(stderr, "%s\n", text);
+	if (imalog_error_source(error)[0])
+		file = imalog_error_source(error);
+	if (file)
+		complain("'%s': %s", file, text);
+	else
+		complain("%s", text);
 }
 
 json_t *json_hex(struct imalog_span bytes)

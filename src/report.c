@@ -21,7 +21,7 @@ static struct imalog_span digest_span(enum imalog_alg alg, const uint8_t *data)
 	return (struct imalog_span){ data, imalog_alg_size(alg) };
 }
 
-/* Was anything given for this bank and PCR? */
+/* Was anything given for this bank (any, when it is none) and PCR? */
 static bool is_given(const struct report *report, enum imalog_alg alg, uint32_t pcr)
 {
 	for (size_t i = 0; i < imalog_replay_checks(report->replay); i++) {
@@ -44,7 +44,8 @@ bool report_missing(const struct report *report, size_t i, enum imalog_alg *alg,
 		if (compare->any_bank && !compare->banks[a])
 			continue;
 		for (uint32_t p = 0; p <= IMALOG_PCR_MAX; p++) {
-			bool wanted = compare->any_pcr ? compare->pcrs[p] : false;
+			bool wanted = compare->any_pcr ? compare->pcrs[p] :
+							 is_given(report, IMALOG_ALG_NONE, p);
 
 			if (!wanted || is_given(report, (enum imalog_alg)a, p) || i-- > 0)
 				continue;
@@ -254,6 +255,24 @@ static void print_not_checked(const struct report *report)
 	print_complaints(report);
 }
 
+static void print_boot(const struct report *report)
+{
+	static const char *const texts[] = {
+		[IMALOG_NOT_CHECKED] = "could not be checked: values of its PCRs are missing",
+		[IMALOG_MATCH] = "fits what the firmware measured",
+		[IMALOG_MISMATCH] = "does not fit what the firmware measured",
+	};
+
+	if (!report->boot->wanted)
+		return;
+	for (size_t i = 0; i < report->boot->nr; i++)
+		printf("The boot_aggregate in record %" PRIu64 " %s%s.\n",
+		       report->boot->records[i].record, texts[report->boot->records[i].verdict],
+		       report->boot->firmware ? " (event log)" : "");
+	if (report->boot->nr == 0)
+		puts("There is no boot_aggregate to check.");
+}
+
 static void print_verdict(const struct report *report)
 {
 	switch (report->verdict) {
@@ -303,6 +322,9 @@ void report_text(const struct report *report)
 	    imalog_replay_checks(report->replay) == 0)
 		return; /* computing was all that was asked */
 	print_verdict(report);
+	print_boot(report);
+	if (report->log->options->verbose)
+		log_print_facts(report->log, stdout);
 	print_counts(report);
 }
 
@@ -343,7 +365,12 @@ static json_t *json_checks(const struct report *report)
 
 	for (size_t i = 0; i < imalog_replay_checks(report->replay); i++) {
 		struct imalog_check check = check_at(report, i);
-		json_t *json = json_pack("{s:s, s:i, s:o, s:s}", "bank",
+		json_t *json;
+
+		/* What the rest of the log would have led to is not known. */
+		if (report->error && check.verdict == IMALOG_MISMATCH)
+			check.verdict = IMALOG_NOT_CHECKED;
+		json = json_pack("{s:s, s:i, s:o, s:s}", "bank",
 					 imalog_alg_name(check.bank), "pcr", (int)check.pcr,
 					 "expected",
 					 json_hex(digest_span(check.bank, check.expected)),
@@ -382,6 +409,35 @@ static json_t *json_complaints(const struct report *report)
 	return records;
 }
 
+static json_t *json_logs(const struct log *log)
+{
+	json_t *logs = json_array();
+
+	for (size_t i = 0; i < log->nr_seen; i++) {
+		const struct log_facts *facts = &log->facts[i];
+		struct imalog_span name = { (const uint8_t *)log->files[i], strlen(log->files[i]) };
+
+		json_array_append_new(
+			logs, json_pack("{s:o, s:s, s:s, s:s, s:b}", "file", json_text(name),
+					"format", imalog_format_name(facts->format), "byte_order",
+					facts->order == IMALOG_ORDER_BE ? "be" : "le", "digest",
+					imalog_alg_name(facts->digest), "proved", facts->proved));
+	}
+	return logs;
+}
+
+static json_t *json_boot(const struct boot *boot)
+{
+	json_t *records = json_array();
+
+	for (size_t i = 0; i < boot->nr; i++)
+		json_array_append_new(records,
+				      json_pack("{s:I, s:s}", "record",
+						(json_int_t)boot->records[i].record, "verdict",
+						imalog_verdict_name(boot->records[i].verdict)));
+	return records;
+}
+
 static json_t *json_error(const struct imalog_error *error)
 {
 	const char *source = imalog_error_source(error);
@@ -395,17 +451,18 @@ static json_t *json_error(const struct imalog_error *error)
 
 static json_t *json_start(const struct report *report)
 {
-	json_t *start = json_object();
+	json_t *start = json_array();
 	const struct imalog_pcrs *pcrs = report->compare->start;
 
 	for (size_t i = 0; i < imalog_pcrs_count(pcrs); i++) {
 		enum imalog_alg alg;
 		uint32_t pcr;
 		const uint8_t *value = imalog_pcrs_at(pcrs, i, &alg, &pcr);
-		char key[32];
+		json_t *hex = json_hex(digest_span(alg, value));
 
-		snprintf(key, sizeof(key), "%s:%u", imalog_alg_name(alg), pcr);
-		json_object_set_new(start, key, json_hex(digest_span(alg, value)));
+		json_array_append_new(start, json_sprintf("%s:%u=%s", imalog_alg_name(alg), pcr,
+							  json_string_value(hex)));
+		json_decref(hex);
 	}
 	return start;
 }
@@ -430,8 +487,11 @@ bool report_json(const struct report *report)
 		json_object_set_new(json, "bad_records_omitted",
 				    json_integer((json_int_t)(imalog_replay_problems(report->replay) -
 							      report->nr_complaints)));
+	json_object_set_new(json, "logs", json_logs(report->log));
 	if (imalog_pcrs_count(report->compare->start))
 		json_object_set_new(json, "start", json_start(report));
+	if (report->boot->wanted)
+		json_object_set_new(json, "boot_aggregates", json_boot(report->boot));
 	if (report->error)
 		json_object_set_new(json, "error", json_error(report->error));
 	return print_json(stdout, json);

@@ -127,33 +127,32 @@ static void put_found(FILE *cell, const struct imalog_record *record, enum imalo
 	putc('-', cell);
 }
 
-/* key="text" key=1, the members of nested values too */
+/* key="text" key=1 key=hex:616263, the members of nested values too */
 static void put_json(FILE *cell, const char *key, json_t *value, const char **between)
 {
+	json_t *hex = json_object_get(value, "hex"), *member;
 	const char *sub;
-	json_t *member;
 	size_t i;
 
-	json_object_foreach(value, sub, member)
-		put_json(cell, sub, member, between);
+	if (!hex)
+		json_object_foreach(value, sub, member)
+			put_json(cell, sub, member, between);
 	json_array_foreach(value, i, member)
 		put_json(cell, key, member, between);
-	if (json_is_object(value) || json_is_array(value))
+	if ((json_is_object(value) && !hex) || json_is_array(value))
 		return;
 	fprintf(cell, "%s%s=", *between, key);
 	*between = " ";
-	if (json_is_integer(value)) {
+	if (hex)
+		fprintf(cell, "hex:%s", json_string_value(hex));
+	else if (json_is_integer(value))
 		fprintf(cell, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-	} else if (json_is_string(value)) {
-		const char *text = json_string_value(value);
-
-		putc('"', cell);
-		print_text(cell, (struct imalog_span){ (const uint8_t *)text,
-						       json_string_length(value) });
-		putc('"', cell);
-	} else {
+	else if (json_is_string(value))
+		print_quoted(cell, (struct imalog_span){
+					   (const uint8_t *)json_string_value(value),
+					   json_string_length(value) });
+	else
 		fputs(json_is_true(value) ? "yes" : "no", cell);
-	}
 }
 
 /* What a reader should not miss: no digest, a wrong one, what a buffer says. */

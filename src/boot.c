@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* boot_aggregate records: do they fit what the firmware measured? */
+#include <string.h>
+
+#include "cli.h"
+
+#define EVENTLOG "/sys/kernel/security/tpm0/binary_bios_measurements"
+
+static int read_eventlog(struct boot *boot, const char *path)
+{
+	struct imalog_error *error = imalog_error_new();
+	struct imalog_span data = { NULL, 0 };
+	char text[512];
+	int rc = EXIT_UNABLE, n;
+
+	boot->firmware = imalog_pcrs_new();
+	if (error && boot->firmware) {
+		rc = read_file(path, EVENTLOG_MAX, &data);
+		n = rc == EXIT_YES ? imalog_eventlog_replay(data, boot->hasher, boot->firmware,
+							    error) :
+				     0;
+		if (n < 0) {
+			imalog_error_format(error, text, sizeof(text));
+			complain("'%s': %s", path, text);
+			rc = exit_code_of(n);
+		}
+	} else {
+		complain("out of memory");
+	}
+	free((void *)data.data);
+	imalog_error_free(&error);
+	return rc;
+}
+
+/* Without values of PCRs, this machine's event log stands in for them. */
+int boot_open(struct boot *boot, const struct options *options, bool live,
+	      const struct compare *compare)
+{
+	char *path;
+	int rc;
+
+	if (!boot->wanted)
+		return EXIT_YES;
+	boot->hasher = imalog_hasher_new();
+	if (!boot->hasher) {
+		complain("out of memory");
+		return EXIT_UNABLE;
+	}
+	if (boot->eventlog)
+		return read_eventlog(boot, boot->eventlog);
+	if (!live || compare_has_source(compare))
+		return EXIT_YES;
+	if (asprintf(&path, "%s" EVENTLOG, strcmp(options->root, "/") == 0 ? "" : options->root) < 0) {
+		complain("out of memory");
+		return EXIT_UNABLE;
+	}
+	rc = read_eventlog(boot, path);
+	free(path);
+	return rc;
+}
+
+void boot_close(struct boot *boot)
+{
+	imalog_pcrs_free(&boot->firmware);
+	imalog_hasher_free(&boot->hasher);
+}
+
+static enum imalog_verdict check_with(struct boot *boot, const struct imalog_record *record,
+				      const struct imalog_pcrs *pcrs)
+{
+	int rc = pcrs ? imalog_record_check_boot_aggregate(record, pcrs, boot->hasher, NULL) :
+			IMALOG_NOT_CHECKED;
+
+	return rc < 0 ? IMALOG_NOT_CHECKED : (enum imalog_verdict)rc;
+}
+
+void boot_check(struct boot *boot, const struct imalog_record *record,
+		const struct compare *compare)
+{
+	const struct imalog_pcrs *sources[] = { compare->live, compare->given, compare->demanded };
+	enum imalog_verdict verdict;
+
+	if (!boot->wanted)
+		return;
+	verdict = check_with(boot, record, boot->firmware);
+	for (size_t i = 0; !boot->firmware && i < 3 && verdict == IMALOG_NOT_CHECKED; i++)
+		verdict = check_with(boot, record, sources[i]);
+	boot->mismatch |= verdict == IMALOG_MISMATCH;
+	boot->unchecked |= verdict == IMALOG_NOT_CHECKED;
+	if (boot->nr < BOOT_MAX) {
+		boot->records[boot->nr].record = imalog_record_number(record);
+		boot->records[boot->nr++].verdict = verdict;
+	}
+}
+
+enum imalog_verdict boot_verdict(const struct boot *boot, enum imalog_verdict verdict)
+{
+	if (boot->mismatch)
+		return IMALOG_MISMATCH;
+	if (verdict == IMALOG_MATCH && (boot->unchecked || boot->nr == 0))
+		return IMALOG_NOT_CHECKED;
+	return verdict;
+}
