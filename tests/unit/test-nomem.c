@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Memory runs out at every single place where the library takes some: each time the
+ * answer is IMALOG_ERR_NOMEM, nothing leaks, and nothing else is ever the answer.
+ *
+ * Linked with -Wl,--wrap= for malloc, calloc, realloc, reallocarray, strdup and free.
+ * What a shared libcrypto allocates is not touched.
+ */
+#include "replay.h"
+
+static struct {
+	long left; /* allocations until one fails; negative: none does */
+	bool failed;
+	long live;
+} memory = { .left = -1 };
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_reallocarray(void *old, size_t n, size_t size);
+char *__real_strdup(const char *text);
+void __real_free(void *old);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_reallocarray(void *old, size_t n, size_t size);
+char *__wrap_strdup(const char *text);
+void __wrap_free(void *old);
+
+static bool refuses(void)
+{
+	if (memory.left < 0 || memory.left-- > 0)
+		return false;
+	memory.failed = true;
+	errno = ENOMEM;
+	return true;
+}
+
+static void *counted(void *new, bool was)
+{
+	memory.live += new && !was;
+	return new;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return refuses() ? NULL : counted(__real_malloc(size), false);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return refuses() ? NULL : counted(__real_calloc(n, size), false);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return refuses() ? NULL : counted(__real_realloc(old, size), old != NULL);
+}
+
+void *__wrap_reallocarray(void *old, size_t n, size_t size)
+{
+	return refuses() ? NULL : counted(__real_reallocarray(old, n, size), old != NULL);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return refuses() ? NULL : counted(__real_strdup(text), false);
+}
+
+void __wrap_free(void *old)
+{
+	memory.live -= old != NULL;
+	__real_free(old);
+}
+
+/* ---- what is done with little memory ---- */
+
+/* Objects that any of the runs makes; all are freed, however far it came. */
+struct run {
+	struct imalog_templates *templates;
+	struct imalog_source *source;
+	struct imalog_reader *reader;
+	struct imalog_replay *replay;
+	struct imalog_writer *writer;
+	struct imalog_hasher *hasher;
+	struct imalog_pcrs *pcrs;
+};
+
+static bool make_reader(struct run *run, struct imalog_span bytes)
+{
+	run->templates = imalog_templates_new();
+	run->source = imalog_source_from_memory(bytes.data, bytes.size, "test");
+	if (run->templates && run->source)
+		run->reader = imalog_reader_new(run->source, run->templates);
+	return run->reader != NULL;
+}
+
+static int replay_run(struct run *run, struct imalog_span bytes,
+		      struct imalog_error *error)
+{
+	static const uint8_t value[32] = { 1 };
+	int rc;
+
+	run->replay = imalog_replay_new();
+	run->pcrs = imalog_pcrs_new();
+	if (!make_reader(run, bytes) || !run->replay || !run->pcrs)
+		return imalog_fail_nomem(error);
+	rc = imalog_replay_expect(run->replay, IMALOG_ALG_SHA256, 10, span_of(value, 32),
+				  error);
+	if (rc == 0)
+		rc = imalog_replay_add_bank(run->replay, IMALOG_ALG_SHA384, error);
+	if (rc == 0)
+		rc = imalog_replay_run(run->replay, run->reader, error);
+	/* Without an error nothing may be missing or wrong. */
+	if (rc == 0)
+		CHECK_INT(imalog_replay_problems(run->replay), 0);
+	return rc < 0 ? rc : imalog_replay_pcrs(run->replay, run->pcrs, error);
+}
+
+static int ignore(void *arg, const void *data, size_t size)
+{
+	(void)data;
+	*(size_t *)arg += size;
+	return 0;
+}
+
+/* Reads all and holds it, verifies it and writes it in another order. */
+static int convert_run(struct run *run, struct imalog_span bytes,
+		       struct imalog_error *error)
+{
+	struct imalog_record *record;
+	size_t written = 0;
+	int rc;
+
+	run->hasher = imalog_hasher_new();
+	run->writer = imalog_writer_new(IMALOG_FORMAT_KERNEL, IMALOG_ORDER_BE, ignore,
+					&written);
+	if (!make_reader(run, bytes) || !run->hasher || !run->writer)
+		return imalog_fail_nomem(error);
+	while ((rc = imalog_reader_next(run->reader, &record, error)) > 0) {
+		rc = imalog_record_verify(record, run->hasher, error);
+		if (rc >= 0)
+			CHECK(rc == IMALOG_FIT_YES || imalog_record_is_violation(record));
+		if (rc >= 0)
+			rc = imalog_writer_put(run->writer, record, error);
+		if (rc < 0)
+			break;
+	}
+	return rc;
+}
+
+static int pcrs_run(struct run *run, struct imalog_span bytes, struct imalog_error *error)
+{
+	int rc;
+
+	run->pcrs = imalog_pcrs_new();
+	if (!run->pcrs)
+		return imalog_fail_nomem(error);
+	rc = imalog_pcrs_parse(run->pcrs, bytes, NULL, error);
+	return rc < 0 ? rc : 0;
+}
+
+static int templates_run(struct run *run, struct imalog_span bytes,
+			 struct imalog_error *error)
+{
+	(void)bytes;
+	run->templates = imalog_templates_new();
+	if (!run->templates)
+		return imalog_fail_nomem(error);
+	return imalog_templates_define(run->templates, "mine", "d-ng|n-ng", error);
+}
+
+/* ---- failing each allocation in turn ---- */
+
+typedef int (*run_fn)(struct run *run, struct imalog_span bytes,
+		      struct imalog_error *error);
+
+static void sweep(run_fn fn, struct imalog_span bytes)
+{
+	struct imalog_error *error = imalog_error_new();
+	bool failed = true;
+	long n;
+
+	for (n = 0; failed && n < 100000 && test_now.failures < TEST_COMPLAINTS; n++) {
+		struct run run = { NULL, NULL, NULL, NULL, NULL, NULL, NULL };
+		long before = memory.live;
+		int rc;
+
+		test_note("allocation %ld fails", n + 1);
+		memory.failed = false;
+		memory.left = n;
+		rc = fn(&run, bytes, error);
+		memory.left = -1;
+		failed = memory.failed;
+		if (failed)
+			CHECK(rc == -IMALOG_ERR_NOMEM &&
+			      imalog_error_code(error) == IMALOG_ERR_NOMEM);
+		else
+			CHECK_INT(rc, 0);
+		imalog_writer_free(&run.writer);
+		imalog_replay_free(&run.replay);
+		imalog_reader_free(&run.reader);
+		imalog_source_free(&run.source);
+		imalog_templates_free(&run.templates);
+		imalog_hasher_free(&run.hasher);
+		imalog_pcrs_free(&run.pcrs);
+		CHECK_INT(memory.live, before);
+	}
+	CHECK(n > 2); /* or nothing was wrapped */
+	imalog_error_free(&error);
+}
+
+static void sweep_file(run_fn fn, const char *path)
+{
+	struct bytes bytes = bytes_of_file(path);
+
+	sweep(fn, span_of_bytes(bytes));
+	bytes_free(&bytes);
+}
+
+TEST(replay_of_binary_lists)
+{
+	sweep_file(replay_run, "rig/evmsig/binary_runtime_measurements_sha1");
+	sweep_file(replay_run, "rig/violations/binary_runtime_measurements_sha384");
+	sweep_file(replay_run, "rig/legacy/binary_runtime_measurements_sha256");
+}
+
+TEST(replay_of_ascii_lists)
+{
+	struct bytes bytes = bytes_of_file("rig/sig/ascii_runtime_measurements_sha256");
+
+	sweep_file(replay_run, "rig/names/ascii_runtime_measurements_sha256");
+	sweep(replay_run, span_of_bytes(bytes));
+	/* The last line lacks its newline: want of memory is no cut line. */
+	sweep(replay_run, span_of(bytes.data, bytes.size - 1));
+	bytes_free(&bytes);
+}
+
+/* A digest of an algorithm that needs memory first is not one that OpenSSL lacks. */
+TEST(lists_of_other_algorithms)
+{
+	static const char *const evps[] = { "SHA3-256", "SHA3-384", "SHA512" };
+	static const size_t sizes[] = { 32, 48, 64 };
+
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(evps); i++) {
+		struct build list = { .order = IMALOG_ORDER_LE }, data = list;
+
+		put_d_ng(&data, 3);
+		put_name(&data, "/some/name");
+		put_record_over(&list, "ima-ng", built(&data), evps[i], sizes[i],
+				built(&data));
+		sweep(replay_run, built(&list));
+		sweep(convert_run, built(&list));
+		build_free(&data);
+		build_free(&list);
+	}
+}
+
+TEST(records_that_must_be_turned)
+{
+	struct build list = { .order = IMALOG_ORDER_LE };
+
+	for (size_t i = 0; i < 3 * GOLDEN; i++) {
+		struct build one = golden_list(i % GOLDEN, 0, i & 1);
+
+		put(&list, one.data, one.size);
+		build_free(&one);
+	}
+	sweep(replay_run, built(&list));
+	sweep(convert_run, built(&list));
+	build_free(&list);
+}
+
+TEST(records_of_many_blocks)
+{
+	struct build list = { .order = IMALOG_ORDER_LE };
+	struct bytes buf = bytes_new(200000);
+
+	memset(buf.data, 1, buf.size);
+	for (int i = 0; i < 3; i++) {
+		struct build data = { .order = IMALOG_ORDER_LE };
+
+		put_d_ng(&data, 3);
+		put_name(&data, "/some/name");
+		put_field(&data, buf.data, buf.size);
+		put_record_over(&list, "ima-buf", built(&data), "SHA1", 20, built(&data));
+		put_ng(&list, 0, "/violation");
+		build_free(&data);
+	}
+	sweep(replay_run, built(&list));
+	sweep(convert_run, built(&list));
+	bytes_free(&buf);
+	build_free(&list);
+}
+
+TEST(conversion_of_lists)
+{
+	sweep_file(convert_run, "rig/sig/binary_runtime_measurements_sha1");
+	sweep_file(convert_run, "rig/names/ascii_runtime_measurements_sha1");
+}
+
+TEST(values_and_templates)
+{
+	sweep_file(pcrs_run, "rig/ng/pcrs.yaml");
+	sweep_file(pcrs_run, "rig/ng/quote-10-11.pcrs");
+	sweep(templates_run, span_of(NULL, 0));
+	memory.left = 0;
+	CHECK(!imalog_error_new());
+	memory.left = -1;
+}
+
+TEST_MAIN(CASE(replay_of_binary_lists), CASE(replay_of_ascii_lists),
+	  CASE(lists_of_other_algorithms), CASE(records_that_must_be_turned),
+	  CASE(records_of_many_blocks), CASE(conversion_of_lists),
+	  CASE(values_and_templates))
