@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The completions for bash and zsh.
+
+load helpers
+
+# shellcheck source=../../dist/bash-completion/imalog
+source "$IMALOG_SRC/dist/bash-completion/imalog"
+PATH=${IMALOG%/*}:$PATH
+unset -f imalog # of the helpers; here it is the program
+
+# complete_words WORD...: sets COMPREPLY as if the last word was being typed
+complete_words() {
+	COMP_WORDS=("$@")
+	COMP_CWORD=$(($# - 1))
+	COMPREPLY=()
+	_imalog "$1"
+}
+
+# expect_words WORD...: these, in any order, and no others
+expect_words() {
+	diff <(printf '%s\n' "$@" | sort) <(printf '%s\n' "${COMPREPLY[@]}" | sort)
+}
+
+commands_of_help() {
+	"$IMALOG" --help | awk '/^$/ { here = 0 } here { print $1 } /^Commands:/ { here = 1 }'
+}
+
+# Every --word that a help text has
+long_options() {
+	"$IMALOG" "$@" --help | tr -s ' ,' '\n\n' | grep -xE -- '--[a-z][a-z-]*' | sort -u
+}
+
+@test "completion: the commands" {
+	local commands
+	mapfile -t commands < <(commands_of_help)
+	[ ${#commands[@]} -ge 4 ] || fail 'no commands in the help text'
+	complete_words imalog ''
+	expect_words "${commands[@]}"
+	complete_words imalog help ''
+	expect_words "${commands[@]}"
+	complete_words imalog --json ''
+	expect_words "${commands[@]}"
+	complete_words imalog re
+	expect_words replay
+}
+
+@test "completion: every option of every command" {
+	local command options
+	for command in $(commands_of_help); do
+		[ "$command" != help ] || continue
+		mapfile -t options < <(long_options "$command")
+		[ ${#options[@]} -ge 5 ] || fail "no options in the help text of $command"
+		complete_words imalog "$command" -
+		expect_words "${options[@]}"
+		complete_words imalog -q "$command" log --
+		expect_words "${options[@]}"
+	done
+	mapfile -t options < <(long_options)
+	complete_words imalog --
+	expect_words "${options[@]}"
+	complete_words imalog show --vi
+	expect_words --violations
+}
+
+@test "completion: the values of options" {
+	complete_words imalog convert -t ''
+	expect_words kernel kernel-be ascii
+	complete_words imalog convert --to a
+	expect_words ascii
+	complete_words imalog replay --bank ''
+	expect_words sha1 sha256 sha384 sha512 sm3
+	complete_words imalog replay --padding ''
+	expect_words auto perbank sha1
+	local command
+	for command in show convert replay; do
+		complete_words imalog $command -f ''
+		expect_words auto kernel ascii
+		complete_words imalog $command --format k
+		expect_words kernel
+		complete_words imalog $command --byte-order ''
+		expect_words auto le be
+		complete_words imalog $command --digest-size ''
+		expect_words auto 20 32 48 64
+	done
+	# bash splits at '='
+	complete_words imalog replay --padding = ''
+	expect_words auto perbank sha1
+	complete_words imalog replay --padding = p
+	expect_words perbank
+	complete_words imalog replay --padding =
+	expect_words auto perbank sha1
+}
+
+@test "completion: imalog takes the values that are not in its help" {
+	local word
+	complete_words imalog convert -t ''
+	[ ${#COMPREPLY[@]} -gt 0 ] || fail 'no formats'
+	for word in "${COMPREPLY[@]}"; do
+		run imalog convert -t "$word" -o out "$NG"
+		expect_status 0 "$word"
+	done
+	complete_words imalog replay --bank ''
+	[ ${#COMPREPLY[@]} -gt 0 ] || fail 'no banks'
+	for word in "${COMPREPLY[@]}"; do
+		run imalog replay --print --bank "$word" "$NG"
+		expect_status 0 "$word"
+	done
+}
+
+@test "completion: files are left to bash" {
+	complete_words imalog show ''
+	[ ${#COMPREPLY[@]} -eq 0 ] || fail "${COMPREPLY[*]}"
+	complete_words imalog show --to ''
+	[ ${#COMPREPLY[@]} -eq 0 ] || fail "${COMPREPLY[*]}"
+	complete_words imalog replay --pcrs ''
+	[ ${#COMPREPLY[@]} -eq 0 ] || fail "${COMPREPLY[*]}"
+	complete_words imalog show -- -
+	[ ${#COMPREPLY[@]} -eq 0 ] || fail "${COMPREPLY[*]}"
+	[[ $(complete -p imalog) == *'-o default'* ]] || fail 'bash would not complete files'
+}
+
+@test "completion: nothing is said when there is no imalog" {
+	run --separate-stderr complete_words ./no-such-program show --
+	expect_no_stdout
+	expect_no_stderr
+}
+
+@test "completion: zsh can read its file" {
+	command -v zsh >/dev/null || skip 'zsh is not installed'
+	run zsh -n "$IMALOG_SRC/dist/zsh/_imalog"
+	expect_status 0
+	[ -z "$output" ] || fail 'zsh complains'
+}

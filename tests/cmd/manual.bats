@@ -1,0 +1,333 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The manual pages: their examples are run, their tables compared with what they describe.
+#
+# Files that the examples name, and what they are here:
+#   log         rig/ng/binary_runtime_measurements, of template ima-buf rig/buf's
+#   pcrs.yaml   rig/ng/pcrs.yaml
+#   quote.pcrs  rig/ng/quote-10-11.pcrs, which has PCR 0 to 7 too
+#   quote.*, quote-10-11.*, ak.tss, nonce.hex  of rig/ng, ak.tss being ak-rsa.tss
+#   eventlog    rig/ng/binary_bios_measurements
+#   piece1, piece2  records 1 to 20 and 21 to 45 of log
+#               in quote-verify rig/kexec's, quote1 and quote2 before and after
+#   log-be      a big-endian list of mklog, values its PCR values
+# Commands after '# ' are of this machine: they get a --root where those of rig/ng are.
+
+load helpers
+
+MAN=$IMALOG_SRC/man
+PAGES='imalog imalog-show imalog-convert imalog-replay imalog-quote-verify'
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	cp "$NG" log
+	cp "$RIG/ng/pcrs.yaml" .
+	cp "$RIG"/ng/quote{,-10-11}.{msg,sig} "$RIG/ng/nonce.hex" .
+	cp "$RIG/ng/ak-rsa.tss" ak.tss
+	cp "$RIG/ng/quote-10-11.pcrs" quote.pcrs
+	cp "$RIG/ng/binary_bios_measurements" eventlog
+	records log 1 20 >piece1
+	records log 21 45 >piece2
+	mklog generate --records 20 --be -o log-be
+	make_root
+	mkdir bin
+	ln -s "$IMALOG" bin/imalog
+	PATH=$PWD/bin:$PATH
+}
+
+# The files of /sys that imalog reads
+make_root() {
+	local ima=root/sys/kernel/security/ima tpm=root/sys/class/tpm/tpm0 bank pcr value
+	mkdir -p "$ima" "$tpm" root/sys/kernel/security/tpm0
+	cp "$NG" "$ima"
+	cp eventlog root/sys/kernel/security/tpm0/binary_bios_measurements
+	while IFS=:= read -r bank pcr value; do
+		mkdir -p "$tpm/pcr-$bank"
+		echo "${value^^}" >"$tpm/pcr-$bank/$pcr"
+	done < <(values_of pcrs.yaml)
+}
+
+# examples_of PAGE: its commands, one a line
+examples_of() {
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$MAN/$1" |
+		sed -e ':more' -e '/\\e$/{N;s/ *\\e\n */ /;b more' -e '}' | grep '^[$#] '
+}
+
+# example PAGE COMMAND [WITH]: the page has this command; runs it, as WITH if given
+example() {
+	examples_of "$1" | grep -qxF -- "$2" || fail "not in the examples of $1: $2"
+	local command=${3:-${2#??}}
+	[ "${2%"${2#?}"}" != '#' ] || command="imalog() { command imalog --root root \"\$@\"; }
+		$command"
+	run --separate-stderr bash -c "$command"
+}
+
+# ---- what is in the pages
+
+@test "manual: every page of a command has its sections, in this order" {
+	local page
+	for page in $PAGES; do
+		[ "$(sed -n 's/^\.Sh //p' "$MAN/$page.1" | tr '\n' ,)" = \
+			"NAME,SYNOPSIS,DESCRIPTION,OPTIONS,FILES,EXIT STATUS,EXAMPLES,SEE ALSO,SECURITY CONSIDERATIONS," ] ||
+			fail "$page: other sections"
+		grep -q '^\.Ss What is not verified' "$MAN/$page.1" ||
+			fail "$page does not say what is not verified"
+	done
+}
+
+@test "manual: every page of a command has the five exit codes" {
+	local page
+	for page in $PAGES; do
+		[ "$(sed -n '/^\.Sh EXIT/,/^\.Sh EXAM/s/^\.It //p' "$MAN/$page.1" | tr -d '\n')" = \
+			01234 ] || fail "$page: other exit codes"
+	done
+}
+
+@test "manual: there is a page for every command" {
+	local command
+	for command in $("$IMALOG" --help |
+		awk '/^$/ { here = 0 } here { print $1 } /^Commands:/ { here = 1 }'); do
+		[ "$command" = help ] || [ -f "$MAN/imalog-$command.1" ] ||
+			fail "no page for $command"
+		grep -q "^\\.It .*$command" "$MAN/imalog.1" || fail "imalog.1 lacks $command"
+	done
+}
+
+@test "manual: every example is run here" {
+	local page command
+	for page in $PAGES; do
+		examples_of "$page.1" >commands
+		[ -s commands ] || fail "no examples in $page"
+		while read -r command; do
+			grep -qF "example $page.1 '${command//\'/"'\''"}'" "$BATS_TEST_FILENAME" ||
+				fail "$page: not run: $command"
+		done <commands
+	done
+}
+
+@test "manual: libimalog.3 has every function of the library once" {
+	diff <(sed -n 's/^\.It Fn \(imalog_[a-z0-9_]*\)$/\1/p' "$MAN/libimalog.3" | sort) \
+		<(grep -oE 'imalog_[a-z0-9_]+;' "$IMALOG_SRC/lib/libimalog.map" | tr -d ';' | sort)
+}
+
+@test "manual: libimalog.3 has every error code" {
+	diff <(sed -n 's/^\.It Dv \(IMALOG_ERR_[A-Z_]*\)$/\1/p' "$MAN/libimalog.3" | sort) \
+		<(sed -n 's/^\t\(IMALOG_ERR_[A-Z_]*\) = .*/\1/p' "$IMALOG_SRC/lib/imalog.h" | sort)
+}
+
+@test "manual: the program of libimalog.3 compiles and works" {
+	local libs=${IMALOG_BUILD:-$IMALOG_SRC/build}/lib/.libs flags=()
+	[ -e "$libs/libimalog.so" ] || skip 'the shared library is not built'
+	command -v "${CC:-cc}" >/dev/null || skip 'there is no compiler'
+	# A sanitized library needs a sanitized program
+	if grep -q __asan_init "$libs/libimalog.so"; then
+		flags=('-fsanitize=address,undefined')
+	fi
+	sed -n '/begin program/,/end program/p' "$MAN/libimalog.3" |
+		sed -e '/^\./d' -e 's/\\e/\\/g' >check.c
+	"${CC:-cc}" -Wall -Wextra -Werror "${flags[@]}" -I"$IMALOG_SRC/lib" check.c \
+		-L"$libs" -limalog -o check
+	export LD_LIBRARY_PATH=$libs
+	run --separate-stderr ./check log "sha256:10=$(pcr_of pcrs.yaml sha256 10)"
+	expect_status 0
+	expect_stdout '^log: match$' '^after record 45 of 45$'
+	run --separate-stderr ./check log "sha256:10=$(zeros 32)"
+	expect_status 1
+	expect_stdout '^log: mismatch$'
+	head -c 100 log >short
+	run --separate-stderr ./check short "sha256:10=$(zeros 32)"
+	expect_status 1
+	expect_stderr 'record 1 at 0x0: '
+}
+
+@test "manual: the record of imalog-log.5 is the first of log" {
+	sed -n '/begin record/,/end record/p' "$MAN/imalog-log.5" |
+		sed '/^[^0-9a-f]/d;s/   *.*//' >hex
+	from_hex hex >record
+	expect_same record <(head -c "$(offset log 2)" log)
+	tr -d '\n' <<<"$(sed -n 's/\\e$//;/^10 a805/,/boot_aggregate$/p' "$MAN/imalog-log.5")" >line
+	expect_same <(head -n 1 "$RIG/ng/ascii_runtime_measurements" | tr -d '\n') line
+}
+
+@test "manual: imalog-log.5 has every field, and the templates" {
+	local field
+	for field in d n d-ng d-ngv2 n-ng sig buf d-modsig modsig evmsig iuid igid imode \
+		xattrnames xattrlengths xattrvalues; do
+		grep -q "^\\.It Cm $field Ta" "$MAN/imalog-log.5" || fail "$field"
+		imalog show --fields "$field" log
+		expect_status 0
+	done
+	sed -n 's/^\t{ "\([a-z0-9-]*\)", "\(d[^"]*\)" },$/\1 \2/p' "$IMALOG_SRC/lib/template.c" |
+		sort >code
+	[ "$(wc -l <code)" -eq 8 ] || fail 'eight templates expected in lib/template.c'
+	sed -e ':more' -e '/\\$/{N;s/\\\n//;b more' -e '}' "$MAN/imalog-log.5" |
+		sed -n 's/^\.It Cm \([a-z0-9-]*\) Ta [0-9.]* Ta \(d.*\)/\1 \2/p' |
+		sed 's/ | /|/g' | sort | diff code -
+}
+
+# ---- examples
+
+@test "manual: imalog.1" {
+	example imalog.1 '# imalog replay --sysfs'
+	expect_status 0
+	expect_stdout '45'
+	example imalog.1 '$ imalog replay --pcrs pcrs.yaml log'
+	expect_status 0
+	example imalog.1 '$ imalog show --match '\''/bin/*'\'' log'
+	expect_status 0
+	expect_stdout '/bin/busybox$' '/bin/tpm2$'
+}
+
+@test "manual: imalog-show.1" {
+	example imalog-show.1 '$ imalog show --to 5 log'
+	expect_status 0
+	[ "$(wc -l <<<"$output")" -eq 5 ] || fail 'five lines expected'
+	example imalog-show.1 '$ imalog show --match '\''*.so.*'\'' --fields record,offset,name log'
+	expect_status 0
+	expect_stdout '^ *7 +0x251 /lib64/ld-linux-x86-64\.so\.2$'
+	example imalog-show.1 '$ imalog show --json --to 1 log'
+	expect_status 0
+	expect_json "d['fields']['n-ng'] == 'boot_aggregate'"
+	example imalog-show.1 '$ imalog show --violations log'
+	expect_status 0
+	expect_no_stdout
+	example imalog-show.1 '$ imalog show --define-template '\''my-own=d-ng|n-ng|sig'\'' log'
+	expect_status 0
+	cp -f "$RIG/buf/binary_runtime_measurements" log
+	example imalog-show.1 '$ imalog show --template ima-buf --fields record,name,note log'
+	expect_status 0
+	expect_stdout '2 kernel_version +kernel_version="6\.12'
+}
+
+@test "manual: imalog-convert.1" {
+	example imalog-convert.1 '$ imalog convert -t ascii log'
+	expect_status 0
+	expect_same "$RIG/ng/ascii_runtime_measurements" <(printf '%s\n' "$output")
+	example imalog-convert.1 '$ imalog convert -t kernel -o whole piece1 piece2'
+	expect_status 0
+	expect_same log whole
+	example imalog-convert.1 '$ imalog convert -t kernel -o log-le log-be'
+	expect_status 0
+	mklog pcrs --be log-be >values
+	example imalog-convert.1 '$ imalog replay --pcrs values log-le'
+	expect_status 0
+}
+
+@test "manual: imalog-replay.1" {
+	example imalog-replay.1 '# imalog replay --sysfs --boot-aggregate'
+	expect_status 0
+	example imalog-replay.1 '$ imalog replay --pcrs pcrs.yaml log'
+	expect_status 0
+	example imalog-replay.1 '$ imalog replay --expect sha1:10=4a3d8542d8220f66ed8ca0daf7482b1bda3b5af6 log'
+	expect_status 0
+	example imalog-replay.1 '$ imalog replay --json --pcr 10 --bank sha256 --pcrs pcrs.yaml log'
+	expect_status 0
+	expect_verdict match "len(d['checks']) == 1"
+	example imalog-replay.1 '$ imalog replay --pcrs quote.pcrs log'
+	expect_status 0
+	example imalog-replay.1 '$ imalog replay --print log > values'
+	expect_status 0
+	example imalog-replay.1 '$ imalog replay --pcrs values log'
+	expect_status 0
+	example imalog-replay.1 '$ imalog replay --start "$(imalog replay --print --bank sha256 piece1)" --bank sha256 --pcrs pcrs.yaml piece2'
+	expect_status 0
+	example imalog-replay.1 '$ imalog replay --pcrs quote.pcrs --eventlog eventlog log'
+	expect_status 0
+	example imalog-replay.1 '$ cat log | imalog replay --pcrs pcrs.yaml -'
+	expect_status 0
+}
+
+@test "manual: imalog-quote-verify.1" {
+	example imalog-quote-verify.1 '$ imalog quote-verify --quote quote.msg --signature quote.sig --key ak.tss --nonce $(cat nonce.hex) log'
+	expect_status 0
+	example imalog-quote-verify.1 '$ imalog quote-verify --quote quote-10-11.msg --signature quote-10-11.sig --key ak.tss --nonce $(cat nonce.hex) --eventlog eventlog log'
+	expect_status 0
+	example imalog-quote-verify.1 '$ imalog quote-verify --print-count --quote quote.msg --signature quote.sig --key ak.tss --no-nonce log'
+	expect_status 0
+	[ "$output" = 45 ] || fail '45 expected'
+	local before=$RIG/kexec/before after=$RIG/kexec/after
+	cp -f "$RIG/kexec/ak-rsa.tss" ak.tss
+	cp -f "$before/binary_runtime_measurements" piece1
+	records "$after/binary_runtime_measurements" 54 96 >piece2
+	cp "$before/quote.msg" quote1.msg
+	cp "$before/quote.sig" quote1.sig
+	cp "$after/quote.msg" quote2.msg
+	cp "$after/quote.sig" quote2.sig
+	example imalog-quote-verify.1 '$ imalog quote-verify --from-quote quote1.msg --from-signature quote1.sig --quote quote2.msg --signature quote2.sig --key ak.tss --no-nonce --start "$(imalog replay --print --bank sha256 piece1)" piece2'
+	expect_status 0
+	expect_stdout 'records 1\.\.43 of 43'
+}
+
+@test "manual: the PCR files of imalog-replay.1" {
+	local count
+	# Each block that is values, and the options of the others
+	awk '/^\.Bd/ { n++; next } /^\.Ed/ { next } /^\.Ss JSON/ { exit }
+		here && /^ *([0-9a-zA-Z-]+:|PCR)/ { print >("block" n) }
+		/^\.Ss PCR files/ { here = 1 }' "$MAN/imalog-replay.1"
+	for count in 1 2 3; do
+		imalog replay --pcrs "block$count" log
+		expect_status 0 "block $count"
+	done
+	sed -n '/^\.Ss PCR files/,/^\.Ss JSON/s/^--pcrs //p' "$MAN/imalog-replay.1" >options
+	[ "$(cat options)" = "sha256:0,1,10+sha1:10,values
+quote.pcrs
+/sys/class/tpm/tpm0/pcr-sha256/10
+/sys/class/tpm/tpm0/pcr-sha256" ] || fail 'other options in the page'
+	from_hex <(for count in 0 1 10; do pcr_of pcrs.yaml sha256 "$count"; done
+		pcr_of pcrs.yaml sha1 10) >values
+	while read -r count; do
+		imalog replay --json --pcrs "${count/#\/sys/root/sys}" log
+		expect_status 0 "$count"
+	done <options
+}
+
+# ---- JSON, key by key
+
+# keys_of PAGE: the keys of the object in its section JSON, in order, not those within
+keys_of() {
+	awk '/^\.Ss/ { here = /JSON/; depth = 0 }
+		/^\.Bl/ { depth++ }
+		/^\.El/ { depth-- }
+		here && depth == 1 && /^\.It Cm/ { print $3 }' "$MAN/$1"
+}
+
+@test "manual: the keys of replay --json" {
+	mklog generate --records 4 --bad 2 -o bad
+	head -c 300 log >short
+	keys_of imalog-replay.1 >keys
+	imalog replay --json --pcrs pcrs.yaml --boot-aggregate log
+	expect_keys
+	imalog replay --json --start "sha1:10=$(zeros 20)" --expect "sha1:10=$(zeros 20)" bad
+	expect_keys
+	imalog replay --json short
+	expect_keys
+	expect_json "'error' in d"
+}
+
+# Every key that was printed is in the manual, in the same order.
+expect_keys() {
+	expect_json "list(d) == [k for k in open('keys').read().split() if k in d]"
+}
+
+@test "manual: the keys and checks of quote-verify --json" {
+	keys_of imalog-quote-verify.1 >keys
+	imalog quote-verify --json --quote quote.msg --signature quote.sig --key ak.tss --no-nonce log
+	expect_status 0
+	sed -n '/^\.Ss Checks/,/^\.El/s/^\.It Cm //p' "$MAN/imalog-quote-verify.1" >checks
+	# checks is the first key
+	diff <(head -n 1 keys; cat checks; tail -n +2 keys) \
+		<(grep -oE '"[a-z_]+":' <<<"$output" | tr -d '":')
+}
+
+@test "manual: the keys of show --json" {
+	keys_of imalog-show.1 >keys
+	local name
+	for name in ima ima-buf ima-ngv2 violation; do
+		golden "$name"
+		imalog show --json --digest-size 20 --byte-order le "$name.bin"
+		expect_json "[k for k in open('keys').read().split() if k in d] == list(d)"
+	done
+	sed 's/ ima-ng / mine /' "$RIG/ng/ascii_runtime_measurements" | head -n 1 >ascii
+	imalog show --json ascii
+	expect_json "[k for k in open('keys').read().split() if k in d] == list(d)" "'text' in d"
+}
