@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Fuzz target: the kernel's ascii list, the template data that is rebuilt from it, and its replay
+ * Fuzz target: the kernel's ascii list, the template data that is rebuilt from it, and
+ * its replay
  *
- * Names may hold newlines, and a line is joined with the next ones only when the digest wants it.
- * So that mending can make such names, a byte 1f in a text becomes a newline when the digest has
- * been computed.
+ * Names may hold newlines, and a line is joined with the next ones only when the digest
+ * wants it.  So that mending can make such names, a byte 1f in a text becomes a newline
+ * when the digest has been computed.
  */
 #include "list.h"
 #include "replay.h"
@@ -39,7 +40,8 @@ static void check_spans(const struct imalog_record *record)
 }
 
 static struct imalog_span write_one(const struct imalog_record *record,
-				    enum imalog_format format, struct imalog_buffer *buffer)
+				    enum imalog_format format,
+				    struct imalog_buffer *buffer)
 {
 	struct imalog_writer *writer =
 		imalog_writer_new(format, IMALOG_ORDER_AUTO, fuzz_append, buffer);
@@ -54,7 +56,8 @@ static bool is_canonical(const struct imalog_record *record)
 {
 	const uint8_t *text = record->raw.data;
 
-	if (text[1] == ' ' || text[2] != ' ' || text[0] == '0' || memchr(text, 0, record->raw.size))
+	if (text[1] == ' ' || text[2] != ' ' || text[0] == '0' ||
+	    memchr(text, 0, record->raw.size))
 		return false;
 	for (size_t i = 0; i < record->nr_fields; i++)
 		if (imalog_field_id_type(record->fields[i].id) == IMALOG_TYPE_UINT)
@@ -70,8 +73,8 @@ static struct imalog_span without_blanks(struct imalog_span text)
 }
 
 /*
- * The same but for the case of letters, which hexadecimal may have, and blanks at the end, behind
- * which fields are empty.
+ * The same but for the case of letters, which hexadecimal may have, and blanks at the
+ * end, behind which fields are empty.
  */
 static bool same_text(struct imalog_span a, struct imalog_span b)
 {
@@ -85,12 +88,13 @@ static bool same_text(struct imalog_span a, struct imalog_span b)
 	return i == a.size && i == b.size;
 }
 
-/* What was rebuilt is a record of the binary list, and prints as the line that it came from. */
+/* What was rebuilt is a record of the binary list, and prints as the same line. */
 static void check_rebuilt(struct facts *facts, const struct imalog_record *record)
 {
 	struct imalog_buffer binary = { 0 }, text = { 0 };
 	struct imalog_span bytes = write_one(record, IMALOG_FORMAT_KERNEL, &binary);
-	struct imalog_source *source = imalog_source_from_memory(bytes.data, bytes.size, "one");
+	struct imalog_source *source =
+		imalog_source_from_memory(bytes.data, bytes.size, "one");
 	struct imalog_reader *reader = imalog_reader_new(source, facts->list->templates);
 	struct imalog_record *back;
 
@@ -139,7 +143,8 @@ static void visit(void *arg, struct imalog_record *record)
 /* Records that end before the cut are those of the whole, even if lines were joined. */
 static void check_cut(const struct list *list, const struct seen *whole)
 {
-	struct imalog_span bytes = fuzz_copy((struct imalog_span){ list->bytes.data, list->cut });
+	struct imalog_span bytes =
+		fuzz_copy((struct imalog_span){ list->bytes.data, list->cut });
 	struct seen seen;
 
 	list_read_memory(list, bytes, NULL, NULL, &seen);
@@ -167,7 +172,7 @@ static void put_hex(uint8_t *to, const uint8_t *bytes, size_t size)
 	}
 }
 
-/* Writes the digest of its data into a line; fields were rebuilt in memory of the reader. */
+/* Writes the digest of its data into a line; the reader has rebuilt the fields. */
 static void mend(void *arg, struct imalog_record *record)
 {
 	const struct list *list = arg;
@@ -185,10 +190,12 @@ static void mend(void *arg, struct imalog_record *record)
 			put_newlines((uint8_t *)(uintptr_t)record->fields[i].data.data,
 				     record->fields[i].data.size);
 	if (!record->violation && size == imalog_alg_size(list->mend) &&
-	    imalog_digest_input(record, list->mend_other ? IMALOG_ORDER_BE : IMALOG_ORDER_LE,
+	    imalog_digest_input(record,
+				list->mend_other ? IMALOG_ORDER_BE : IMALOG_ORDER_LE,
 				&scratch, &job, NULL) == 0) {
 		MUST(imalog_hash_one(hasher, alg, &job, digest, NULL) == 0);
-		put_hex((uint8_t *)memchr(line + 1, ' ', record->raw.size) + 1, digest, size);
+		put_hex((uint8_t *)memchr(line + 1, ' ', record->raw.size) + 1, digest,
+			size);
 	}
 	free(scratch.data);
 	imalog_hasher_free(&hasher);
@@ -215,8 +222,8 @@ static void fuzz_list(struct list *list)
 	if (list->mend)
 		mend_list(list);
 	list_read_memory(list, list->bytes, NULL, NULL, &whole);
-	seen_free(&whole);
 	if (whole.format == IMALOG_FORMAT_ASCII) {
+		seen_free(&whole);
 		list_read_memory(list, list->bytes, visit, &facts, &whole);
 		if (whole.rc == 0)
 			MUST(whole.consumed == list->bytes.size);
@@ -225,8 +232,8 @@ static void fuzz_list(struct list *list)
 		list_check_nomem(list, &whole);
 		if (!list->large)
 			replay_check(list, &whole);
-		seen_free(&whole);
 	}
+	seen_free(&whole);
 	imalog_hasher_free(&facts.hasher);
 }
 

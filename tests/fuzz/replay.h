@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Replays of a list for the fuzz targets: that they agree with each other and with a plain one. */
+/* Replays for the fuzz targets: they agree with each other and with a plain one. */
 #ifndef REPLAY_H
 #define REPLAY_H
 
@@ -26,8 +26,10 @@ FUZZ_FN void plain_digest(EVP_MD_CTX *ctx, const struct imalog_record *record)
 	static const uint8_t zeros[256];
 
 	if (is_ima(record)) {
-		EVP_DigestUpdate(ctx, record->fields[0].data.data, record->fields[0].data.size);
-		EVP_DigestUpdate(ctx, record->fields[1].data.data, record->fields[1].data.size);
+		EVP_DigestUpdate(ctx, record->fields[0].data.data,
+				 record->fields[0].data.size);
+		EVP_DigestUpdate(ctx, record->fields[1].data.data,
+				 record->fields[1].data.size);
 		EVP_DigestUpdate(ctx, zeros, 256 - record->fields[1].data.size);
 	} else if (record->hash_order == record->order) {
 		EVP_DigestUpdate(ctx, record->data.data, record->data.size);
@@ -56,7 +58,8 @@ FUZZ_FN void plain_extend(void *arg, const struct imalog_record *record)
 		struct imalog_span recorded = record->digests[0].span;
 
 		memset(digest, 0, sizeof(digest));
-		memcpy(digest, recorded.data, recorded.size < size ? recorded.size : size);
+		memcpy(digest, recorded.data,
+		       recorded.size < size ? recorded.size : size);
 	}
 	MUST(EVP_DigestInit_ex(ctx, plain->md, NULL));
 	EVP_DigestUpdate(ctx, value, size);
@@ -71,8 +74,8 @@ FUZZ_FN void plain_compare(const struct plain *plain, const struct imalog_pcrs *
 		const uint8_t *value = imalog_pcrs_get(pcrs, plain->bank, pcr);
 
 		MUST(!value == !plain->extends[pcr]);
-		MUST(!value ||
-		     memcmp(value, plain->values[pcr], imalog_alg_size(plain->bank)) == 0);
+		MUST(!value || memcmp(value, plain->values[pcr],
+				      imalog_alg_size(plain->bank)) == 0);
 	}
 }
 
@@ -105,9 +108,11 @@ FUZZ_FN struct replayed replay_new(const struct list *list, enum imalog_padding 
 
 	MUST(replayed.replay);
 	for (int alg = 1; alg < IMALOG_ALG_COUNT; alg++)
-		MUST(imalog_replay_add_bank(replayed.replay, (enum imalog_alg)alg, NULL) == 0);
+		MUST(imalog_replay_add_bank(replayed.replay, (enum imalog_alg)alg,
+					    NULL) == 0);
 	imalog_replay_set_padding(replayed.replay, padding);
-	MUST(imalog_replay_start(replayed.replay, list->bank, list->start_pcr, start, NULL) == 0);
+	MUST(imalog_replay_start(replayed.replay, list->bank, list->start_pcr, start,
+				 NULL) == 0);
 	return replayed;
 }
 
@@ -121,21 +126,25 @@ FUZZ_FN void replay_expect(struct replayed *replayed, const struct imalog_pcrs *
 		value.data = imalog_pcrs_at(pcrs, i, &alg, &pcr);
 		value.size = imalog_alg_size(alg);
 		if (i % 2)
-			MUST(imalog_replay_expect(replayed->replay, alg, pcr, value, NULL) == 0);
+			MUST(imalog_replay_expect(replayed->replay, alg, pcr, value,
+						  NULL) == 0);
 		else
-			MUST(imalog_replay_offer(replayed->replay, alg, pcr, value, NULL) == 0);
+			MUST(imalog_replay_offer(replayed->replay, alg, pcr, value,
+						 NULL) == 0);
 	}
 }
 
 FUZZ_FN void replay_bytes(struct replayed *replayed, const struct list *list,
 			  struct imalog_span bytes)
 {
-	struct imalog_source *source = imalog_source_from_memory(bytes.data, bytes.size, "log");
+	struct imalog_source *source =
+		imalog_source_from_memory(bytes.data, bytes.size, "log");
 	struct imalog_reader *reader = list_reader(list, source);
 	struct imalog_error *error = imalog_error_new();
 
 	MUST(reader && error);
-	imalog_reader_set_first_record(reader, imalog_replay_records(replayed->replay) + 1);
+	imalog_reader_set_first_record(reader,
+				       imalog_replay_records(replayed->replay) + 1);
 	imalog_replay_on_problem(replayed->replay, count_problem, replayed);
 	replayed->rc = imalog_replay_run(replayed->replay, reader, error);
 	if (replayed->rc < 0)
@@ -236,7 +245,8 @@ FUZZ_FN void replay_check_wrong(const struct list *list, const struct imalog_pcr
 	enum imalog_alg alg;
 	uint32_t pcr;
 
-	memcpy(wrong, imalog_pcrs_at(pcrs, list->cut % imalog_pcrs_count(pcrs), &alg, &pcr),
+	memcpy(wrong,
+	       imalog_pcrs_at(pcrs, list->cut % imalog_pcrs_count(pcrs), &alg, &pcr),
 	       imalog_alg_size(alg));
 	wrong[0] ^= 1;
 	value.size = imalog_alg_size(alg);
