@@ -23,6 +23,15 @@
  */
 #define JOIN_MAX 64
 #define JOIN_SIZE_MAX 4096
+/* The first line, up to the first newline of a name: a path, digests and a signature */
+#define JOIN_FIRST_MAX 16384
+/*
+ * What a list may waste on lines that fit with none of those that follow, in bytes; each try
+ * costs some besides its text.  A list that is wrong throughout is no reason to hash it 64
+ * times, nor to keep that many copies of a long line.
+ */
+#define JOIN_WASTE_MAX ((uint64_t)8 << 20)
+#define JOIN_TRY_COST  1024
 
 static bool is_digit(uint8_t c)
 {
@@ -346,34 +355,65 @@ static struct imalog_span text_of(const struct imalog_reader *reader, size_t fro
 	return (struct imalog_span){ span.data + from, to - from };
 }
 
-/* Takes as many lines as the digest wants, the first alone when none fits. */
-static int read_fields(struct imalog_reader *reader, const struct imalog_template *template,
-		       struct line *line, struct imalog_record *record, struct imalog_error *error)
+/* Did the text not fit, which more of it may mend? */
+static bool misfits(int rc)
+{
+	return rc == IMALOG_FIT_NO || rc == -IMALOG_ERR_BAD_VALUE || rc == -IMALOG_ERR_BAD_LENGTH;
+}
+
+/* Makes @line as many lines as the digest wants; IMALOG_FIT_NO when no number of them fits. */
+static int join_lines(struct imalog_reader *reader, const struct imalog_template *template,
+		      struct line *line, struct imalog_record *record, struct imalog_error *error)
 {
 	struct line longer = *line;
-	int rc = 0;
+	uint64_t cost = 0;
 
-	for (int i = 0; i <= JOIN_MAX; i++) {
-		rc = build_and_verify(reader, template,
-				      text_of(reader, line->fields, longer.size), record, error);
-		if (rc == IMALOG_FIT_YES) {
-			*line = longer;
-			reader->layout.digest_alg = record->digests[0].alg;
-			reader->layout.proved = true;
-			break;
-		}
-		if (rc < 0 && rc != -IMALOG_ERR_BAD_VALUE && rc != -IMALOG_ERR_BAD_LENGTH)
-			return rc;
-		if (record->violation || longer.ended ||
-		    longer.size - line->size > JOIN_SIZE_MAX)
+	for (int i = 0; i < JOIN_MAX && !longer.ended; i++) {
+		int rc;
+
+		if (longer.size - line->size > JOIN_SIZE_MAX)
 			break;
 		rc = find_line(reader, longer.size + 1, &longer.size, &longer.ended, error);
 		if (rc < 0)
 			return rc;
-	}
-	if (rc != IMALOG_FIT_YES)
 		rc = build_and_verify(reader, template,
-				      text_of(reader, line->fields, line->size), record, error);
+				      text_of(reader, line->fields, longer.size), record, error);
+		if (rc == IMALOG_FIT_YES)
+			*line = longer;
+		if (!misfits(rc))
+			return rc;
+		cost += JOIN_TRY_COST + longer.size;
+	}
+	reader->join_waste += cost;
+	return IMALOG_FIT_NO;
+}
+
+/* Takes as many lines as the digest wants, the first alone when none fits. */
+static int read_fields(struct imalog_reader *reader, const struct imalog_template *template,
+		       struct line *line, struct imalog_record *record, struct imalog_error *error)
+{
+	struct line first = *line;
+	bool joins = !record->violation && !line->ended && line->size <= JOIN_FIRST_MAX &&
+		     reader->join_waste < JOIN_WASTE_MAX;
+	int rc;
+
+	/* At once: room for each longer text would be a block of its own. */
+	if (joins && !imalog_arena_room(&reader->rebuilt, line->size + JOIN_SIZE_MAX +
+								  8 * IMALOG_FIELDS_MAX))
+		return imalog_fail_nomem(error);
+	rc = build_and_verify(reader, template, text_of(reader, first.fields, first.size), record,
+			      error);
+	if (joins && misfits(rc)) {
+		rc = join_lines(reader, template, line, record, error);
+		if (rc == IMALOG_FIT_NO)
+			rc = build_and_verify(reader, template,
+					      text_of(reader, first.fields, first.size), record,
+					      error);
+	}
+	if (rc == IMALOG_FIT_YES) {
+		reader->layout.digest_alg = record->digests[0].alg;
+		reader->layout.proved = true;
+	}
 	if (rc >= 0)
 		imalog_arena_take(&reader->rebuilt, record->data.size);
 	return rc;

@@ -89,7 +89,7 @@ int imalog_chain_extend(struct imalog_chain *chain, struct imalog_hasher *hasher
 		chain->forked = true;
 	}
 	chain->extends++;
-	chain->opaque |= record->content == IMALOG_CONTENT_DIGEST_ONLY;
+	chain->opaque |= record->content == IMALOG_CONTENT_DIGEST_ONLY && !record->violation;
 	for (int v = 0; v < IMALOG_VARIANTS; v++) {
 		uint8_t digest[IMALOG_DIGEST_MAX];
 		int rc;

@@ -14,11 +14,6 @@
 
 static const uint8_t zeros[IMALOG_IMA_NAME_SIZE];
 
-static enum imalog_order other_order(enum imalog_order order)
-{
-	return order == IMALOG_ORDER_BE ? IMALOG_ORDER_LE : IMALOG_ORDER_BE;
-}
-
 /* Without lengths there is no byte order. */
 static bool has_order(const struct imalog_record *record)
 {
@@ -150,7 +145,7 @@ int imalog_record_verify(struct imalog_record *record, struct imalog_hasher *has
 	rc = try_order(record, hasher, record->order, &scratch, reterr);
 	/* Fields that are not known cannot be turned. */
 	if (rc == IMALOG_FIT_NO && has_order(record) && record->nr_fields > 0)
-		rc = try_order(record, hasher, other_order(record->order), &scratch, reterr);
+		rc = try_order(record, hasher, imalog_other_order(record->order), &scratch, reterr);
 	free(scratch.data);
 	return rc;
 }

@@ -10,8 +10,10 @@
  *	u32	size of the event
  *	u8[]	event
  *
- *	u32	PCR				TCG_PCR_EVENT2: the others of a crypto-agile
- *log u32	event type u32	number of digests for each u16 algorithm, u8[] digest
+ *	u32	PCR				TCG_PCR_EVENT2: the others of an agile log
+ *	u32	event type
+ *	u32	number of digests
+ *		for each u16 algorithm, u8[] digest
  *	u32	size of the event
  *	u8[]	event
  *

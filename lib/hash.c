@@ -197,3 +197,58 @@ int imalog_hash_extend(struct imalog_hasher *hasher, enum imalog_alg alg, uint8_
 	memcpy(joined + size, digest, size);
 	return imalog_hash_one(hasher, alg, &job, value, error);
 }
+
+/* ---- streams ---- */
+
+struct imalog_stream {
+	enum imalog_alg alg;
+	EVP_MD_CTX *ctx;
+	EVP_MD_CTX *copy;
+	bool failed;
+};
+
+struct imalog_stream *imalog_stream_new(enum imalog_alg alg, struct imalog_error *error)
+{
+	struct imalog_stream *stream = calloc(1, sizeof(*stream));
+	EVP_MD *md = EVP_MD_fetch(NULL, algs[known(alg) ? alg : IMALOG_ALG_NONE].evp, NULL);
+
+	if (!stream || !md) {
+		md ? imalog_fail_nomem(error) : crypto_failed(alg, error);
+		EVP_MD_free(md);
+		free(stream);
+		return NULL;
+	}
+	stream->alg = alg;
+	stream->ctx = EVP_MD_CTX_new();
+	stream->copy = EVP_MD_CTX_new();
+	if (!stream->ctx || !stream->copy || !EVP_DigestInit_ex2(stream->ctx, md, NULL)) {
+		crypto_failed(alg, error);
+		imalog_stream_free(&stream);
+	}
+	EVP_MD_free(md); /* the context has a reference */
+	return stream;
+}
+
+void imalog_stream_free(struct imalog_stream **stream)
+{
+	if (!stream || !*stream)
+		return;
+	EVP_MD_CTX_free((*stream)->ctx);
+	EVP_MD_CTX_free((*stream)->copy);
+	free(*stream);
+	*stream = NULL;
+}
+
+void imalog_stream_add(struct imalog_stream *stream, const void *data, size_t size)
+{
+	if (!EVP_DigestUpdate(stream->ctx, data, size))
+		stream->failed = true;
+}
+
+int imalog_stream_digest(struct imalog_stream *stream, uint8_t *out, struct imalog_error *error)
+{
+	if (stream->failed || !EVP_MD_CTX_copy_ex(stream->copy, stream->ctx) ||
+	    !EVP_DigestFinal_ex(stream->copy, out, NULL))
+		return crypto_failed(stream->alg, error);
+	return 0;
+}

@@ -316,15 +316,15 @@ static int make_ec(struct imalog_key *key, size_t curve, struct imalog_span x,
 	size_t size = curves[curve].bits / 8;
 	uint8_t point[1 + 2 * 48] = { POINT_CONVERSION_UNCOMPRESSED };
 	char group[16];
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
-		OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point,
-						  1 + 2 * size),
-		OSSL_PARAM_construct_end(),
-	};
+	OSSL_PARAM params[3];
 
-	/* Leading zeros may be missing (TPM 2.0 Part 1, C.8). */
+	/* Measured when the parameter is made */
 	snprintf(group, sizeof(group), "%s", curves[curve].group);
+	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
+	params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point,
+						      1 + 2 * size);
+	params[2] = OSSL_PARAM_construct_end();
+	/* Leading zeros may be missing (TPM 2.0 Part 1, C.8). */
 	memcpy(point + 1 + size - x.size, x.data, x.size);
 	memcpy(point + 1 + 2 * size - y.size, y.data, y.size);
 	return from_params(key, "EC", params, error);

@@ -332,16 +332,16 @@ static int parse_quote_file(struct imalog_pcrs *pcrs, struct imalog_span data,
 
 struct text {
 	enum imalog_alg bank; /* of lines that name none */
-	bool foreign;	      /* below a heading that names no known bank */
 	struct selection hint;
 	int count;
 };
 
-/* 0: a value, 1: nothing to compare, negative: neither */
+/* 0: a value, 1: a heading, negative: neither */
 static int parse_line(struct imalog_pcrs *pcrs, struct text *text, struct imalog_span line,
 		      struct imalog_error *error)
 {
 	struct imalog_span left, right, number, hex;
+	char shown[IMALOG_PRINTABLE_MAX];
 	uint32_t pcr;
 	bool colon = split(line, ':', &left, &right);
 
@@ -356,13 +356,16 @@ static int parse_line(struct imalog_pcrs *pcrs, struct text *text, struct imalog
 		left.data += 4;
 		left.size -= 4;
 	}
-	if (pcr_of(left, &pcr) && text->foreign)
-		return 1; /* nothing can be compared with a bank that is not known */
 	if (pcr_of(left, &pcr))
 		return add_hex(pcrs, text->bank, pcr, right, error);
 	if (right.size == 0 && left.size) { /* "sha256:", "pcrs:" */
 		text->bank = alg_of(left);
-		text->foreign = text->bank == IMALOG_ALG_NONE;
+		/* A misspelt bank must not drop its values in silence. */
+		if (text->bank == IMALOG_ALG_NONE &&
+		    !imalog_span_equal(left, imalog_span_of("pcrs")))
+			return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "",
+					   "'%s' is no bank that is known",
+					   imalog_printable(left, shown));
 		return 1;
 	}
 	if (!split(right, '=', &number, &hex))

@@ -6,12 +6,25 @@
  * log gives so far in all variants of lib/chain.c, which may differ from bank to bank,
  * and others as they were given.  Where none was given, that of a TPM reset is tried; a
  * digest that holds proves it like all the others.
+ *
+ * Such a value proves nothing about records that extend its PCR.  When such a record comes
+ * after the match, the search goes on for a prefix that leads to the value itself; without
+ * one, nothing says that the log belongs to the quote.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "private.h"
+
+/* What some records are and extend */
+struct extent {
+	uint64_t extended; /* PCRs */
+	bool extends_nv;
+	bool has_violation;
+	uint64_t first_bad;
+	uint64_t first_opaque;
+};
 
 struct imalog_quote_match {
 	struct imalog_quote *quote;
@@ -24,14 +37,13 @@ struct imalog_quote_match {
 	size_t nr_banks;   /* those that can be padded */
 	enum imalog_alg banks[IMALOG_ALG_COUNT];
 
-	/* of the records up to the match */
-	uint64_t extended; /* PCRs */
-	bool extends_nv;
-	bool has_violation;
-	uint64_t first_bad;
-	uint64_t first_opaque;
+	struct extent seen; /* so far; when finished, up to the match */
 
 	uint64_t matched_at;
+	struct extent covered; /* up to there */
+	uint64_t lent;	       /* PCRs whose values are not the log's own */
+	uint64_t doubted_at;   /* the first later record that extends one of them, else 0 */
+	uint32_t doubted_pcr;
 	uint32_t matched_padded; /* bit I is of banks[I] */
 	bool proved;		 /* the values, by the log or alone */
 	int failed;
@@ -125,17 +137,46 @@ static bool take_values(struct imalog_quote_match *match, uint32_t padded,
 
 		if (value)
 			memcpy(match->slots.bytes + slot->offset, value, slot->size);
-		else if (match->extended >> slot->pcr & 1)
+		else if (match->seen.extended >> slot->pcr & 1)
 			return false;
 	}
 	return true;
+}
+
+/* PCRs with a value that is neither replayed nor all zeros, from where a replay starts */
+static uint64_t find_lent(const struct imalog_quote_match *match)
+{
+	static const uint8_t zeros[IMALOG_DIGEST_MAX];
+	uint64_t lent = 0;
+
+	for (size_t i = 0; i < match->slots.nr; i++) {
+		const struct imalog_slot *slot = &match->slots.slot[i];
+
+		if (!(match->seen.extended >> slot->pcr & 1) &&
+		    !imalog_replay_value(match->replay, slot->alg, slot->pcr,
+					 IMALOG_PERBANK) &&
+		    memcmp(match->slots.bytes + slot->offset, zeros, slot->size) != 0)
+			lent |= (uint64_t)1 << slot->pcr;
+	}
+	return lent;
+}
+
+/* The values that were taken hold.  An earlier match was doubted: it is forgotten. */
+static void keep_match(struct imalog_quote_match *match, uint64_t number, uint32_t padded)
+{
+	match->matched_at = number;
+	match->matched_padded = padded;
+	match->proved = true;
+	match->covered = match->seen;
+	match->lent = find_lent(match);
+	match->doubted_at = 0;
 }
 
 /* Tries all variants of all banks. */
 static int try_record(struct imalog_quote_match *match, uint64_t number)
 {
 	/* The two padded ones differ after a violation only. */
-	int last = match->has_violation ? IMALOG_PADDED_SHORT : IMALOG_PADDED;
+	int last = match->seen.has_violation ? IMALOG_PADDED_SHORT : IMALOG_PADDED;
 
 	for (uint32_t padded = 0; padded < (uint32_t)1 << match->nr_banks; padded++) {
 		for (int v = IMALOG_PADDED; v <= (padded ? last : IMALOG_PADDED); v++) {
@@ -149,9 +190,7 @@ static int try_record(struct imalog_quote_match *match, uint64_t number)
 				return rc;
 			if (rc == 0)
 				continue;
-			match->matched_at = number;
-			match->proved = true;
-			match->matched_padded = padded;
+			keep_match(match, number, padded);
 			return 0;
 		}
 	}
@@ -161,22 +200,29 @@ static int try_record(struct imalog_quote_match *match, uint64_t number)
 static void note(struct imalog_quote_match *match, const struct imalog_record *record)
 {
 	if (record->is_nv)
-		match->extends_nv = true;
+		match->seen.extends_nv = true;
 	else
-		match->extended |= (uint64_t)1 << record->index;
-	match->has_violation |= record->violation;
-	if (record->fit == IMALOG_FIT_NO && !match->first_bad)
-		match->first_bad = record->number;
-	if (record->content == IMALOG_CONTENT_DIGEST_ONLY && !match->first_opaque)
-		match->first_opaque = record->number;
+		match->seen.extended |= (uint64_t)1 << record->index;
+	match->seen.has_violation |= record->violation;
+	if (record->fit == IMALOG_FIT_NO && !match->seen.first_bad)
+		match->seen.first_bad = record->number;
+	if (record->content == IMALOG_CONTENT_DIGEST_ONLY && !match->seen.first_opaque)
+		match->seen.first_opaque = record->number;
 }
 
 void imalog_quote_match_feed(struct imalog_quote_match *match,
 			     const struct imalog_record *record)
 {
-	if (match->matched_at || match->failed < 0)
+	if (match->failed < 0)
 		return;
 	note(match, record);
+	if (match->matched_at && !match->doubted_at && !record->is_nv &&
+	    match->lent >> record->index & 1) {
+		match->doubted_at = record->number;
+		match->doubted_pcr = record->index;
+	}
+	if (match->matched_at && !match->doubted_at)
+		return;
 	if (record->is_nv || !(match->selected >> record->index & 1) ||
 	    match->unknown_bank || match->quote->type != IMALOG_TPM_ATTEST_QUOTE ||
 	    match->quote->hash == IMALOG_ALG_NONE)
@@ -190,7 +236,7 @@ void imalog_quote_match_feed(struct imalog_quote_match *match,
 static bool is_missing(const struct imalog_quote_match *match,
 		       const struct imalog_slot *slot)
 {
-	return !match->proved && !slot->given && !(match->extended >> slot->pcr & 1) &&
+	return !match->proved && !slot->given && !(match->seen.extended >> slot->pcr & 1) &&
 	       !imalog_replay_value(match->replay, slot->alg, slot->pcr, IMALOG_PERBANK);
 }
 
@@ -271,17 +317,17 @@ static void judge_selection(struct imalog_quote_match *match)
 	struct imalog_quote *quote = match->quote;
 	char list[96];
 
-	list_pcrs(match->extended & ~match->selected, list, sizeof(list));
+	list_pcrs(match->seen.extended & ~match->selected, list, sizeof(list));
 	if (match->selected == 0)
 		imalog_quote_judge(quote, IMALOG_QUOTE_SELECTION, IMALOG_MISMATCH,
 				   "no PCR is signed");
 	else if (list[0])
 		imalog_quote_judge(quote, IMALOG_QUOTE_SELECTION, IMALOG_MISMATCH,
 				   "the log extends PCR %s, which is not signed", list);
-	else if (match->extends_nv)
+	else if (match->seen.extends_nv)
 		imalog_quote_judge(quote, IMALOG_QUOTE_SELECTION, IMALOG_NOT_CHECKED,
 				   "the log extends an NV index, which no quote signs");
-	else if (match->extended == 0)
+	else if (match->seen.extended == 0)
 		imalog_quote_judge(quote, IMALOG_QUOTE_SELECTION, IMALOG_NOT_CHECKED,
 				   "the log extends no PCR");
 	else
@@ -304,14 +350,20 @@ static void judge_log(struct imalog_quote_match *match, enum imalog_verdict verd
 static void judge_matched(struct imalog_quote_match *match)
 {
 	imalog_quote_judge(match->quote, IMALOG_QUOTE_DIGEST, IMALOG_MATCH, "%s", "");
-	if (match->first_bad)
+	if (match->seen.first_bad)
 		judge_log(match, IMALOG_MISMATCH,
 			  "the recorded digest does not fit the content of record",
-			  match->first_bad);
-	else if (match->first_opaque)
+			  match->seen.first_bad);
+	else if (match->seen.first_opaque)
 		judge_log(match, IMALOG_NOT_CHECKED,
 			  "the content cannot be recomputed of record",
-			  match->first_opaque);
+			  match->seen.first_opaque);
+	else if (match->doubted_at)
+		imalog_quote_judge(match->quote, IMALOG_QUOTE_LOG, IMALOG_NOT_CHECKED,
+				   "a value was given or assumed for PCR %lu, which record "
+				   "%llu extends",
+				   (unsigned long)match->doubted_pcr,
+				   (unsigned long long)match->doubted_at);
 	else if (imalog_quote_verdict(match->quote, IMALOG_QUOTE_SELECTION) !=
 		 IMALOG_MATCH)
 		judge_log(match, IMALOG_NOT_CHECKED, "not all of its PCRs are signed", 0);
@@ -332,13 +384,13 @@ static int judge_unmatched(struct imalog_quote_match *match, struct imalog_error
 	match->proved = holds;
 	imalog_quote_judge_values(match->quote, &match->slots, holds);
 	list_missing(match, missing, sizeof(missing));
-	if (!(match->extended & match->selected)) {
+	if (!(match->seen.extended & match->selected)) {
 		judge_log(match, IMALOG_NOT_CHECKED,
 			  "no record extends a PCR that is signed", 0);
-	} else if (match->first_opaque) {
+	} else if (match->seen.first_opaque) {
 		judge_log(match, IMALOG_NOT_CHECKED,
 			  "the content cannot be recomputed of record",
-			  match->first_opaque);
+			  match->seen.first_opaque);
 	} else if (missing[0]) {
 		imalog_quote_judge(match->quote, IMALOG_QUOTE_LOG, IMALOG_NOT_CHECKED,
 				   "values of PCRs are not known: %s", missing);
@@ -348,11 +400,11 @@ static int judge_unmatched(struct imalog_quote_match *match, struct imalog_error
 					   IMALOG_MISMATCH,
 					   "no prefix of the log gives it");
 		judge_log(match, IMALOG_MISMATCH,
-			  match->first_bad ?
+			  match->seen.first_bad ?
 				  "no prefix gives the signed digest; the first recorded "
 				  "digest that does not fit is that of record" :
 				  "no prefix gives the signed digest",
-			  match->first_bad);
+			  match->seen.first_bad);
 	}
 	return 0;
 }
@@ -366,6 +418,8 @@ int imalog_quote_match_finish(struct imalog_quote_match *match,
 		imalog_error_copy(reterr, match->failure);
 		return match->failed;
 	}
+	if (match->matched_at)
+		match->seen = match->covered;
 	if (!imalog_quote_is_quote(quote, IMALOG_QUOTE_SELECTION)) {
 		imalog_quote_is_quote(quote, IMALOG_QUOTE_DIGEST);
 		imalog_quote_is_quote(quote, IMALOG_QUOTE_LOG);

@@ -14,8 +14,8 @@
  *	TPM2B	pcrDigest
  *
  * The structure is read here and written by tpm2-tss.  A check does not look at a field:
- *it writes the structure as it would be if the field were as expected, and compares all
- *bytes with those that were signed.  Nothing in them can go unseen by both.
+ * it writes the structure as it would be if the field were as expected, and compares all
+ * bytes with those that were signed.  Nothing in them can go unseen by both.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -12,6 +12,8 @@
 #include "private.h"
 
 #define BATCH 128
+/* Bytes of records after which a batch is full: a record may have 16 MiB. */
+#define BATCH_SIZE ((size_t)1 << 20)
 
 struct imalog_replay {
 	enum imalog_padding padding;
@@ -25,6 +27,7 @@ struct imalog_replay {
 	struct imalog_hasher *hasher;
 	struct imalog_scratch scratch;
 	bool other_order; /* of the last record that was checked */
+	bool turned;	  /* the batch at hand is hashed in the other order */
 	imalog_problem_fn on_problem;
 	void *problem_arg;
 	imalog_record_fn on_record;
@@ -194,37 +197,33 @@ int imalog_replay_resume(struct imalog_replay *replay, enum imalog_alg alg, uint
 			 const uint8_t *const values[IMALOG_VARIANTS], uint64_t number,
 			 struct imalog_error *error)
 {
-	int rc = begin(replay, error);
-	struct imalog_chain *chain = rc == 0 ? chain_of(replay, alg, pcr) : NULL;
+	struct imalog_chain *chain = begin(replay, error) == 0 ? chain_of(replay, alg, pcr) : NULL;
 
-	if (rc == 0 && !chain)
-		rc = imalog_fail_nomem(error);
-	if (rc == 0)
-		imalog_chain_resume(chain, values, number);
+	if (!chain)
+		return imalog_fail_nomem(error);
+	imalog_chain_resume(chain, values, number);
 	replay->last = number;
-	return rc;
+	return 0;
 }
 
 /* ---- batches ---- */
 
 static int compute(struct imalog_replay *replay, size_t from, size_t n, struct imalog_error *error)
 {
-	for (int alg = 1; alg < IMALOG_ALG_COUNT; alg++) {
-		int rc;
+	int rc = 0;
 
-		if (!replay->needed[alg])
-			continue;
-		rc = imalog_hash_batch(replay->hasher, (enum imalog_alg)alg, replay->jobs + from, n,
-				       replay->digests[alg][from], IMALOG_DIGEST_MAX, error);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
+	for (int alg = 1; alg < IMALOG_ALG_COUNT && rc == 0; alg++)
+		if (replay->needed[alg])
+			rc = imalog_hash_batch(replay->hasher, (enum imalog_alg)alg,
+					       replay->jobs + from, n, replay->digests[alg][from],
+					       IMALOG_DIGEST_MAX, error);
+	return rc;
 }
 
 static int digest_batch(struct imalog_replay *replay, struct imalog_error *error)
 {
 	memcpy(replay->needed, replay->banks, sizeof(replay->needed));
+	replay->turned = false;
 	replay->needed[IMALOG_ALG_SHA1] |= replay->padding != IMALOG_PADDING_PERBANK;
 	for (size_t i = 0; i < replay->nr_batch; i++) {
 		struct imalog_record *record = replay->batch[i];
@@ -234,12 +233,13 @@ static int digest_batch(struct imalog_replay *replay, struct imalog_error *error
 		replay->jobs[i].nr_spans = 0;
 		if (record->violation || record->content == IMALOG_CONTENT_DIGEST_ONLY)
 			continue;
-		if (replay->other_order && record->nr_fields)
-			order = order == IMALOG_ORDER_BE ? IMALOG_ORDER_LE : IMALOG_ORDER_BE;
+		/* Then the batch is of this record alone. */
+		replay->turned = replay->other_order && record->nr_fields;
+		if (replay->turned)
+			order = imalog_other_order(order);
 		rc = imalog_digest_input(record, order, &replay->scratch, &replay->jobs[i], error);
 		if (rc < 0)
 			return rc;
-		record->hash_order = order;
 		for (size_t d = 0; d < record->nr_digests; d++)
 			replay->needed[record->digests[d].alg] = true;
 	}
@@ -308,6 +308,8 @@ static int check_record(struct imalog_replay *replay, size_t i, struct imalog_er
 	}
 	if (!digests_fit(replay, i))
 		fit = retry(replay, i, error);
+	else if (!imalog_template_is_ima(record->template_name))
+		record->hash_order = replay->turned ? imalog_other_order(record->order) : record->order;
 	if (fit < 0)
 		return fit;
 	record->fit = (enum imalog_fit)fit;
@@ -366,13 +368,12 @@ int imalog_replay_run(struct imalog_replay *replay, struct imalog_reader *reader
 
 	while (more > 0 && rc == 0) {
 		/* A record that must be turned needs the scratch for itself. */
-		size_t want = replay->other_order ? 1 : BATCH;
+		size_t want = replay->other_order ? 1 : BATCH, bytes = 0;
 
-		while (replay->nr_batch < want) {
+		while (more > 0 && replay->nr_batch < want && bytes < BATCH_SIZE) {
 			more = imalog_reader_next(reader, &replay->batch[replay->nr_batch], reterr);
-			if (more <= 0)
-				break;
-			replay->nr_batch++;
+			if (more > 0)
+				bytes += replay->batch[replay->nr_batch++]->raw.size;
 		}
 		if (replay->nr_batch == 0)
 			break;
@@ -448,11 +449,14 @@ enum imalog_verdict imalog_replay_verdict(const struct imalog_replay *replay, ui
 	size_t nr = imalog_replay_checks(replay);
 	enum imalog_verdict verdict = nr ? IMALOG_MATCH : IMALOG_NOT_CHECKED;
 	uint64_t first = 0, last = UINT64_MAX;
+	bool opaque = false;
 
 	for (size_t i = 0; i < nr; i++) {
 		struct imalog_check check;
 
 		imalog_replay_check(replay, i, &check);
+		opaque |= replay->chains[check.bank][check.pcr] &&
+			  replay->chains[check.bank][check.pcr]->opaque;
 		if (check.verdict == IMALOG_MISMATCH ||
 		    (check.verdict == IMALOG_NOT_CHECKED && verdict == IMALOG_MATCH))
 			verdict = check.verdict;
@@ -465,7 +469,7 @@ enum imalog_verdict imalog_replay_verdict(const struct imalog_replay *replay, ui
 		verdict = IMALOG_MISMATCH;
 	if (matched_at)
 		*matched_at = verdict == IMALOG_MATCH ? first : 0;
-	if (verdict == IMALOG_MATCH && replay->opaque)
+	if (verdict == IMALOG_MATCH && opaque)
 		verdict = IMALOG_NOT_CHECKED;
 	return replay->bad ? IMALOG_MISMATCH : verdict;
 }
@@ -473,20 +477,18 @@ enum imalog_verdict imalog_replay_verdict(const struct imalog_replay *replay, ui
 int imalog_replay_pcrs(const struct imalog_replay *replay, struct imalog_pcrs *pcrs,
 		       struct imalog_error *reterr)
 {
-	for (int alg = 1; alg < IMALOG_ALG_COUNT; alg++) {
-		for (uint32_t pcr = 0; pcr <= IMALOG_PCR_MAX; pcr++) {
+	int rc = 0;
+
+	for (int alg = 1; alg < IMALOG_ALG_COUNT && rc == 0; alg++) {
+		for (uint32_t pcr = 0; pcr <= IMALOG_PCR_MAX && rc == 0; pcr++) {
 			const struct imalog_chain *chain = replay->chains[alg][pcr];
-			struct imalog_span value;
-			int rc;
+			struct imalog_span value = { NULL, imalog_alg_size((enum imalog_alg)alg) };
 
 			if (!chain || chain->extends == 0)
 				continue;
 			value.data = imalog_chain_value(chain);
-			value.size = imalog_alg_size((enum imalog_alg)alg);
 			rc = imalog_pcrs_set(pcrs, (enum imalog_alg)alg, pcr, value, reterr);
-			if (rc < 0)
-				return rc;
 		}
 	}
-	return 0;
+	return rc;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Bytes from a descriptor or from memory, seen through a window that slides forward. */
+/* Bytes from a descriptor, memory or a function, seen through a window that slides forward. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,10 @@
 
 struct imalog_source {
 	char *name;
-	int fd; /* -1: memory */
+	int fd; /* -1: a function, or memory */
+	int (*call)(void *arg, uint8_t *to, size_t room, size_t *got,
+		    struct imalog_error *error);
+	void *arg;
 	struct imalog_span memory;
 	uint64_t offset;
 };
@@ -49,6 +52,20 @@ struct imalog_source *imalog_source_from_memory(const void *data, size_t size, c
 	return source;
 }
 
+struct imalog_source *imalog_source_from_call(int (*call)(void *arg, uint8_t *to, size_t room,
+							  size_t *got,
+							  struct imalog_error *error),
+					      void *arg, const char *name)
+{
+	struct imalog_source *source = source_new(name);
+
+	if (source) {
+		source->call = call;
+		source->arg = arg;
+	}
+	return source;
+}
+
 void imalog_source_free(struct imalog_source **source)
 {
 	if (!source || !*source)
@@ -73,8 +90,13 @@ static int source_read(struct imalog_source *source, uint8_t *to, size_t room, s
 		       struct imalog_error *error)
 {
 	ssize_t n;
+	int rc;
 
-	if (source->fd < 0) {
+	if (source->call) {
+		rc = source->call(source->arg, to, room, got, error);
+		if (rc < 0)
+			return rc;
+	} else if (source->fd < 0) {
 		*got = source->memory.size < room ? source->memory.size : room;
 		if (*got > 0) {
 			memcpy(to, source->memory.data, *got);

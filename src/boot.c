@@ -77,14 +77,19 @@ static enum imalog_verdict check_with(struct boot *boot, const struct imalog_rec
 void boot_check(struct boot *boot, const struct imalog_record *record,
 		const struct compare *compare)
 {
-	const struct imalog_pcrs *sources[] = { compare->live, compare->given, compare->demanded };
-	enum imalog_verdict verdict;
+	const struct imalog_pcrs *sources[] = { boot->firmware, compare->live, compare->given,
+						compare->demanded };
+	enum imalog_verdict verdict = IMALOG_NOT_CHECKED;
 
 	if (!boot->wanted)
 		return;
-	verdict = check_with(boot, record, boot->firmware);
-	for (size_t i = 0; !boot->firmware && i < 3 && verdict == IMALOG_NOT_CHECKED; i++)
-		verdict = check_with(boot, record, sources[i]);
+	/* Whoever has values of its PCRs has a say: none may contradict it. */
+	for (size_t i = 0; i < 4 && verdict != IMALOG_MISMATCH; i++) {
+		enum imalog_verdict one = check_with(boot, record, sources[i]);
+
+		if (one != IMALOG_NOT_CHECKED)
+			verdict = one;
+	}
 	boot->mismatch |= verdict == IMALOG_MISMATCH;
 	boot->unchecked |= verdict == IMALOG_NOT_CHECKED;
 	if (boot->nr < BOOT_MAX) {

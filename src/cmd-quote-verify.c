@@ -276,7 +276,8 @@ bool quote_log_extends(const struct verify *verify, uint32_t pcr)
 	return verify->first_record[pcr] && (at == 0 || verify->first_record[pcr] <= at);
 }
 
-static void on_problem(void *arg, const struct imalog_record *record, enum imalog_problem problem)
+static void on_problem(void *arg, const struct imalog_record *record,
+		       enum imalog_problem problem)
 {
 	struct verify *verify = arg;
 

@@ -76,7 +76,7 @@ static void on_problem(void *arg, const struct imalog_record *record, enum imalo
 		return;
 	report->complaints[report->nr_complaints++] =
 		(struct complaint){ imalog_record_number(record), imalog_record_offset(record),
-				    problem };
+				    report->log->current - 1, problem };
 }
 
 static void on_record(void *arg, const struct imalog_record *record)
@@ -114,7 +114,7 @@ static int exit_code(const struct report *report, int failed)
 		return EXIT_NO;
 	if (report->verdict == IMALOG_MATCH)
 		return EXIT_YES;
-	if (!report->print || imalog_replay_checks(report->replay) ||
+	if (!report->print || compare_has_source(report->compare) ||
 	    imalog_replay_problems(report->replay))
 		return EXIT_UNABLE;
 	/* What is only to be printed need not be compared; what is to be checked, checked. */
@@ -130,6 +130,7 @@ static int finish(struct replay *replay, int failed)
 	enum imalog_alg alg;
 	uint32_t pcr;
 	int code, flushed;
+	bool written = true;
 
 	report->verdict = imalog_replay_verdict(report->replay, &report->matched_at);
 	if (failed || (report->verdict == IMALOG_MATCH && report_missing(report, 0, &alg, &pcr)))
@@ -138,10 +139,12 @@ static int finish(struct replay *replay, int failed)
 		report->verdict = boot_verdict(&replay->boot, report->verdict);
 	code = exit_code(report, failed);
 	if (replay->json)
-		report_json(report);
+		written = report_json(report);
 	else if (!replay->options.quiet)
 		report_text(report);
 	flushed = stdout_flush();
+	if (!written && flushed == EXIT_YES)
+		return out_of_memory();
 	return flushed == EXIT_YES ? code : flushed;
 }
 
@@ -195,6 +198,29 @@ static int replay_paddings(struct replay *replay)
 	return rc;
 }
 
+/* Would a bank that does not match do so with padded digests?  That is worth saying. */
+static void look_for_padding(struct replay *replay)
+{
+	struct imalog_replay *engine = replay->engine;
+
+	if (replay->compare.padding != IMALOG_PADDING_PERBANK || !log_can_rewind(&replay->log) ||
+	    imalog_replay_verdict(engine, NULL) != IMALOG_MISMATCH)
+		return;
+	replay->engine = imalog_replay_new();
+	log_rewind(&replay->log);
+	if (replay->engine &&
+	    compare_apply(&replay->compare, IMALOG_PADDING_SHA1, replay->engine) == EXIT_YES &&
+	    run_files(replay) == EXIT_YES)
+		for (size_t i = 0; i < imalog_replay_checks(replay->engine); i++) {
+			struct imalog_check check;
+
+			imalog_replay_check(replay->engine, i, &check);
+			replay->report.padded[check.bank] |= check.verdict == IMALOG_MATCH;
+		}
+	imalog_replay_free(&replay->engine);
+	replay->engine = engine;
+}
+
 /* The first verdict is the last, unless what was compared changes while it is read. */
 static int replay_until_sure(struct replay *replay)
 {
@@ -212,6 +238,8 @@ static int replay_until_sure(struct replay *replay)
 		    imalog_replay_verdict(replay->engine, NULL) != IMALOG_MISMATCH)
 			break;
 	}
+	if (rc == EXIT_YES)
+		look_for_padding(replay);
 	return rc;
 }
 
@@ -234,9 +262,11 @@ static int run(struct replay *replay, int argc, char **argv)
 		imalog_error_free(&error);
 		return EXIT_UNABLE;
 	}
-	/* This machine's list is compared with this machine's TPM. */
-	if (log_is_live(&replay->log) && !compare_has_source(&replay->compare) && !report->print)
-		replay->compare.tpm = true;
+	/* This machine's list is compared with this machine's TPM; another root has no other way. */
+	if (log_is_live(&replay->log) && !compare_has_source(&replay->compare) && !report->print) {
+		replay->compare.sysfs = replay->options.root[0] || !imalog_tpm_supported();
+		replay->compare.tpm = !replay->compare.sysfs;
+	}
 	rc = boot_open(&replay->boot, &replay->options, log_is_live(&replay->log),
 		       &replay->compare);
 	if (rc == EXIT_YES)
@@ -245,7 +275,8 @@ static int run(struct replay *replay, int argc, char **argv)
 		log_complain(&replay->log, error);
 	else
 		report->error = NULL;
-	if (report->replay && rc != EXIT_USAGE)
+	/* Of a log that could not even be opened there is nothing to report. */
+	if (report->replay && rc != EXIT_USAGE && (rc == EXIT_YES || imalog_error_code(error)))
 		rc = finish(replay, rc);
 	imalog_error_free(&error);
 	return rc;

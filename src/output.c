@@ -24,14 +24,29 @@ static mode_t default_mode(void)
 	return 0666 & ~mask;
 }
 
+/* A device or a pipe is written to; it is not for us to replace. */
+static int open_special(struct output *output, const char *path)
+{
+	output->file = fopen(path, "we");
+	output->special = true;
+	return output->file ? EXIT_YES : unable("open", path);
+}
+
 int output_open(struct output *output, const char *path)
 {
+	struct stat st;
 	int fd;
 
 	*output = (struct output){ .file = stdout };
 	if (!path)
 		return EXIT_YES;
-	output->path = strdup(path);
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return open_special(output, path);
+	/* Through a link it is what the link leads to that is replaced. */
+	output->path = realpath(path, NULL);
+	if (!output->path && errno == ENOENT)
+		output->path = strdup(path);
+	path = output->path ? output->path : path;
 	if (!output->path || asprintf(&output->temporary, "%s.XXXXXX", path) < 0) {
 		output->temporary = NULL;
 		return unable("make", path);
@@ -79,6 +94,11 @@ int output_commit(struct output *output)
 {
 	bool ok;
 
+	if (output->special) {
+		ok = fclose(output->file) == 0;
+		output->file = NULL;
+		return ok ? EXIT_YES : unable("write", "the output");
+	}
 	if (!output->path)
 		return stdout_flush();
 	ok = fflush(output->file) == 0 && fsync(fileno(output->file)) == 0;
@@ -95,13 +115,13 @@ int output_commit(struct output *output)
 
 void output_discard(struct output *output)
 {
-	if (output->path && output->file)
+	if ((output->path || output->special) && output->file)
 		fclose(output->file);
 	if (output->temporary)
 		unlink(output->temporary);
 	free(output->temporary);
 	free(output->path);
-	*output = (struct output){ NULL, NULL, NULL };
+	*output = (struct output){ .file = NULL };
 }
 
 int stdout_flush(void)

@@ -13,8 +13,6 @@
 
 #include "payload.h"
 
-
-
 /* key=value and the ',' or ';' behind it. */
 struct pair {
 	struct imalog_span key;

@@ -150,6 +150,12 @@ void complain(const char *format, ...)
 	putc('\n', stderr);
 }
 
+int out_of_memory(void)
+{
+	complain("out of memory");
+	return EXIT_UNABLE;
+}
+
 void complain_of(const char *file, const struct imalog_error *error)
 {
 	char text[512];

@@ -31,7 +31,7 @@ static uint64_t later_records(const struct verify *verify)
 	return at ? imalog_replay_records(verify->replay) - at : 0;
 }
 
-/* Is this check part of the verdict?  A key without a public area is vouched for by who gave it. */
+/* Is it part of the verdict?  A key without a public area is vouched for by who gave it. */
 static bool is_needed(const struct verify *verify, enum imalog_quote_check check)
 {
 	switch (check) {
@@ -235,7 +235,7 @@ static const char *word_of(enum imalog_verdict verdict)
 	return words[verdict];
 }
 
-static void print_json_report(const struct verify *verify, const struct findings *findings)
+static bool print_json_report(const struct verify *verify, const struct findings *findings)
 {
 	json_t *checks = json_object(), *first = verify->from ? json_object() : NULL;
 
@@ -249,29 +249,33 @@ static void print_json_report(const struct verify *verify, const struct findings
 			json_object_set_new(first, finding->name + strlen("first "),
 					    json_string(word_of(finding->verdict)));
 	}
-	print_json(stdout,
-		   json_pack("{s:o, s:o*, s:I, s:I, s:I, s:s}", "checks", checks, "first", first,
-			     "covers", (json_int_t)imalog_quote_match_at(verify->match), "records",
-			     (json_int_t)imalog_replay_records(verify->replay), "violations",
-			     (json_int_t)imalog_replay_violations(verify->replay), "verdict",
-			     word_of(findings->verdict)));
+	return print_json(
+		stdout,
+		json_pack("{s:o, s:o*, s:I, s:I, s:I, s:s}", "checks", checks, "first", first,
+			  "covers", (json_int_t)imalog_quote_match_at(verify->match), "records",
+			  (json_int_t)imalog_replay_records(verify->replay), "violations",
+			  (json_int_t)imalog_replay_violations(verify->replay), "verdict",
+			  word_of(findings->verdict)));
 }
 
 int quote_report(const struct verify *verify)
 {
 	struct findings findings;
+	bool written = true;
 	int flushed;
 
 	collect(verify, &findings);
 	if (verify->print_count)
 		printf("%" PRIu64 "\n", imalog_quote_match_at(verify->match));
 	else if (verify->json)
-		print_json_report(verify, &findings);
+		written = print_json_report(verify, &findings);
 	else if (!verify->options.quiet)
 		print_text_report(verify, &findings);
 	flushed = stdout_flush();
 	if (flushed != EXIT_YES)
 		return flushed;
+	if (!written)
+		return out_of_memory();
 	if (findings.verdict == IMALOG_MATCH)
 		return EXIT_YES;
 	return findings.verdict == IMALOG_MISMATCH ? EXIT_NO : EXIT_UNABLE;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a replay came to: a paragraph for people, an object for programs. */
+/* What a replay came to, as a paragraph for people. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 /* Complaints that are printed one by one as text. */
 #define SHOWN_MAX 10
 
-static struct imalog_check check_at(const struct report *report, size_t i)
+struct imalog_check report_check(const struct report *report, size_t i)
 {
 	struct imalog_check check;
 
@@ -16,7 +16,7 @@ static struct imalog_check check_at(const struct report *report, size_t i)
 	return check;
 }
 
-static struct imalog_span digest_span(enum imalog_alg alg, const uint8_t *data)
+struct imalog_span report_digest(enum imalog_alg alg, const uint8_t *data)
 {
 	return (struct imalog_span){ data, imalog_alg_size(alg) };
 }
@@ -25,7 +25,7 @@ static struct imalog_span digest_span(enum imalog_alg alg, const uint8_t *data)
 static bool is_given(const struct report *report, enum imalog_alg alg, uint32_t pcr)
 {
 	for (size_t i = 0; i < imalog_replay_checks(report->replay); i++) {
-		struct imalog_check check = check_at(report, i);
+		struct imalog_check check = report_check(report, i);
 
 		if ((alg == IMALOG_ALG_NONE || check.bank == alg) && check.pcr == pcr)
 			return true;
@@ -75,7 +75,7 @@ static void print_values(const struct report *report)
 		if (!compare_wants(report->compare, alg, pcr))
 			continue;
 		printf("%s:%u=", imalog_alg_name(alg), pcr);
-		print_hex(stdout, digest_span(alg, value));
+		print_hex(stdout, report_digest(alg, value));
 		putchar('\n');
 	}
 	imalog_pcrs_free(&pcrs);
@@ -90,7 +90,7 @@ static void print_checks(const struct report *report, enum imalog_verdict verdic
 		bool begun = false;
 
 		for (size_t i = 0; i < imalog_replay_checks(report->replay); i++) {
-			struct imalog_check check = check_at(report, i);
+			struct imalog_check check = report_check(report, i);
 
 			if (check.pcr != pcr || check.verdict != verdict)
 				continue;
@@ -141,7 +141,7 @@ static void print_counts(const struct report *report)
 static void print_conditions(const struct report *report)
 {
 	for (size_t i = 0; i < imalog_replay_checks(report->replay); i++) {
-		struct imalog_check check = check_at(report, i);
+		struct imalog_check check = report_check(report, i);
 
 		if (check.verdict != IMALOG_MATCH)
 			continue;
@@ -177,8 +177,8 @@ static void print_uncompared(const struct report *report)
 
 static void print_mismatch(const struct report *report, const struct imalog_check *check)
 {
-	struct imalog_span expected = digest_span(check->bank, check->expected);
-	struct imalog_span computed = digest_span(check->bank, check->computed);
+	struct imalog_span expected = report_digest(check->bank, check->expected);
+	struct imalog_span computed = report_digest(check->bank, check->computed);
 
 	printf("PCR %u (%s) should be ", check->pcr, imalog_alg_name(check->bank));
 	print_hex(stdout, expected);
@@ -192,14 +192,25 @@ static void print_mismatch(const struct report *report, const struct imalog_chec
 	puts(".");
 }
 
+static void print_complaint(const struct report *report, const struct complaint *complaint)
+{
+	const char *file = report->log->files[complaint->file];
+
+	printf("Record %" PRIu64 " at 0x%" PRIx64, complaint->record, complaint->offset);
+	if (report->log->nr_files > 1) {
+		fputs(" of '", stdout);
+		print_text(stdout, (struct imalog_span){ (const uint8_t *)file, strlen(file) });
+		putchar('\'');
+	}
+	printf(": %s.\n", imalog_problem_text(complaint->problem));
+}
+
 static void print_complaints(const struct report *report)
 {
 	uint64_t all = imalog_replay_problems(report->replay);
 
 	for (size_t i = 0; i < report->nr_complaints && i < SHOWN_MAX; i++)
-		printf("Record %" PRIu64 " at 0x%" PRIx64 ": %s.\n", report->complaints[i].record,
-		       report->complaints[i].offset,
-		       imalog_problem_text(report->complaints[i].problem));
+		print_complaint(report, &report->complaints[i]);
 	if (all > SHOWN_MAX)
 		printf("... and %" PRIu64 " more such records.\n", all - SHOWN_MAX);
 }
@@ -207,7 +218,7 @@ static void print_complaints(const struct report *report)
 static bool any_check(const struct report *report, enum imalog_verdict verdict)
 {
 	for (size_t i = 0; i < imalog_replay_checks(report->replay); i++)
-		if (check_at(report, i).verdict == verdict)
+		if (report_check(report, i).verdict == verdict)
 			return true;
 	return false;
 }
@@ -216,7 +227,7 @@ static bool any_check(const struct report *report, enum imalog_verdict verdict)
 static void print_help_for_mismatch(const struct report *report)
 {
 	for (size_t i = 0; i < imalog_replay_checks(report->replay); i++) {
-		struct imalog_check check = check_at(report, i);
+		struct imalog_check check = report_check(report, i);
 
 		if (check.verdict == IMALOG_MATCH)
 			printf("PCR %u (%s) does hold, after record %" PRIu64 ".\n", check.pcr,
@@ -224,6 +235,11 @@ static void print_help_for_mismatch(const struct report *report)
 		else if (check.verdict == IMALOG_MISMATCH)
 			print_mismatch(report, &check);
 	}
+	for (int alg = IMALOG_ALG_SHA1 + 1; alg < IMALOG_ALG_COUNT; alg++)
+		if (report->padded[alg])
+			printf("Bank %s holds SHA-1 digests padded with zeros: with --padding sha1 "
+			       "it is as expected.\n",
+			       imalog_alg_name((enum imalog_alg)alg));
 	print_complaints(report);
 	if (imalog_replay_records(report->replay) && !report->starts_with_boot_aggregate &&
 	    any_check(report, IMALOG_MISMATCH) && imalog_pcrs_count(report->compare->start) == 0)
@@ -241,7 +257,7 @@ static void print_not_checked(const struct report *report)
 	if (imalog_replay_checks(report->replay) == 0)
 		complain("nothing was compared: no value is given for a PCR that the log extends");
 	for (size_t i = 0; i < imalog_replay_checks(report->replay); i++) {
-		struct imalog_check check = check_at(report, i);
+		struct imalog_check check = report_check(report, i);
 
 		if (check.verdict == IMALOG_NOT_CHECKED)
 			printf("PCR %u (%s) could not be checked: the log %s.\n", check.pcr,
@@ -290,7 +306,7 @@ static void print_verdict(const struct report *report)
 		print_help_for_mismatch(report);
 		break;
 	case IMALOG_NOT_CHECKED:
-		if (!report->print || imalog_replay_checks(report->replay))
+		if (!report_only_computes(report))
 			print_not_checked(report);
 		break;
 	}
@@ -310,6 +326,11 @@ static void print_unfinished(const struct report *report)
 	print_complaints(report);
 }
 
+bool report_only_computes(const struct report *report)
+{
+	return report->print && !compare_has_source(report->compare) && !report->boot->wanted;
+}
+
 void report_text(const struct report *report)
 {
 	if (report->error) {
@@ -318,181 +339,11 @@ void report_text(const struct report *report)
 	}
 	if (report->print || imalog_replay_checks(report->replay) == 0)
 		print_values(report);
-	if (report->print && report->verdict == IMALOG_NOT_CHECKED &&
-	    imalog_replay_checks(report->replay) == 0)
-		return; /* computing was all that was asked */
+	if (report_only_computes(report) && report->verdict == IMALOG_NOT_CHECKED)
+		return;
 	print_verdict(report);
 	print_boot(report);
 	if (report->log->options->verbose)
 		log_print_facts(report->log, stdout);
 	print_counts(report);
-}
-
-/* ---- JSON ---- */
-
-static json_t *json_values(const struct report *report)
-{
-	struct imalog_pcrs *pcrs = imalog_pcrs_new();
-	json_t *banks = json_object();
-
-	if (pcrs)
-		imalog_replay_pcrs(report->replay, pcrs, NULL);
-	for (size_t i = 0; pcrs && i < imalog_pcrs_count(pcrs); i++) {
-		enum imalog_alg alg;
-		uint32_t pcr;
-		const uint8_t *value = imalog_pcrs_at(pcrs, i, &alg, &pcr);
-		json_t *bank = json_object_get(banks, imalog_alg_name(alg));
-		char key[16];
-
-		if (!compare_wants(report->compare, alg, pcr))
-			continue;
-		if (!bank) {
-			bank = json_object();
-			json_object_set_new(banks, imalog_alg_name(alg), bank);
-		}
-		snprintf(key, sizeof(key), "%u", pcr);
-		json_object_set_new(bank, key, json_hex(digest_span(alg, value)));
-	}
-	imalog_pcrs_free(&pcrs);
-	return banks;
-}
-
-static json_t *json_checks(const struct report *report)
-{
-	json_t *checks = json_array();
-	enum imalog_alg alg;
-	uint32_t pcr;
-
-	for (size_t i = 0; i < imalog_replay_checks(report->replay); i++) {
-		struct imalog_check check = check_at(report, i);
-		json_t *json;
-
-		/* What the rest of the log would have led to is not known. */
-		if (report->error && check.verdict == IMALOG_MISMATCH)
-			check.verdict = IMALOG_NOT_CHECKED;
-		json = json_pack("{s:s, s:i, s:o, s:s}", "bank",
-					 imalog_alg_name(check.bank), "pcr", (int)check.pcr,
-					 "expected",
-					 json_hex(digest_span(check.bank, check.expected)),
-					 "verdict", imalog_verdict_name(check.verdict));
-
-		if (check.verdict == IMALOG_MATCH) {
-			json_object_set_new(json, "matched_at",
-					    json_integer((json_int_t)check.matched_at));
-			json_object_set_new(json, "padding",
-					    json_string(check.padding == IMALOG_PADDING_SHA1 ?
-								"sha1" :
-								"perbank"));
-		}
-		json_array_append_new(checks, json);
-	}
-	for (size_t i = 0; report_missing(report, i, &alg, &pcr); i++)
-		json_array_append_new(checks,
-				      json_pack("{s:s?, s:i, s:n, s:s}", "bank",
-						alg ? imalog_alg_name(alg) : NULL, "pcr", (int)pcr,
-						"expected", "verdict",
-						imalog_verdict_name(IMALOG_NOT_CHECKED)));
-	return checks;
-}
-
-static json_t *json_complaints(const struct report *report)
-{
-	json_t *records = json_array();
-
-	for (size_t i = 0; i < report->nr_complaints; i++)
-		json_array_append_new(
-			records,
-			json_pack("{s:I, s:I, s:s}", "record",
-				  (json_int_t)report->complaints[i].record, "offset",
-				  (json_int_t)report->complaints[i].offset, "reason",
-				  imalog_problem_text(report->complaints[i].problem)));
-	return records;
-}
-
-static json_t *json_logs(const struct log *log)
-{
-	json_t *logs = json_array();
-
-	for (size_t i = 0; i < log->nr_seen; i++) {
-		const struct log_facts *facts = &log->facts[i];
-		struct imalog_span name = { (const uint8_t *)log->files[i], strlen(log->files[i]) };
-
-		json_array_append_new(
-			logs, json_pack("{s:o, s:s, s:s, s:s, s:b}", "file", json_text(name),
-					"format", imalog_format_name(facts->format), "byte_order",
-					facts->order == IMALOG_ORDER_BE ? "be" : "le", "digest",
-					imalog_alg_name(facts->digest), "proved", facts->proved));
-	}
-	return logs;
-}
-
-static json_t *json_boot(const struct boot *boot)
-{
-	json_t *records = json_array();
-
-	for (size_t i = 0; i < boot->nr; i++)
-		json_array_append_new(records,
-				      json_pack("{s:I, s:s}", "record",
-						(json_int_t)boot->records[i].record, "verdict",
-						imalog_verdict_name(boot->records[i].verdict)));
-	return records;
-}
-
-static json_t *json_error(const struct imalog_error *error)
-{
-	const char *source = imalog_error_source(error);
-	struct imalog_span name = { (const uint8_t *)source, strlen(source) };
-
-	return json_pack("{s:o, s:I, s:I, s:s, s:s}", "file", json_text(name), "record",
-			 (json_int_t)imalog_error_record(error), "offset",
-			 (json_int_t)imalog_error_offset(error), "field",
-			 imalog_error_field(error), "reason", imalog_error_detail(error));
-}
-
-static json_t *json_start(const struct report *report)
-{
-	json_t *start = json_array();
-	const struct imalog_pcrs *pcrs = report->compare->start;
-
-	for (size_t i = 0; i < imalog_pcrs_count(pcrs); i++) {
-		enum imalog_alg alg;
-		uint32_t pcr;
-		const uint8_t *value = imalog_pcrs_at(pcrs, i, &alg, &pcr);
-		json_t *hex = json_hex(digest_span(alg, value));
-
-		json_array_append_new(start, json_sprintf("%s:%u=%s", imalog_alg_name(alg), pcr,
-							  json_string_value(hex)));
-		json_decref(hex);
-	}
-	return start;
-}
-
-bool report_json(const struct report *report)
-{
-	uint64_t records = imalog_replay_records(report->replay);
-	json_t *json = json_pack("{s:I, s:I, s:o, s:o, s:o, s:s}", "records", (json_int_t)records,
-				 "violations",
-				 (json_int_t)imalog_replay_violations(report->replay), "pcrs",
-				 json_values(report), "checks", json_checks(report), "bad_records",
-				 json_complaints(report), "verdict",
-				 imalog_verdict_name(report->verdict));
-
-	if (report->verdict == IMALOG_MATCH) {
-		json_object_set_new(json, "matched_at",
-				    json_integer((json_int_t)report->matched_at));
-		json_object_set_new(json, "later",
-				    json_integer((json_int_t)(records - report->matched_at)));
-	}
-	if (report->nr_complaints < imalog_replay_problems(report->replay))
-		json_object_set_new(json, "bad_records_omitted",
-				    json_integer((json_int_t)(imalog_replay_problems(report->replay) -
-							      report->nr_complaints)));
-	json_object_set_new(json, "logs", json_logs(report->log));
-	if (imalog_pcrs_count(report->compare->start))
-		json_object_set_new(json, "start", json_start(report));
-	if (report->boot->wanted)
-		json_object_set_new(json, "boot_aggregates", json_boot(report->boot));
-	if (report->error)
-		json_object_set_new(json, "error", json_error(report->error));
-	return print_json(stdout, json);
 }

@@ -66,13 +66,27 @@ static json_t *field_json(const struct imalog_record *record, size_t i)
 	return json_hex(data);
 }
 
+/* The id of field @i; with "#2" when it is the second of that id, and so on. */
+static void field_key(const struct imalog_record *record, size_t i, char *key, size_t size)
+{
+	enum imalog_field_id id = imalog_record_field_id(record, i);
+	size_t nr = 1;
+
+	for (size_t before = 0; before < i; before++)
+		nr += imalog_record_field_id(record, before) == id;
+	snprintf(key, size, nr > 1 ? "%s#%zu" : "%s", imalog_field_id_name(id), nr);
+}
+
 static json_t *fields_json(const struct imalog_record *record)
 {
 	json_t *fields = json_object();
 
-	for (size_t i = 0; i < imalog_record_fields(record); i++)
-		json_object_set_new(fields, imalog_field_id_name(imalog_record_field_id(record, i)),
-				    field_json(record, i));
+	for (size_t i = 0; i < imalog_record_fields(record); i++) {
+		char key[32];
+
+		field_key(record, i, key, sizeof(key));
+		json_object_set_new(fields, key, field_json(record, i));
+	}
 	return fields;
 }
 

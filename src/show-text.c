@@ -20,6 +20,9 @@ static const char *const names[] = {
 	[NOTE] = "note",
 };
 
+/* Wider than the longest digest with its algorithm */
+#define WIDTH_MAX 160
+
 /* What most logs need, so that their first lines are aligned with the rest. */
 static const size_t widths[FIELD + 1] = { [RECORD] = 5, [OFFSET] = 8, [PCR] = 2, [TEMPLATE] = 7 };
 
@@ -223,18 +226,20 @@ static bool print_cell(struct columns *columns, size_t i, size_t *pending)
 	struct column *column = &columns->all[i];
 	bool right = column->kind == RECORD || column->kind == OFFSET || column->kind == PCR ||
 		     column->kind == SIZE;
-	size_t size = columns->size;
+	size_t size = columns->size, missing;
 
-	if (size > column->width)
+	/* One long cell does not widen all that follow. */
+	if (size > column->width && size <= WIDTH_MAX)
 		column->width = size;
+	missing = column->width > size ? column->width - size : 0;
 	if (size)
-		printf("%*s%*s", (int)*pending, "", right ? (int)(column->width - size) : 0, "");
+		printf("%*s%*s", (int)*pending, "", right ? (int)missing : 0, "");
 	fwrite(columns->text, 1, size, stdout);
 	*pending = size ? 0 : *pending;
 	/* A name is as long as it is: what follows is not aligned. */
 	*pending += (i + 1 < columns->nr ? 1 : 0) + (column->kind == NAME && size ? 1 : 0);
 	if (!right && column->kind != NAME)
-		*pending += column->width - size;
+		*pending += missing;
 	return !ferror(stdout);
 }
 

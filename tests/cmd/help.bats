@@ -4,11 +4,14 @@
 
 load helpers
 
-COMMANDS='show convert replay'
+COMMANDS='show convert replay quote-verify'
 READING='--format --byte-order --digest-size --define-template --help --version --quiet --verbose'
 REPLAY="$READING --pcr --bank --pcrs --expect --start --padding --print --ignore-violations --json"
 SHOW="$READING --json --fields --pcr --template --match --violations --from --to"
 CONVERT="$READING --to --output"
+QUOTE_VERIFY="$READING --quote --signature --hash --key --ca --nonce --nonce-file --no-nonce
+	--previous --from-quote --from-signature --start --pcrs --eventlog --padding --max-later
+	--print-count --json --root"
 
 # What --help prints: on standard output, not wider than a terminal.
 expect_help() {
@@ -57,6 +60,7 @@ expect_help() {
 	local command option options
 	for command in $COMMANDS; do
 		options=${command^^}
+		options=${options//-/_}
 		imalog "$command" --help
 		for option in ${!options}; do
 			grep -qE -- "(^|[ ,])$option([ =,\[]|$)" <<<"$output" ||
@@ -127,6 +131,11 @@ expect_help() {
 	done
 	imalog replay --print=yes "$NG"
 	expect_usage_error replay
+	for option in --quote --signature --hash --key --ca --nonce --nonce-file --previous \
+		--from-quote --from-signature --start --pcrs --eventlog --padding --max-later; do
+		imalog quote-verify "$NG" "$option"
+		expect_usage_error quote-verify
+	done
 }
 
 @test "usage: an option that makes sense only once, given twice" {
@@ -143,6 +152,13 @@ expect_help() {
 		imalog show $option $option "$NG"
 		expect_usage_error show
 	done
+	for option in '--quote x' '--signature x' '--hash sha1' '--key x' '--ca x' '--nonce 00' \
+		'--nonce-file x' --no-nonce '--previous x' '--from-quote x' '--from-signature x' \
+		'--eventlog x' '--padding auto' '--max-later 1' --print-count --json; do
+		# shellcheck disable=SC2086
+		imalog quote-verify $option $option "$NG"
+		expect_usage_error quote-verify
+	done
 	imalog convert -t ascii -t kernel "$NG"
 	expect_usage_error convert
 	imalog convert -t ascii -o one -o two "$NG"
@@ -156,7 +172,8 @@ expect_help() {
 @test "usage: words that an option does not know" {
 	local bad
 	for bad in '--padding sha256' '--format cel' '--byte-order middle' '--digest-size 21' \
-		'--bank md5' '--bank SHA-256' '--pcr 64' '--pcr -1' '--pcr 1x' '--pcr 1,2'; do
+		'--bank md5' '--bank SHA-256' '--pcr 64' '--pcr -1' '--pcr 1x' '--pcr 1,2' \
+		'--sysfs --tpm' '--tcti x --sysfs'; do
 		# shellcheck disable=SC2086
 		imalog replay --print $bad "$NG"
 		expect_usage_error replay

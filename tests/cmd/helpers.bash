@@ -63,7 +63,7 @@ to_file() {
 }
 
 mklog() {
-	"$PYTHON" "$MKLOG" "$@"
+	"$PYTHON" -I -S "$MKLOG" "$@"
 }
 
 # ---- asserting

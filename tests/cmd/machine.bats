@@ -61,7 +61,7 @@ make_sysfs() {
 	imalog --root machine replay --sysfs
 	expect_status 4
 	expect_stderr "cannot open 'machine/sys/class/tpm/tpm0'"
-	TPM2TOOLS_TCTI=swtpm:path=/nonexistent/socket imalog --root machine replay
+	TPM2TOOLS_TCTI=swtpm:path=/nonexistent/socket imalog --root machine replay --tpm
 	expect_status 4
 	expect_stderr 'TPM2TOOLS_TCTI'
 	imalog --root machine replay --tpm --tcti swtpm:path=/nonexistent/socket
@@ -112,6 +112,13 @@ open('other', 'wb').write(d)"
 	imalog replay --boot-aggregate --expect "sha256:10=$(pcr_of "$RIG/ng/pcrs.yaml" sha256 10)" "$NG"
 	expect_status 4
 	expect_stdout 'could not be checked'
+	# Printing needs no comparison, but does not stand for it
+	imalog replay --print --boot-aggregate "$NG"
+	expect_status 4
+	expect_stdout '^sha256:10='
+	expect_stderr '^imalog: no boot_aggregate could be checked$'
+	imalog replay --print --eventlog "$RIG/ng/binary_bios_measurements" "$NG"
+	expect_status 0
 }
 
 @test "machine: a cut event log is named with its record" {

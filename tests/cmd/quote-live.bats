@@ -8,6 +8,7 @@ load quote
 
 setup() {
 	local tool
+	need_quotes
 	cd "$BATS_TEST_TMPDIR" || return
 	for tool in tpm2_createprimary tpm2_create tpm2_load tpm2_quote; do
 		command -v "$tool" >/dev/null || skip "$tool is not installed"

@@ -11,6 +11,7 @@ setup() {
 }
 
 @test "quote: usage" {
+	need_quotes
 	local options from="--from-quote x --from-signature x"
 	for options in '' '--quote x' '--quote x --signature x' '--quote x --key x' \
 		'--signature x --key x'; do
@@ -35,8 +36,17 @@ setup() {
 	expect_usage_error quote-verify
 }
 
+@test "quote: without tpm2-tss it says so" {
+	imalog quote-verify "${quote[@]}" "$NG"
+	[ "$status" -ne 0 ] || return 0
+	expect_status 4
+	expect_no_stdout
+	expect_stderr "^imalog: '.*quote.msg': .* without tpm2-tss, which quotes need$"
+}
+
 @test "quote: files that are malformed" {
 	local option
+	need_quotes
 	: >empty
 	echo nonsense >text
 	head -c 2000000 /dev/zero >large
@@ -69,6 +79,7 @@ replaced() {
 
 @test "quote: files that cannot be read" {
 	local option
+	need_quotes
 	for option in quote signature key nonce-file previous ca eventlog pcrs; do
 		mapfile -t -d '' options < <(replaced "--$option" missing)
 		[ $option != nonce-file ] || options=("${quote[@]:0:6}" --nonce-file missing)

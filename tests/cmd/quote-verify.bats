@@ -7,6 +7,7 @@ load quote
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
+	need_quotes
 	rig_quote ng quote
 }
 
@@ -61,7 +62,7 @@ expect_all_proved() {
 	for set in ng nosha1; do
 		for kind in rsa ecc; do
 			name=quote
-			[ $kind = rsa ] || name=quote-ecc
+			[ $kind = rsa ] || name='quote-ecc'
 			rig_quote "$set" "$name"
 			quote[5]=$RIG/$set/ak-$kind.pem
 			verify "$RIG/$set/binary_runtime_measurements"

@@ -7,6 +7,14 @@ QUOTE_SETS=$RIG_SETS
 QUOTES='quote quote-ecc quote-all quote-10-11'
 NONCE=$(cat "$RIG/ng/nonce.hex")
 
+# Quotes are only read with tpm2-tss.
+need_quotes() {
+	local said
+	said=$("$IMALOG" quote-verify --quote "$RIG/ng/quote.msg" --signature "$RIG/ng/quote.sig" \
+		--key "$RIG/ng/ak-rsa.pem" -q "$NG" 2>&1) || true
+	[[ $said != *'built without tpm2-tss'* ]] || skip 'imalog is built without tpm2-tss'
+}
+
 # rig_quote SET QUOTE: sets the array quote to the options for one of the captured quotes
 rig_quote() {
 	local dir=$RIG/$1 keys=$RIG/${1%%/*} kind=rsa
@@ -67,6 +75,7 @@ mkquote() {
 }
 
 need_openssl() {
+	need_quotes
 	command -v openssl >/dev/null || skip 'openssl is not installed'
 }
 
@@ -80,11 +89,13 @@ make_key() {
 	mkquote public <"$name.der" >"$name.pub"
 }
 
-# The keys of all tests of a file, in $KEYS
+# For all tests of a file, in $KEYS: keys, a log of 12 records, and its values
 make_keys() {
 	PYTHON=$(python3 -c 'import sys; print(sys.executable)')
 	KEYS=$BATS_FILE_TMPDIR
 	export PYTHON KEYS
+	mklog generate --records 12 -o "$KEYS/log"
+	mklog pcrs "$KEYS/log" >"$KEYS/values"
 	command -v openssl >/dev/null || return 0
 	make_key "$KEYS/rsa" -algorithm RSA -pkeyopt rsa_keygen_bits:2048
 	make_key "$KEYS/p256" -algorithm EC -pkeyopt ec_paramgen_curve:P-256

@@ -109,6 +109,14 @@ load helpers
 		"d['fields']['n-ng'] == 'boot_aggregate'"
 }
 
+@test "json: a field that a template has twice is there twice" {
+	mklog generate --records 3 --template 'd-ng|n-ng|n-ng|n-ng' -o log
+	imalog show --json log
+	expect_status 0
+	expect_json "all(list(r['fields']) == ['d-ng', 'n-ng', 'n-ng#2', 'n-ng#3'] for r in rows)" \
+		"d['fields']['n-ng'] == d['fields']['n-ng#2'] == 'boot_aggregate'"
+}
+
 @test "json: measured buffers are decoded beside their fields" {
 	golden ima-buf
 	imalog show --json ima-buf.bin

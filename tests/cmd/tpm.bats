@@ -29,7 +29,7 @@ make_machine() {
 	start_swtpm tpm
 	make_machine "$NG"
 	extend_as_kernel "$NG"
-	imalog --root machine replay --pcr 10
+	imalog --root machine replay --tpm --pcr 10
 	expect_status 0
 	expect_stdout 'after record 45 of 45'
 }
@@ -38,7 +38,7 @@ make_machine() {
 	start_swtpm tpm
 	make_machine "$NG"
 	extend_as_kernel "$NG" 1 40
-	imalog --root machine replay --json
+	imalog --root machine replay --tpm --json
 	expect_status 0
 	expect_json "d['matched_at'] == 40 and d['later'] == 5"
 }

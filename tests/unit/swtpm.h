@@ -5,7 +5,8 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,10 +47,23 @@ TEST_FN int swtpm_wait(pid_t pid)
 
 #define RUN(...) swtpm_wait(swtpm_spawn((const char *const[]){ __VA_ARGS__, NULL }))
 
+/* A socket is there before anybody listens on it. */
+TEST_FN bool swtpm_listens(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool ok;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	ok = fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
 TEST_FN void swtpm_start(struct swtpm *tpm)
 {
 	char state[80], server[112], control[112];
-	struct stat st;
 
 	snprintf(state, sizeof(state), "dir=%s", tpm->dir);
 	snprintf(server, sizeof(server), "type=unixio,path=%s", tpm->socket);
@@ -57,9 +71,12 @@ TEST_FN void swtpm_start(struct swtpm *tpm)
 	tpm->pid = swtpm_spawn((const char *const[]){
 		"swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server, "--ctrl",
 		control, "--flags", "not-need-init,startup-clear", NULL });
-	for (int i = 0;
-	     i < 1000 && (stat(tpm->control, &st) < 0 || stat(tpm->socket, &st) < 0); i++)
+	for (int i = 0; i < 1000; i++) {
+		if (swtpm_listens(tpm->control) && swtpm_listens(tpm->socket))
+			return;
 		usleep(10000);
+	}
+	BAIL_OUT("swtpm does not listen on '%s'", tpm->socket);
 }
 
 TEST_FN void swtpm_stop(struct swtpm *tpm)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* lib/ascii.c: names with newlines, which the kernel does not escape, and other long
  * lines. */
+#include <time.h>
+
 #include "log.h"
 #include "slow.h"
 
@@ -298,6 +300,104 @@ TEST(endless_line)
 	bytes_free(&text);
 }
 
+/* ---- lists that are wrong throughout ---- */
+
+/* A line that does not hash, with this many digits of a buffer */
+static void put_misfit(struct build *text, size_t digits)
+{
+	struct build line = { .order = IMALOG_ORDER_LE };
+	struct bytes buf = bytes_new(digits / 2);
+
+	memset(buf.data, 0x5a, buf.size);
+	put_line(&line, digits ? "ima-buf" : "ima-ng", "/a", 2, span_of_bytes(buf));
+	line.data[3] = line.data[3] == '0' ? '1' : '0';
+	put(text, line.data, line.size);
+	build_free(&line);
+	bytes_free(&buf);
+}
+
+static size_t room_of(const struct imalog_arena *arena)
+{
+	size_t room = 0;
+
+	for (const struct imalog_block *block = arena->oldest; block; block = block->next)
+		room += block->size;
+	return room;
+}
+
+/* Reads all lines, none of which fits; the most memory that the reader had for them */
+static size_t read_misfits(struct imalog_span text, uint64_t count)
+{
+	struct log log = log_open(text);
+	size_t peak = 0;
+	uint64_t nr = 0;
+
+	while (log_next(&log) > 0) {
+		size_t room = room_of(&log.reader->rebuilt) +
+			      room_of(&log.reader->window.arena);
+
+		CHECK_INT(log.record->fit, IMALOG_FIT_NO);
+		peak = room > peak ? room : peak;
+		imalog_reader_release(log.reader, ++nr);
+	}
+	CHECK_INT(nr, count);
+	CHECK(log.reader->join_waste < (uint64_t)12 << 20);
+	log_close(&log);
+	return peak;
+}
+
+TEST(many_lines_that_do_not_hash)
+{
+	struct build text = { .order = IMALOG_ORDER_LE };
+	clock_t begun = clock();
+
+	for (int i = 0; i < 10000; i++)
+		put_misfit(&text, 0);
+	CHECK(read_misfits(built(&text), 10000) < (size_t)1 << 20);
+	/* A fraction of a second, but not where a sanitizer or valgrind counts along */
+	CHECK((clock() - begun) / CLOCKS_PER_SEC < 30);
+	build_free(&text);
+}
+
+/* The long line is rebuilt once, not with each of the others. */
+TEST(long_line_among_those)
+{
+	size_t digits = (size_t)2 << 20;
+
+	for (int before = 0; before <= 70; before += 35) {
+		struct build text = { .order = IMALOG_ORDER_LE };
+
+		test_note("%d lines before", before);
+		for (int i = 0; i < 71; i++)
+			put_misfit(&text, i == before ? digits : 0);
+		CHECK(read_misfits(built(&text), 71) < 16 * digits);
+		build_free(&text);
+	}
+}
+
+/* Behind a few lines that do not hash, names are joined as ever. */
+TEST(names_behind_misfits)
+{
+	struct build text = { .order = IMALOG_ORDER_LE };
+	struct imalog_hasher *hasher = imalog_hasher_new();
+	struct log log;
+
+	for (int i = 0; i < 20; i++)
+		put_misfit(&text, 0);
+	put_line(&text, "ima-ng", "/a\n/b", 5, span_of(NULL, 0));
+	log = log_open(built(&text));
+	for (int i = 0; i < 20; i++)
+		CHECK_INT(next_fit(&log, hasher), IMALOG_FIT_NO);
+	CHECK_INT(next_fit(&log, hasher), IMALOG_FIT_YES);
+	CHECK_MEM(imalog_record_name(log.record), imalog_span_of("/a\n/b"));
+	CHECK_INT(log_next(&log), 0);
+	log_close(&log);
+	build_free(&text);
+	imalog_hasher_free(&hasher);
+}
+
 TEST_MAIN(CASE(names_of_the_real_list), CASE(names_with_newlines), CASE(many_newlines),
 	  CASE(long_names), CASE(real_list_cut_at_every_byte),
-	  CASE(large_lines_with_newlines), CASE(endless_line))
+	  CASE(large_lines_with_newlines), CASE(endless_line),
+	  CASE(many_lines_that_do_not_hash), CASE(long_line_among_those),
+	  CASE(names_behind_misfits))

@@ -58,8 +58,11 @@ TEST(real_lists)
 					  starts.at[n + 1] - starts.at[n]));
 			violations += imalog_record_is_violation(log.record);
 			imalog_reader_release(log.reader, n + 1);
+			CHECK(!log.reader->oldest);
 		}
 		CHECK_INT(log_next(&log), 0);
+		/* An end is no failure, of which something would be said. */
+		CHECK_ERROR(log.error, 0, IMALOG_OK, 0, 0, "");
 		CHECK_INT(violations, rig->violations);
 		CHECK_INT(imalog_reader_digest_alg(log.reader), bank->alg);
 		CHECK_INT(imalog_reader_digest_size(log.reader), bank->size);

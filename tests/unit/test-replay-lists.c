@@ -296,7 +296,56 @@ TEST(one_padded_bank)
 	bytes_free(&sha1);
 }
 
+struct peak {
+	const struct imalog_reader *reader;
+	size_t bytes;
+};
+
+static void note_peak(void *arg, const struct imalog_record *record)
+{
+	struct peak *peak = arg;
+	size_t bytes = 0;
+
+	(void)record;
+	for (const struct imalog_block *block = peak->reader->window.arena.oldest; block;
+	     block = block->next)
+		bytes += block->size;
+	if (bytes > peak->bytes)
+		peak->bytes = bytes;
+}
+
+/* Many large records are not kept all at a time. */
+TEST(large_records)
+{
+	struct build list = { .order = IMALOG_ORDER_LE }, data = list;
+	struct bytes buf = bytes_new((size_t)2 << 20);
+	struct imalog_replay *replay = imalog_replay_new();
+	struct peak peak = { NULL, 0 };
+	struct log log;
+
+	memset(buf.data, 0x5a, buf.size);
+	put_d_ng(&data, 1);
+	put_name(&data, "key");
+	put_field(&data, buf.data, buf.size);
+	for (int i = 0; i < 40; i++)
+		put_record_over(&list, "ima-buf", built(&data), "SHA1", 20, built(&data));
+	log = log_open(built(&list));
+	peak.reader = log.reader;
+	imalog_replay_on_record(replay, note_peak, &peak);
+	CHECK_INT(imalog_replay_add_bank(replay, IMALOG_ALG_SHA1, NULL), 0);
+	CHECK_INT(imalog_replay_run(replay, log.reader, NULL), 0);
+	CHECK_INT(imalog_replay_records(replay), 40);
+	CHECK_INT(imalog_replay_problems(replay), 0);
+	CHECK(peak.bytes > buf.size);
+	CHECK(peak.bytes <= 8 * buf.size);
+	imalog_replay_free(&replay);
+	log_close(&log);
+	bytes_free(&buf);
+	build_free(&data);
+	build_free(&list);
+}
+
 TEST_MAIN(CASE(real_lists_give_the_values_of_the_tpm), CASE(log_that_goes_on),
 	  CASE(segments_of_a_staged_list), CASE(list_over_a_kexec),
 	  CASE(two_halves_of_different_formats), CASE(banks_of_padded_digests),
-	  CASE(one_padded_bank))
+	  CASE(one_padded_bank), CASE(large_records))
