@@ -777,8 +777,8 @@ IMALOG_API void imalog_replay_check(const struct imalog_replay *replay, size_t i
  *
  * IMALOG_MATCH: every compared value holds after one common record, and no record has a problem.
  * IMALOG_MISMATCH: a value was compared and does not hold, or a recorded digest does not fit.
- * IMALOG_NOT_CHECKED: nothing was compared, a PCR that is compared was never extended, or the
- * content of a record cannot be recomputed.
+ * IMALOG_NOT_CHECKED: nothing was compared, a PCR that is compared has its start value and was
+ * never extended, or it was extended with a record whose content cannot be recomputed.
  */
 IMALOG_API enum imalog_verdict imalog_replay_verdict(const struct imalog_replay *replay,
 						     uint64_t *matched_at);
@@ -851,6 +851,9 @@ IMALOG_API int imalog_record_check_boot_aggregate(const struct imalog_record *re
 
 /** struct imalog_tpm - a connection to a TPM */
 struct imalog_tpm;
+
+/** imalog_tpm_supported() - was the library built with tpm2-tss? */
+IMALOG_API bool imalog_tpm_supported(void);
 
 /**
  * imalog_tpm_open() - connects to a TPM through tpm2-tss
@@ -1243,6 +1246,421 @@ imalog_quote_match_padding(const struct imalog_quote_match *match, enum imalog_a
  */
 IMALOG_API bool imalog_quote_match_missing(const struct imalog_quote_match *match, size_t i,
 					   enum imalog_alg *alg, uint32_t *pcr);
+
+/* ---- the kernel's staged list ---- */
+
+/*
+ * Linux 7.2 with CONFIG_IMA_STAGING: the list is staged, which sets it aside; the staged list is
+ * saved; then it is deleted.  While a struct imalog_staging is open nobody else can open a
+ * measurement list, not even for reading, nor can this process.  So keep it short, in one
+ * thread, without a fork, and close it in the thread that opened it.
+ *
+ * @root is where /sys and /proc are: "" for this machine's, or a prefix.
+ */
+
+/** struct imalog_staging - the hold on the kernel's staged list */
+struct imalog_staging;
+
+/** struct imalog_receipt - proof that records are durably saved */
+struct imalog_receipt;
+
+/**
+ * imalog_staging_open() - opens the kernel's staged list for reading, staging and deleting
+ * @wait_ms: how long to try when somebody else has a measurement list open, in milliseconds
+ *
+ * Returns 0 or -IMALOG_ERR_OS: EBUSY (the detail names who has it open), EPERM, EACCES,
+ * ENOENT (the detail says what is missing) and others; -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_staging_open(const char *root, unsigned int wait_ms,
+				   struct imalog_staging **ret, struct imalog_error *reterr);
+
+/** imalog_staging_close() - lets go of the lists; staged records stay staged */
+IMALOG_API void imalog_staging_close(struct imalog_staging **staging);
+
+/**
+ * imalog_staging_stage() - sets the kernel's list aside
+ *
+ * Returns 1 when it is staged now, 2 when one was staged before and still is, 0 when the list
+ * is empty; -IMALOG_ERR_OS: EACCES (the machine is going down) and others.
+ */
+IMALOG_API int imalog_staging_stage(struct imalog_staging *staging, struct imalog_error *reterr);
+
+/**
+ * imalog_staging_source() - what is staged, from its first byte
+ *
+ * A source that was made before must not be used any more.  The caller frees it, before
+ * closing.  Returns NULL when memory ran out or the list cannot be read from its start.
+ */
+IMALOG_API struct imalog_source *imalog_staging_source(struct imalog_staging *staging,
+						       struct imalog_error *reterr);
+
+/** imalog_staging_bytes() - size of what was staged when it was last read to its end, or 0 */
+IMALOG_API uint64_t imalog_staging_bytes(const struct imalog_staging *staging);
+
+/** imalog_staging_records() - how many records imalog_staging_save() or _confirm() went through */
+IMALOG_API uint64_t imalog_staging_records(const struct imalog_staging *staging);
+
+/**
+ * imalog_staging_delete() - frees what is staged in the kernel
+ * @receipt: of exactly what was read, to its end, under this hold; in state deleting
+ *
+ * Returns 0; -IMALOG_ERR_INVALID, and nothing is deleted, when the receipt is another;
+ * -IMALOG_ERR_OS: ESTALE (the machine is going down and a kexec may take the records along),
+ * ENOENT (nothing is staged) and others.
+ */
+IMALOG_API int imalog_staging_delete(struct imalog_staging *staging,
+				     const struct imalog_receipt *receipt,
+				     struct imalog_error *reterr);
+
+/**
+ * imalog_staging_save() - makes a durable copy of what is staged
+ * @path: the file, which appears complete or not at all and is never written over
+ *
+ * Returns 1 when it is saved now, 2 when the file held exactly this and is durable now, 0 when
+ * nothing is staged; -IMALOG_ERR_OS: EEXIST (the file holds something else, or was confirmed
+ * before), ELOOP (a symbolic link) and others; any of the data group.
+ */
+IMALOG_API int imalog_staging_save(struct imalog_staging *staging, const char *path,
+				   struct imalog_error *reterr);
+
+/**
+ * imalog_staging_confirm() - deletes what is staged, if a file holds exactly that, durably
+ *
+ * For machines without a store.  Brings the file and its directory to the disk, reads both it
+ * and what is staged to their ends, marks the file, so that it never stands for other records
+ * of the same bytes, and deletes.
+ *
+ * Returns 1 when the records are deleted, 0 when nothing is staged; -IMALOG_ERR_OS: EEXIST
+ * (the file holds something else, or was confirmed before), ENOTSUP (it cannot be marked) and
+ * others; -IMALOG_ERR_INVALID when a power cut or a kexec would erase it; any of the data
+ * group; failures of imalog_staging_delete().
+ */
+IMALOG_API int imalog_staging_confirm(struct imalog_staging *staging, const char *path,
+				      struct imalog_error *reterr);
+
+/**
+ * imalog_staging_mark() - notes on a file that its records have been deleted from the kernel
+ *
+ * Returns 0 or -IMALOG_ERR_OS: ENOTSUP (no extended attributes) and others.
+ */
+IMALOG_API int imalog_staging_mark(const char *path, struct imalog_error *reterr);
+
+/**
+ * imalog_durable_check() - does a power cut or a kexec leave this file, or directory, as it is?
+ * @path: need not exist, but its directory must
+ *
+ * Returns 0; -IMALOG_ERR_INVALID with the reason (tmpfs, ramfs, an overlay on them, FUSE);
+ * -IMALOG_ERR_OS.
+ */
+IMALOG_API int imalog_durable_check(const char *path, struct imalog_error *reterr);
+
+/**
+ * imalog_list_open() - opens the kernel's list for reading
+ * @wait_ms: how long to try when somebody holds it for staging
+ * @fd:      gets the descriptor, which the caller closes
+ *
+ * Returns 0 or -IMALOG_ERR_OS as imalog_staging_open().
+ */
+IMALOG_API int imalog_list_open(const char *root, unsigned int wait_ms, int *fd,
+				struct imalog_error *reterr);
+
+/** imalog_staged_open() - opens what is staged for reading, as imalog_list_open() */
+IMALOG_API int imalog_staged_open(const char *root, unsigned int wait_ms, int *fd,
+				  struct imalog_error *reterr);
+
+/* ---- receipts ---- */
+
+/** enum imalog_receipt_state - what is known of a segment that was saved */
+enum imalog_receipt_state {
+	/** it is on the disk, and the kernel has the records, too */
+	IMALOG_RECEIPT_SAVED = 1,
+	/** the kernel was or will be told to delete them */
+	IMALOG_RECEIPT_DELETING = 2,
+	/** it has done so: the segment is part of the log */
+	IMALOG_RECEIPT_COMMITTED = 3,
+	/** the next segment has the same records: this one is no part of the log */
+	IMALOG_RECEIPT_DROPPED = 4,
+};
+
+/** imalog_receipt_free() - frees a receipt */
+IMALOG_API void imalog_receipt_free(struct imalog_receipt **receipt);
+
+/** imalog_receipt_state() - what is known of the segment */
+IMALOG_API enum imalog_receipt_state imalog_receipt_state(const struct imalog_receipt *receipt);
+
+/** imalog_receipt_state_name() - "saved", "deleting", "committed" or "dropped" */
+IMALOG_API const char *imalog_receipt_state_name(enum imalog_receipt_state state);
+
+/** imalog_receipt_segment() - the number of the segment in its epoch, from 1 */
+IMALOG_API uint64_t imalog_receipt_segment(const struct imalog_receipt *receipt);
+
+/** imalog_receipt_first_record() - the number of its first record in the epoch, from 1 */
+IMALOG_API uint64_t imalog_receipt_first_record(const struct imalog_receipt *receipt);
+
+/** imalog_receipt_records() - how many records it has */
+IMALOG_API uint64_t imalog_receipt_records(const struct imalog_receipt *receipt);
+
+/** imalog_receipt_violations() - how many of them are violations */
+IMALOG_API uint64_t imalog_receipt_violations(const struct imalog_receipt *receipt);
+
+/** imalog_receipt_bytes() - the size of the segment */
+IMALOG_API uint64_t imalog_receipt_bytes(const struct imalog_receipt *receipt);
+
+/** imalog_receipt_sha256() - the SHA-256 of the segment, 32 bytes */
+IMALOG_API const uint8_t *imalog_receipt_sha256(const struct imalog_receipt *receipt);
+
+/** imalog_receipt_time() - when it was saved, such as "2026-11-22T10:31:00Z"; "" when unknown */
+IMALOG_API const char *imalog_receipt_time(const struct imalog_receipt *receipt);
+
+/**
+ * imalog_receipt_verdict() - did the log up to this segment lead to the TPM's values?
+ * @matched_at: gets the number of the record in the epoch where it did, else 0; may be NULL
+ *
+ * That is what was seen when it was saved, and no proof to anybody now.
+ */
+IMALOG_API enum imalog_verdict imalog_receipt_verdict(const struct imalog_receipt *receipt,
+						      uint64_t *matched_at);
+
+/** imalog_receipt_undetermined() - does nothing prove that the segment belongs to its epoch? */
+IMALOG_API bool imalog_receipt_undetermined(const struct imalog_receipt *receipt);
+
+/**
+ * imalog_receipt_may_repeat() - a segment with whose bytes this one begins once more
+ *
+ * Nothing told whether they are the same records, saved twice, or records that repeat.
+ * Returns its number, 0 when there is no such doubt.
+ */
+IMALOG_API uint64_t imalog_receipt_may_repeat(const struct imalog_receipt *receipt);
+
+/* ---- store ---- */
+
+/** IMALOG_STORE_PATH: where the store is, unless it is said otherwise (imalog-store(5)) */
+#define IMALOG_STORE_PATH "/var/lib/imalog"
+
+/** struct imalog_store - saved segments of this machine's list, and the lock on them */
+struct imalog_store;
+
+/**
+ * imalog_store_open() - opens and locks a store
+ * @wait_ms: how long to try when another program has the lock, in milliseconds
+ *
+ * The lock is taken before anything of the kernel's, always.
+ *
+ * Returns 0; -IMALOG_ERR_OS: ENOENT (there is no store), EBUSY (the lock) and others;
+ * -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_store_open(const char *path, unsigned int wait_ms, struct imalog_store **ret,
+				 struct imalog_error *reterr);
+
+/** imalog_store_close() - unlocks and closes a store */
+IMALOG_API void imalog_store_close(struct imalog_store **store);
+
+/** imalog_store_epochs() - how many epochs there are */
+IMALOG_API size_t imalog_store_epochs(const struct imalog_store *store);
+
+/** imalog_store_epoch() - the number of epoch @i, from 0, in ascending order */
+IMALOG_API uint64_t imalog_store_epoch(const struct imalog_store *store, size_t i);
+
+/** imalog_store_current() - the number of the epoch that grows, 0 when there is none */
+IMALOG_API uint64_t imalog_store_current(const struct imalog_store *store);
+
+/**
+ * imalog_store_prune() - removes old epochs
+ * @keep:    how many stay: the newest, and always the current one
+ * @removed: gets how many were removed, also on failure; may be NULL
+ *
+ * An epoch that has a pending segment or a file that is not the store's is not removed.
+ *
+ * Returns 0; -IMALOG_ERR_INVALID (such an epoch), -IMALOG_ERR_OS, -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_store_prune(struct imalog_store *store, uint64_t keep, uint64_t *removed,
+				  struct imalog_error *reterr);
+
+/** struct imalog_epoch - everything that was measured since one reset of the TPM */
+struct imalog_epoch;
+
+/** imalog_epoch_open() - opens an epoch by its number; 0, -IMALOG_ERR_OS, -IMALOG_ERR_NOMEM */
+IMALOG_API int imalog_epoch_open(struct imalog_store *store, uint64_t number,
+				 struct imalog_epoch **ret, struct imalog_error *reterr);
+
+/** imalog_epoch_close() - closes an epoch */
+IMALOG_API void imalog_epoch_close(struct imalog_epoch **epoch);
+
+/** imalog_epoch_number() - its number */
+IMALOG_API uint64_t imalog_epoch_number(const struct imalog_epoch *epoch);
+
+/** imalog_epoch_segments() - how many segments there are, of any kind */
+IMALOG_API size_t imalog_epoch_segments(const struct imalog_epoch *epoch);
+
+/**
+ * imalog_epoch_segment() - segment @i, from 0, in the order of their numbers
+ * @number: gets its number
+ *
+ * Returns "log", "pending", "dropped", or "none" for a receipt without a segment.
+ */
+IMALOG_API const char *imalog_epoch_segment(const struct imalog_epoch *epoch, size_t i,
+					    uint64_t *number);
+
+/**
+ * imalog_epoch_receipt() - reads the receipt of segment @i
+ *
+ * Returns 0, -IMALOG_ERR_OS (ENOENT: it has none), one of the data group, -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_epoch_receipt(const struct imalog_epoch *epoch, size_t i,
+				    struct imalog_receipt **ret, struct imalog_error *reterr);
+
+/** imalog_finding_fn - is told what is wrong with segment @segment (0: the epoch), in words */
+typedef void (*imalog_finding_fn)(void *arg, uint64_t segment, const char *text);
+
+/**
+ * imalog_epoch_check() - checks an epoch from its first record on
+ * @replay:    computes the values; must not have begun, and not have a start value.  Gets the
+ *             banks of the receipts, and is used up to the last segment, so that the
+ *             kernel's list can follow.
+ * @templates: as for imalog_reader_new()
+ * @fn:        is called for each fault, in the order of the segments; may be NULL
+ *
+ * Each segment against its receipt (size, SHA-256, numbers of records, PCR values before and
+ * after, the receipt before), and the order of segments.  Receipts are no proof: what proves
+ * an epoch is the comparison of the replay's values.
+ *
+ * Returns the number of faults; one of the data group for a segment that cannot be read to its
+ * end, after @fn was told; -IMALOG_ERR_OS, -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_epoch_check(struct imalog_epoch *epoch, struct imalog_replay *replay,
+				  const struct imalog_templates *templates, imalog_finding_fn fn,
+				  void *arg, struct imalog_error *reterr);
+
+/**
+ * imalog_epoch_rebuild() - makes receipts anew that are lost or damaged
+ * @fn: is told what was made, and what could not be; may be NULL
+ *
+ * Computes what the segments tell.  When, by which kernel and with what TPM they were saved is
+ * lost.  A segment that is not what its receipt says is left alone.
+ *
+ * Returns how many were made, or a negative code as imalog_epoch_check().
+ */
+IMALOG_API int imalog_epoch_rebuild(struct imalog_epoch *epoch,
+				    const struct imalog_templates *templates,
+				    imalog_finding_fn fn, void *arg, struct imalog_error *reterr);
+
+/* ---- export ---- */
+
+/** struct imalog_export - takes records out of the kernel into the store, without losing one */
+struct imalog_export;
+
+/**
+ * imalog_export_new() - prepares an export
+ * @root:  where /sys, /proc and /dev are: "" for this machine's, or a prefix
+ * @store: path of the store
+ *
+ * Returns NULL when memory ran out.
+ */
+IMALOG_API struct imalog_export *imalog_export_new(const char *root, const char *store);
+
+/** imalog_export_free() - frees it */
+IMALOG_API void imalog_export_free(struct imalog_export **handle);
+
+/** imalog_export_set_wait() - how long to try when the store or the lists are busy; default 0 */
+IMALOG_API void imalog_export_set_wait(struct imalog_export *handle, unsigned int wait_ms);
+
+/** enum imalog_tpm_use - where the TPM's values come from */
+enum imalog_tpm_use {
+	/** tpm2-tss if TPM2TOOLS_TCTI is set or there is a /dev/tpmrm0, else sysfs, else nowhere */
+	IMALOG_TPM_AUTO = 0,
+	/** tpm2-tss */
+	IMALOG_TPM_TSS = 1,
+	/** the kernel's sysfs: no clock, no quote */
+	IMALOG_TPM_SYSFS = 2,
+	/** nowhere: nothing is compared */
+	IMALOG_TPM_NONE = 3,
+};
+
+/**
+ * imalog_export_set_tpm() - says which TPM
+ * @tcti: as for imalog_tpm_open(), may be NULL; copied
+ * @ak:   key to quote with, as for imalog_tpm_quote(), or NULL for no quote; copied
+ *
+ * Returns 0, -IMALOG_ERR_INVALID (a key without tpm2-tss being used), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_export_set_tpm(struct imalog_export *handle, enum imalog_tpm_use use,
+				     const char *tcti, const char *ak,
+				     struct imalog_error *reterr);
+
+/**
+ * imalog_export_set_thresholds() - leaves a list alone that is small and young
+ * @records: exports when it has as many records; 0: that is no reason
+ * @bytes:   or is of this size; 0: that is no reason
+ * @age:     or the last export was as many seconds ago; 0: that is no reason
+ *
+ * Without any, every record is reason enough.  What is staged already, or pending, is always
+ * taken care of.
+ */
+IMALOG_API void imalog_export_set_thresholds(struct imalog_export *handle, uint64_t records,
+					     uint64_t bytes, uint64_t age);
+
+/**
+ * imalog_export_run() - stages the list, saves it, and lets the kernel delete it
+ *
+ * First finishes what an earlier run could not.  May be called again.  While the lists are
+ * held, the process must have one thread, and not fork.
+ *
+ * Returns how many segments were saved or finished, 0 when there was nothing to do.  On failure
+ * nothing is lost: what was not durably saved is in the kernel.  -IMALOG_ERR_OS: EBUSY, ENOSPC,
+ * ESTALE and others; -IMALOG_ERR_INVALID (the store is on what a power cut erases, or needs
+ * imalog_epoch_rebuild()); -IMALOG_ERR_TPM (of a new boot, so that the epoch cannot be told);
+ * any of the data group (what is staged cannot be taken apart), -IMALOG_ERR_NOMEM,
+ * -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_export_run(struct imalog_export *handle, struct imalog_error *reterr);
+
+/**
+ * imalog_export_save() - only saves what is staged
+ *
+ * Returns as imalog_export_run(); 0 when nothing is staged.
+ */
+IMALOG_API int imalog_export_save(struct imalog_export *handle, struct imalog_error *reterr);
+
+/**
+ * imalog_export_confirm() - lets the kernel delete what is staged, if it is saved
+ * @file: NULL, or a file that must be what is staged, to its last byte; it is saved in the
+ *        store first
+ *
+ * Returns as imalog_export_run(); 0 when nothing is staged; -IMALOG_ERR_INVALID when what is
+ * staged is not in the store, or not in @file.
+ */
+IMALOG_API int imalog_export_confirm(struct imalog_export *handle, const char *file,
+				     struct imalog_error *reterr);
+
+/**
+ * imalog_export_receipt() - the receipt of segment @i, from 0, of those of the last call
+ * @epoch: gets the number of its epoch; may be NULL
+ *
+ * Lives until the next call.  Returns NULL when there are no more than @i.
+ */
+IMALOG_API const struct imalog_receipt *
+imalog_export_receipt(const struct imalog_export *handle, size_t i, uint64_t *epoch);
+
+/** enum imalog_note_kind - how much a note weighs */
+enum imalog_note_kind {
+	/** it is good to know */
+	IMALOG_NOTE_INFO = 0,
+	/** something was to be checked and could not be */
+	IMALOG_NOTE_UNCHECKED = 1,
+	/** something does not fit */
+	IMALOG_NOTE_WRONG = 2,
+};
+
+/**
+ * imalog_export_note() - what is to be said about the last call
+ * @i:    from 0
+ * @kind: gets how much it weighs
+ *
+ * Returns a sentence, lower-case, without a full stop, of printable ASCII; NULL when there are
+ * no more than @i.
+ */
+IMALOG_API const char *imalog_export_note(const struct imalog_export *handle, size_t i,
+					  enum imalog_note_kind *kind);
 
 /* ---- certificates in the log ---- */
 

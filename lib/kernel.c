@@ -10,10 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#include <linux/openat2.h>
 
 #include "private.h"
 
@@ -34,30 +31,6 @@ static int fail_below(struct imalog_error *error, int os_errno, const char *doin
 		shown[0] = '\0';
 	snprintf(text, sizeof(text), "%s '%s/%s'", doing, shown, path);
 	return imalog_fail_errno(error, os_errno, text);
-}
-
-/*
- * Opens a directory for *at() calls, or returns -1 and errno.  Links in a prefix lead to files
- * of that prefix, and never out of it; on this machine there is nothing to get out of.
- */
-static int open_dir_below(const char *root, const char *path)
-{
-	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-	bool machine = root[0] == '\0' || strcmp(root, "/") == 0;
-	int base = open(machine ? "/" : root, (int)how.flags);
-	int fd, saved;
-
-	if (base < 0)
-		return -1;
-	if (machine)
-		fd = openat(base, path, (int)how.flags);
-	else
-		fd = (int)syscall(SYS_openat2, base, path, &how, sizeof(how));
-	saved = errno;
-	close(base);
-	errno = saved;
-	return fd;
 }
 
 /* Reads up to @size bytes of a small file; -1 and errno on failure. */
@@ -199,7 +172,7 @@ static int add_reading(const struct reading *reading, struct imalog_pcrs *out,
 int imalog_sysfs_read_pcrs(const char *root, struct imalog_pcrs *out,
 			   struct imalog_error *reterr)
 {
-	int tpm = open_dir_below(root, TPM_DIR), rc;
+	int tpm = imalog_root_open(root, TPM_DIR, O_PATH | O_DIRECTORY), rc;
 	struct reading *readings;
 
 	if (tpm < 0)

@@ -17,6 +17,11 @@ static inline bool imalog_span_equal(struct imalog_span a, struct imalog_span b)
 	return a.size == b.size && (a.size == 0 || __builtin_memcmp(a.data, b.data, a.size) == 0);
 }
 
+static inline enum imalog_order imalog_other_order(enum imalog_order order)
+{
+	return order == IMALOG_ORDER_BE ? IMALOG_ORDER_LE : IMALOG_ORDER_BE;
+}
+
 /* ---- error.c ---- */
 
 /* Each sets the error, if there is one, and returns -code, so that a caller can return it. */
@@ -66,6 +71,17 @@ int imalog_hash_one(struct imalog_hasher *hasher, enum imalog_alg alg,
 int imalog_hash_extend(struct imalog_hasher *hasher, enum imalog_alg alg, uint8_t *value,
 		       const uint8_t *digest, struct imalog_error *error);
 
+/* The digest of bytes that come in pieces. */
+struct imalog_stream;
+
+/* NULL with the error set on failure. */
+struct imalog_stream *imalog_stream_new(enum imalog_alg alg, struct imalog_error *error);
+void imalog_stream_free(struct imalog_stream **stream);
+/* After a failure imalog_stream_digest() fails, too. */
+void imalog_stream_add(struct imalog_stream *stream, const void *data, size_t size);
+/* The digest of all that was added so far; more may follow. */
+int imalog_stream_digest(struct imalog_stream *stream, uint8_t *out, struct imalog_error *error);
+
 /* ---- source.c ---- */
 
 /*
@@ -113,6 +129,14 @@ struct imalog_span imalog_window_span(const struct imalog_window *window);
 void imalog_window_advance(struct imalog_window *window, size_t size);
 const char *imalog_source_name(const struct imalog_source *source);
 
+/* ---- source.c: bytes that a function gives ---- */
+
+/* Up to @room bytes; *@got is 0 only at the end.  Returns 0 or a negative code. */
+struct imalog_source *imalog_source_from_call(int (*call)(void *arg, uint8_t *to, size_t room,
+							  size_t *got,
+							  struct imalog_error *error),
+					      void *arg, const char *name);
+
 /* ---- root.c: files of /sys and /proc below a root prefix ---- */
 
 /*
@@ -125,6 +149,95 @@ bool imalog_root_read_line(const char *root, const char *path, char *buf, size_t
 /* "ROOT/PATH" for messages, printable and cut. */
 #define IMALOG_ROOT_SHOWN 160
 const char *imalog_root_show(const char *root, const char *path, char buf[IMALOG_ROOT_SHOWN]);
+
+/* ---- durable.c ---- */
+
+/* A file that appears under its name complete and durable, or not at all. */
+struct imalog_durable {
+	int dir; /* the caller's, open for reading */
+	int fd;	 /* -1: not begun, or closed */
+	bool named; /* the temporary file is there */
+	char name[256];
+	char temporary[32];
+};
+
+/* Makes a temporary file (mode 0600) beside @name, which is a name in @dir, not a path. */
+int imalog_durable_begin(struct imalog_durable *file, int dir, const char *name,
+			 struct imalog_error *error);
+int imalog_durable_write(struct imalog_durable *file, struct imalog_span bytes,
+			 struct imalog_error *error);
+/*
+ * Brings it to the disk and gives it its name, instead of what has it if @replace.  Else a name
+ * that is taken fails with EEXIST.  After a failure the file may be there, complete, but then
+ * its name may be lost in a power cut.
+ */
+int imalog_durable_commit(struct imalog_durable *file, bool replace, struct imalog_error *error);
+/* Takes back what was not committed; accepts what was never begun if fd is -1. */
+void imalog_durable_discard(struct imalog_durable *file);
+/* Renames within a directory, never replacing, and makes that durable. */
+int imalog_durable_rename(int dir, const char *from, const char *to, struct imalog_error *error);
+/* fsync of anything that is open; @what: "directory of log.1" */
+int imalog_durable_sync(int fd, const char *what, struct imalog_error *error);
+/* Of a directory and of those above it, as far as they can be opened, up to the mount point. */
+int imalog_durable_sync_dirs(int dir, struct imalog_error *error);
+
+/* ---- durable-fs.c ---- */
+
+/*
+ * Does the file system of an open file keep it over a power cut and a kexec?  Returns 0, or
+ * -IMALOG_ERR_INVALID with a detail that says on what it is, and why not.
+ */
+int imalog_durable_check_fd(int fd, struct imalog_error *error);
+
+/* ---- kernel-info.c ---- */
+
+/* What this machine's kernel offers, and which boot this is; "" is what could not be told. */
+struct imalog_kernel_info {
+	bool securityfs;    /* something is mounted there */
+	bool list;	    /* there is a measurement list */
+	bool recent;	    /* Linux 7.2 or later: the list is writable */
+	bool stages;	    /* A, D: CONFIG_IMA_STAGING */
+	bool trims;	    /* N: recent, and no ima_flush_htable */
+	bool flush_htable;  /* on the command line */
+	bool lists[IMALOG_ALG_COUNT]; /* binary_runtime_measurements_ALG */
+	bool counted;	    /* records and violations are known */
+	uint64_t records;   /* in the current list alone */
+	uint64_t violations;
+	char release[65];
+	char boot_id[40];
+};
+
+/* Fails only for want of memory or with an error of the system that is not "not there". */
+int imalog_kernel_probe(const char *root, struct imalog_kernel_info *ret,
+			struct imalog_error *error);
+
+/* ---- holder.c ---- */
+
+/*
+ * Who holds a measurement list open: "binary_runtime_measurements is held open by keylime_agent
+ * (pid 812)".  False when no such process can be seen.
+ */
+bool imalog_holder_find(const char *root, char *buf, size_t size);
+
+/* ---- list.c ---- */
+
+/* Where the kernel has its lists, below the root */
+#define IMALOG_LIST_DIR "sys/kernel/security/ima"
+#define IMALOG_LIST_NAME "binary_runtime_measurements"
+#define IMALOG_STAGED_NAME "binary_runtime_measurements_staged"
+
+/*
+ * Opens one of these two, waiting up to @wait_ms milliseconds while others have a list open.
+ * Fails with a sentence that says who they are, or what is missing.
+ */
+int imalog_list_open_as(const char *root, const char *name, int flags, unsigned int wait_ms,
+			int *ret, struct imalog_error *error);
+
+/* ---- staging.c ---- */
+
+/* Has all that is staged been read under this hold?  Then its SHA-256, else NULL. */
+const uint8_t *imalog_staging_sha256(const struct imalog_staging *staging);
+void imalog_staging_set_records(struct imalog_staging *staging, uint64_t records);
 
 /* ---- template.c ---- */
 
@@ -210,6 +323,7 @@ struct imalog_reader {
 	const struct imalog_templates *templates;
 	struct imalog_window window;
 	struct imalog_arena rebuilt; /* bytes that are not in the input as they are */
+	uint64_t join_waste;	     /* by lines of an ascii list that fit with no others */
 	struct imalog_hasher *hasher; /* made when first needed */
 	const struct imalog_format_ops *ops;
 	struct imalog_layout layout;
@@ -454,5 +568,14 @@ struct imalog_buffer {
 
 void imalog_buffer_add(struct imalog_buffer *buffer, const void *data, size_t size);
 void imalog_buffer_free(struct imalog_buffer *buffer);
+
+/* ---- receipt-file.c ---- */
+
+/*
+ * A receipt in state IMALOG_RECEIPT_DELETING for a file outside a store: reads it whole, and
+ * makes it and its directory durable, on a file system where that can be.
+ */
+int imalog_receipt_for_file(const char *path, struct imalog_receipt **ret,
+			    struct imalog_error *error);
 
 #endif /* IMALOG_PRIVATE_H */

@@ -13,6 +13,15 @@
 
 #include "private.h"
 
+bool imalog_tpm_supported(void)
+{
+#ifdef HAVE_TPM2_TSS
+	return true;
+#else
+	return false;
+#endif
+}
+
 #ifdef HAVE_TPM2_TSS
 
 #include <tss2/tss2_esys.h>

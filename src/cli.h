@@ -36,6 +36,8 @@ struct command {
 };
 
 extern const struct command cmd_show, cmd_convert, cmd_replay, cmd_quote_verify;
+extern const struct command cmd_stage, cmd_save, cmd_confirm;
+extern const struct command cmd_export, cmd_store;
 
 /* ---- options.c ---- */
 
@@ -140,6 +142,7 @@ int exit_code_of(int code);
 struct output {
 	char *path;
 	char *temporary;
+	bool special; /* a device or a pipe: written to in place */
 	FILE *file;
 };
 
@@ -155,7 +158,7 @@ int stdout_flush(void);
 /* ---- file.c ---- */
 
 /* Far more than any firmware logs. */
-#define EVENTLOG_MAX ((size_t)64 << 20)
+#define EVENTLOG_MAX ((size_t)16 << 20)
 
 /* The whole of a file of at most @max bytes, to be freed; an exit code, with a message. */
 int read_file(const char *path, size_t max, struct imalog_span *ret);
@@ -166,6 +169,79 @@ int read_file(const char *path, size_t max, struct imalog_span *ret);
 void progress(uint64_t records);
 /* Wipes that line. */
 void progress_end(void);
+
+/* ---- duration.c ---- */
+
+/* "500ms", "5s", "2m", "1h", "7d", or seconds alone, in milliseconds; false when it is none. */
+bool parse_duration(const char *text, unsigned int *ret);
+
+/* ---- config.c ---- */
+
+/* Unless it is said otherwise */
+#define CONFIG_WAIT_MS 5000
+#define CONFIG_KEYS    7
+/* In given[] */
+#define CONFIG_STORE 0
+
+/* What imalog.conf(5) says, with the defaults of what it does not say. */
+struct config {
+	char *store;
+	unsigned int wait_ms;
+	uint64_t min_records, min_bytes, max_age; /* in seconds; 0: not given */
+	uint64_t keep_epochs;			  /* 0: not given */
+	char *tcti;				  /* NULL: not given */
+	bool given[CONFIG_KEYS];
+};
+
+/* @path NULL: the file of this machine, if there is one; an exit code. */
+int config_read(struct config *config, const struct options *options, const char *path);
+void config_free(struct config *config);
+/* A number; with a unit, one that K, M, G or T multiplies; false when it is none. */
+bool parse_count(const char *text, bool with_unit, uint64_t *ret);
+/* A time in seconds, as parse_duration() */
+bool parse_age(const char *text, uint64_t *ret);
+
+/* ---- machine.c ---- */
+
+/* Options of commands on the kernel's side of the list; those of a command begin behind them. */
+enum {
+	OPT_STORE = OPT_OWN,
+	OPT_WAIT,
+	OPT_CONFIG_FILE,
+	OPT_MACHINE_OWN,
+};
+
+#define MACHINE_LONG                                                                       \
+	{ "root", required_argument, NULL, OPT_ROOT },                                       \
+	{ "wait", required_argument, NULL, OPT_WAIT },                                       \
+	{ "config", required_argument, NULL, OPT_CONFIG_FILE }
+
+/* What such a command works with; whatever is open is closed at the end. */
+struct machine {
+	struct options options;
+	const char *values[OPT_MACHINE_OWN]; /* of the options that were given */
+	struct config config;		     /* with these options in it */
+	struct imalog_error *error;
+	struct imalog_export *export; /* of the store, if there is one */
+	struct imalog_staging *staging;
+};
+
+int machine_init(struct machine *machine, const struct command *command);
+void machine_free(struct machine *machine);
+/* Options of its own a command has none; an exit code, or EXIT_CODE_DONE(). */
+int machine_parse(struct machine *machine, int argc, char **argv,
+		  const struct option *long_options, int max_files);
+/* Is there to be a store in any case: was it said where? */
+bool machine_names_store(const struct machine *machine);
+/* Makes the export to the machine's store; EXIT_NO: there is no store. */
+int machine_open_store(struct machine *machine);
+/* Says what the last export had to say. */
+void machine_show_notes(const struct machine *machine);
+int machine_open_staging(struct machine *machine);
+/* Says what the library complained of; the exit code of @rc. */
+int machine_complain(const struct machine *machine, int rc);
+/* The exit code of a command whose output is worth nothing until it is written. */
+int machine_done(int rc);
 
 /* ---- compare.c ---- */
 
@@ -262,6 +338,7 @@ enum imalog_verdict boot_verdict(const struct boot *boot, enum imalog_verdict ve
 struct complaint {
 	uint64_t record;
 	uint64_t offset;
+	size_t file; /* index among those of the command line */
 	enum imalog_problem problem;
 };
 
@@ -274,6 +351,7 @@ struct report {
 	struct complaint *complaints;
 	size_t nr_complaints;
 	bool starts_with_boot_aggregate;
+	bool padded[IMALOG_ALG_COUNT]; /* would match with --padding sha1 */
 	bool print;
 	struct imalog_error *error; /* malformed input, NULL when there was none */
 	enum imalog_verdict verdict;
@@ -282,13 +360,20 @@ struct report {
 
 #define COMPLAINTS_MAX 10000
 
+/* Was nothing named to compare with, and computing all that was asked? */
+bool report_only_computes(const struct report *report);
 void report_text(const struct report *report);
 bool report_json(const struct report *report);
+/* Comparison number @i, and the bytes of one of its digests */
+struct imalog_check report_check(const struct report *report, size_t i);
+struct imalog_span report_digest(enum imalog_alg alg, const uint8_t *data);
 /* PCR number @i that was asked for and not given; IMALOG_ALG_NONE: in no bank. */
 bool report_missing(const struct report *report, size_t i, enum imalog_alg *alg, uint32_t *pcr);
 
 /* ---- print.c ---- */
 
+/* Says so; EXIT_UNABLE. */
+int out_of_memory(void);
 /* One line on standard error: "imalog: " and the text. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "imalog: 'FILE': record 1 at 0x0: ..." */
@@ -305,6 +390,17 @@ json_t *json_hex(struct imalog_span bytes);
 json_t *json_text(struct imalog_span text);
 /* One line; takes the value; false when it could not be written. */
 bool print_json(FILE *file, json_t *value);
+
+/* ---- cmd-store.c ---- */
+
+/* What a receipt says, as an object */
+json_t *json_receipt(const struct imalog_receipt *receipt, uint64_t epoch);
+
+/* ---- store-verify.c ---- */
+
+/* `imalog store check` of one epoch; an exit code. */
+int store_verify(struct imalog_store *store, uint64_t number, const struct options *options,
+		 struct compare *compare, unsigned int wait_ms, bool json);
 
 /* ---- payload.c ---- */
 

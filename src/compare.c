@@ -11,12 +11,6 @@
 /* Far more than any PCR file has. */
 #define FILE_SIZE_MAX ((size_t)1 << 20)
 
-static int out_of_memory(void)
-{
-	complain("out of memory");
-	return EXIT_UNABLE;
-}
-
 int compare_init(struct compare *compare)
 {
 	*compare = (struct compare){ .given = imalog_pcrs_new(),
@@ -355,8 +349,9 @@ static int add_values(const struct compare *compare, const struct imalog_pcrs *p
 		value.size = imalog_alg_size(alg);
 		if ((all || compare_wants(compare, alg, pcr)) &&
 		    add(replay, alg, pcr, value, error) < 0) {
-			complain("%s", imalog_error_detail(error));
-			rc = EXIT_USAGE; /* a second, different value for the same PCR */
+			complain("what is given contradicts itself: %s",
+				 imalog_error_detail(error));
+			rc = EXIT_NO;
 		}
 	}
 	imalog_error_free(&error);

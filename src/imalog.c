@@ -11,6 +11,11 @@ static const struct command *const commands[] = {
 	&cmd_convert,
 	&cmd_replay,
 	&cmd_quote_verify,
+	&cmd_stage,
+	&cmd_save,
+	&cmd_confirm,
+	&cmd_export,
+	&cmd_store,
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

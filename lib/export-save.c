@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What is done while the kernel's lists are held, by one thread with one descriptor
+ *
+ * Everything that is found out here stays true when the lists are let go of: a pending segment
+ * whose records are no longer staged will not be staged again, at least not in this boot.  What
+ * can wait is done later, so that others can read the lists soon.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "export.h"
+
+/* ---- what is staged ---- */
+
+static int sum_staged(struct imalog_export *export, struct imalog_prefix *ret,
+		      struct imalog_error *error)
+{
+	struct imalog_source *source = export->world->source(export->staging, error);
+	int rc;
+
+	if (!source)
+		return -(int)(error ? imalog_error_code(error) : IMALOG_ERR_NOMEM);
+	rc = imalog_source_sum(source, &ret->size, ret->sha256, error);
+	imalog_source_free(&source);
+	return rc;
+}
+
+static bool is_sum_of(const struct imalog_prefix *sum, const struct imalog_receipt *receipt)
+{
+	return sum->size > 0 && sum->size == receipt->bytes &&
+	       memcmp(sum->sha256, receipt->sha256, IMALOG_SHA256_SIZE) == 0;
+}
+
+/* ---- deleting ---- */
+
+/*
+ * The kernel did not say yes.  Under this hold it can be seen what that means: either the
+ * records are gone all the same, or it is certain that they are not.
+ */
+static int look_after_failure(struct imalog_export *export, struct imalog_receipt *receipt,
+			      int failed, struct imalog_error *error)
+{
+	struct imalog_prefix sum;
+	int rc = sum_staged(export, &sum, NULL);
+
+	if (rc == 0 && sum.size == 0)
+		return 0;
+	if (rc == 0 && is_sum_of(&sum, receipt)) {
+		receipt->state = IMALOG_RECEIPT_SAVED;
+		imalog_tail_write(export, receipt, NULL);
+	}
+	if (error && imalog_error_os_errno(error) == ESTALE)
+		imalog_export_say(export, IMALOG_NOTE_INFO,
+				  "segment %" PRIu64 " is saved and stays pending: what becomes of "
+				  "its records is decided after the kexec or reboot",
+				  receipt->segment);
+	return failed;
+}
+
+/* Lets the kernel delete what a pending segment has, which was just read in full. */
+static int discard(struct imalog_export *export, struct imalog_receipt *receipt,
+		   struct imalog_error *error)
+{
+	int rc;
+
+	receipt->state = IMALOG_RECEIPT_DELETING;
+	rc = imalog_tail_write(export, receipt, error);
+	if (rc < 0)
+		return rc;
+	rc = export->world->discard(export->staging, receipt, error);
+	return rc < 0 ? look_after_failure(export, receipt, rc, error) : 0;
+}
+
+/* ---- saving ---- */
+
+static void fill_machine(const struct imalog_export *export, struct imalog_receipt *receipt)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (gmtime_r(&now, &tm))
+		strftime(receipt->time, sizeof(receipt->time), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	snprintf(receipt->kernel, sizeof(receipt->kernel), "%s", export->kernel.release);
+	snprintf(receipt->boot_id, sizeof(receipt->boot_id), "%s", export->kernel.boot_id);
+	receipt->has_clock = export->witness.has_clock;
+	receipt->clock = export->witness.clock;
+}
+
+/* Of all that the TPM said: the PCRs of the log, and those that were quoted */
+static int keep_values(const struct imalog_witness *witness, struct imalog_receipt *receipt,
+		       struct imalog_error *error)
+{
+	int rc = 0;
+
+	if (!witness->pcrs)
+		return 0;
+	receipt->pcrs = imalog_pcrs_new();
+	if (!receipt->pcrs)
+		return imalog_fail_nomem(error);
+	for (size_t i = 0; rc == 0 && i < imalog_pcrs_count(witness->pcrs); i++) {
+		enum imalog_alg alg;
+		uint32_t pcr;
+		struct imalog_span value = { imalog_pcrs_at(witness->pcrs, i, &alg, &pcr), 0 };
+		bool wanted = witness->quote.size && pcr <= 10;
+
+		for (size_t v = 0; v < receipt->after.nr; v++)
+			wanted |= receipt->after.values[v].pcr == pcr;
+		value.size = imalog_alg_size(alg);
+		if (wanted)
+			rc = imalog_pcrs_set(receipt->pcrs, alg, pcr, value, error);
+	}
+	return rc;
+}
+
+static int sum_of(struct imalog_span bytes, uint8_t out[IMALOG_SHA256_SIZE],
+		  struct imalog_error *error)
+{
+	struct imalog_source *source = imalog_source_from_memory(bytes.data, bytes.size, "quote");
+	uint64_t size;
+	int rc = source ? imalog_source_sum(source, &size, out, error) : imalog_fail_nomem(error);
+
+	imalog_source_free(&source);
+	return rc;
+}
+
+static int write_beside(const struct imalog_export *export, uint64_t segment, const char *suffix,
+			struct imalog_span bytes, struct imalog_error *error)
+{
+	struct imalog_durable file = { .fd = -1 };
+	char name[IMALOG_RECEIPT_NAME_MAX];
+	int rc;
+
+	imalog_receipt_name(segment, suffix, name);
+	rc = imalog_durable_begin(&file, export->epoch->receipts, name, error);
+	if (rc == 0)
+		rc = imalog_durable_write(&file, bytes, error);
+	/* There may be one of a run that was cut short. */
+	if (rc == 0)
+		rc = imalog_durable_commit(&file, true, error);
+	imalog_durable_discard(&file);
+	return rc;
+}
+
+static int write_quote(const struct imalog_export *export, struct imalog_receipt *receipt,
+		       struct imalog_error *error)
+{
+	const struct imalog_witness *witness = &export->witness;
+	int rc;
+
+	if (!witness->quote.size)
+		return 0;
+	receipt->has_quote = true;
+	receipt->covers = receipt->verdict == IMALOG_MATCH ? receipt->matched_at : 0;
+	memcpy(receipt->nonce, witness->nonce, sizeof(receipt->nonce));
+	rc = write_beside(export, receipt->segment, ".quote", witness->quote, error);
+	if (rc == 0)
+		rc = write_beside(export, receipt->segment, ".signature", witness->signature,
+				  error);
+	if (rc == 0)
+		rc = sum_of(witness->quote, receipt->quote, error);
+	return rc < 0 ? rc : sum_of(witness->signature, receipt->signature, error);
+}
+
+/* Reads what is staged into the file, and makes it durable under its name. */
+static int copy(struct imalog_export *export, struct imalog_pass *pass,
+		struct imalog_receipt *receipt, struct imalog_error *error)
+{
+	struct imalog_source *source = export->world->source(export->staging, error);
+	int rc;
+
+	if (!source)
+		return -(int)(error ? imalog_error_code(error) : IMALOG_ERR_NOMEM);
+	rc = imalog_pass_run(pass, source, receipt, error);
+	imalog_source_free(&source);
+	if (rc == 0 && receipt->bytes == 0)
+		rc = imalog_fail(error, IMALOG_ERR_TRUNCATED, "",
+				 "something is staged, and nothing can be read");
+	return rc < 0 ? rc : imalog_durable_sync(pass->copy_to->fd, pass->copy_to->name, error);
+}
+
+/*
+ * Written under its own name: without a receipt it counts for nothing.  What cannot be finished
+ * is taken back, since the kernel still has it all.
+ */
+static int write_segment(struct imalog_export *export, struct imalog_pass *pass,
+			 struct imalog_receipt *receipt, struct imalog_error *error)
+{
+	struct imalog_durable file = { .dir = export->epoch->dir };
+	int rc;
+
+	imalog_segment_name(IMALOG_SEGMENT_PENDING, receipt->segment, file.name);
+	file.fd = openat(file.dir, file.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			 0600);
+	if (file.fd < 0) {
+		rc = imalog_fail_errno(error, errno, "cannot create the segment");
+		imalog_error_set_source(error, file.name);
+		return rc;
+	}
+	pass->copy_to = &file;
+	rc = copy(export, pass, receipt, error);
+	if (close(file.fd) != 0 && rc == 0)
+		rc = imalog_fail_errno(error, errno, "cannot write the segment");
+	if (rc == 0)
+		rc = imalog_durable_sync(file.dir, "the epoch", error);
+	if (rc < 0)
+		unlinkat(file.dir, file.name, 0);
+	return rc;
+}
+
+/* The same bytes at the start of what is saved now: of no use any more */
+static void remove_partial(struct imalog_export *export, bool saved_again)
+{
+	if (!export->partial[0])
+		return;
+	if (saved_again && unlinkat(export->epoch->dir, export->partial, 0) == 0)
+		imalog_export_say(export, IMALOG_NOTE_INFO,
+				  "what an interrupted run had begun to save is saved anew");
+	else
+		imalog_export_say(export, IMALOG_NOTE_WRONG,
+				  "'%s' is what an interrupted run had saved, and its records are "
+				  "no longer in the kernel: it is kept, but no part of the log",
+				  export->partial);
+	export->partial[0] = '\0';
+}
+
+/* @doubtful: a pending segment that may have the same records, or NULL */
+static int save(struct imalog_export *export, const struct imalog_receipt *doubtful,
+		bool staged_before, struct imalog_error *error)
+{
+	struct imalog_receipt *receipt = imalog_receipt_new(error);
+	struct imalog_base base = export->base;
+	struct imalog_pass pass = { .base = &base,
+				    .pcrs = export->witness.pcrs,
+				    .templates = export->templates,
+				    .prefixes = { { 0 }, export->partial_sum } };
+	int rc;
+
+	if (!receipt)
+		return -IMALOG_ERR_NOMEM;
+	/* It is most likely that they are the same; else the receipt is corrected in the end. */
+	if (doubtful) {
+		pass.prefixes[0].size = doubtful->bytes;
+		memcpy(pass.prefixes[0].sha256, doubtful->sha256, IMALOG_SHA256_SIZE);
+	}
+	receipt->segment = export->last_number + 1;
+	rc = write_segment(export, &pass, receipt, error);
+	if (rc == 0)
+		rc = keep_values(&export->witness, receipt, error);
+	fill_machine(export, receipt);
+	memcpy(receipt->previous, base.chain, sizeof(receipt->previous));
+	receipt->state = IMALOG_RECEIPT_SAVED;
+	receipt->may_repeat = pass.prefixes[0].found ? doubtful->segment : 0;
+	receipt->staged_before = staged_before;
+	imalog_receipt_excuse(receipt);
+	receipt->undetermined = imalog_tail_is_undetermined(export, receipt);
+	if (rc == 0)
+		rc = write_quote(export, receipt, error);
+	if (rc == 0)
+		rc = imalog_tail_write(export, receipt, error);
+	if (rc < 0) {
+		imalog_receipt_free(&receipt);
+		return rc;
+	}
+	export->pending[export->nr_pending++] = receipt;
+	export->last_number = receipt->segment;
+	remove_partial(export, pass.prefixes[1].found);
+	return 0;
+}
+
+/* ---- the hold ---- */
+
+/* What is staged must be what the user says it is. */
+static int compare_file(struct imalog_export *export, const struct imalog_prefix *sum,
+			struct imalog_error *error)
+{
+	if (!export->must_equal || sum->size == 0 || is_sum_of(sum, export->must_equal))
+		return 0;
+	return imalog_fail(error, IMALOG_ERR_INVALID, "",
+			   "the file is not what is staged: %" PRIu64 " bytes, not %" PRIu64,
+			   export->must_equal->bytes, sum->size);
+}
+
+/* What is staged is not the newest pending segment, or may not be.  @doubtful as in save() */
+static int take_staged(struct imalog_export *export, const struct imalog_prefix *sum,
+		       const struct imalog_receipt *doubtful, struct imalog_error *error)
+{
+	int staged = sum->size ? 2 : 0, rc = 0;
+
+	if (export->stages)
+		staged = export->world->stage(export->staging, error);
+	if (staged < 0)
+		return staged;
+	if (staged == 0)
+		/* The lists have nothing, so no pending segment's records either. */
+		return doubtful && export->stages ? IMALOG_OUTCOME_GONE : IMALOG_OUTCOME_NOTHING;
+	if (!export->saves && !(doubtful && doubtful->state == IMALOG_RECEIPT_SAVED))
+		return imalog_fail(error, IMALOG_ERR_INVALID, "",
+				   "what is staged is not saved: imalog save does that");
+	rc = save(export, doubtful, staged == 2, error);
+	if (rc < 0 || !export->deletes)
+		return rc < 0 ? rc : IMALOG_OUTCOME_SAVED;
+	rc = discard(export, export->pending[export->nr_pending - 1], error);
+	if (rc < 0)
+		return rc;
+	return staged == 2 ? IMALOG_OUTCOME_AGAIN : IMALOG_OUTCOME_GONE;
+}
+
+/* The newest pending segment was saved from this very boot. */
+static int same_boot(struct imalog_export *export, struct imalog_receipt *newest,
+		     const struct imalog_prefix *sum, struct imalog_error *error)
+{
+	int rc;
+
+	if (!is_sum_of(sum, newest))
+		/* Its records were deleted, by us or by somebody else. */
+		return IMALOG_OUTCOME_AGAIN;
+	if (newest->state == IMALOG_RECEIPT_SAVED && !export->deletes)
+		return IMALOG_OUTCOME_SAVED;
+	if (newest->state == IMALOG_RECEIPT_SAVED && export->sure) {
+		rc = discard(export, newest, error);
+		return rc < 0 ? rc : IMALOG_OUTCOME_AGAIN;
+	}
+	/* Deleted and staged once more, or never deleted: bytes do not tell. */
+	if (export->nr_pending == IMALOG_PENDING_MAX)
+		return IMALOG_OUTCOME_SETTLE;
+	return take_staged(export, sum, newest, error);
+}
+
+int imalog_export_hold(struct imalog_export *export, struct imalog_error *error)
+{
+	struct imalog_receipt *newest =
+		export->nr_pending ? export->pending[export->nr_pending - 1] : NULL;
+	struct imalog_prefix sum = { 0 };
+	int rc = 0;
+
+	/* Staging is the first thing that is done, unless something must be looked at before. */
+	if (newest || export->must_equal || !export->stages)
+		rc = sum_staged(export, &sum, error);
+	if (rc == 0)
+		rc = compare_file(export, &sum, error);
+	if (rc < 0)
+		return rc;
+	if (newest && imalog_tail_same_boot(export, newest))
+		return same_boot(export, newest, &sum, error);
+	if (export->nr_pending == IMALOG_PENDING_MAX)
+		return IMALOG_OUTCOME_SETTLE;
+	return take_staged(export, &sum, newest, error);
+}

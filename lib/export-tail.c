@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The end of the store: what is committed, what is pending behind it, and how one becomes the
+ * other
+ *
+ * What the receipt says is what counts; the file is renamed after it.  So whatever a crash leaves
+ * half done has the name of a pending segment, which a look at the directory finds:
+ *
+ *     pending.N without a receipt             was being written  -> partial.N
+ *     pending.N, receipt committed            -> log.N
+ *     pending.N, receipt dropped              -> dropped.N
+ *     pending.N, receipt saved or deleting    the export goes on with it
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "export.h"
+
+/* partial.N, and partial.N.1 and so on when that is taken */
+#define PARTIALS_MAX 1000
+
+static int inconsistent(const struct imalog_export *export, const struct imalog_segment *segment,
+			const char *what, struct imalog_error *error)
+{
+	return imalog_fail(error, IMALOG_ERR_INVALID, "",
+			   "segment %" PRIu64 " of epoch %" PRIu64 " %s", segment->number,
+			   export->epoch->number, what);
+}
+
+int imalog_tail_write(struct imalog_export *export, const struct imalog_receipt *receipt,
+		      struct imalog_error *error)
+{
+	uint8_t self[IMALOG_SHA256_SIZE];
+
+	return imalog_receipt_write(receipt, export->epoch->receipts, self, error);
+}
+
+bool imalog_tail_same_boot(const struct imalog_export *export,
+			   const struct imalog_receipt *receipt)
+{
+	return receipt->boot_id[0] && strcmp(receipt->boot_id, export->kernel.boot_id) == 0;
+}
+
+const char *imalog_tail_boot_id(const struct imalog_export *export)
+{
+	if (export->nr_pending)
+		return export->pending[export->nr_pending - 1]->boot_id;
+	return export->past.there ? export->past.boot_id : NULL;
+}
+
+/* The TPM's values prove where the records belong, and else that the kernel is still the same. */
+bool imalog_tail_is_undetermined(const struct imalog_export *export,
+				 const struct imalog_receipt *receipt)
+{
+	const struct imalog_past *past = &export->past;
+
+	if (receipt->verdict == IMALOG_MATCH)
+		return false;
+	return !past->there || past->undetermined || !receipt->boot_id[0] ||
+	       strcmp(past->boot_id, receipt->boot_id) != 0;
+}
+
+/* ---- from pending to committed or dropped ---- */
+
+static void remember(struct imalog_export *export, const struct imalog_receipt *receipt)
+{
+	struct imalog_past *past = &export->past;
+
+	*past = (struct imalog_past){ .there = true,
+				      .undetermined = receipt->undetermined,
+				      .has_clock = receipt->has_clock,
+				      .clock = receipt->clock };
+	memcpy(past->boot_id, receipt->boot_id, sizeof(past->boot_id));
+}
+
+/* A committed segment as the end of what is known */
+static int take_log(struct imalog_export *export, const struct imalog_receipt *receipt,
+		    struct imalog_error *error)
+{
+	export->base.records = receipt->first + receipt->records - 1;
+	remember(export, receipt);
+	return imalog_state_copy(&export->base.state, &receipt->after, error);
+}
+
+/* Gives the file the name that goes with its receipt, and goes on from behind it. */
+static int finish(struct imalog_export *export, const struct imalog_receipt *receipt,
+		  const uint8_t self[IMALOG_SHA256_SIZE], struct imalog_error *error)
+{
+	bool is_log = receipt->state == IMALOG_RECEIPT_COMMITTED;
+	char from[IMALOG_SEGMENT_NAME_MAX], to[IMALOG_SEGMENT_NAME_MAX];
+	int rc;
+
+	imalog_segment_name(IMALOG_SEGMENT_PENDING, receipt->segment, from);
+	imalog_segment_name(is_log ? IMALOG_SEGMENT_LOG : IMALOG_SEGMENT_DROPPED,
+			    receipt->segment, to);
+	rc = imalog_durable_rename(export->epoch->dir, from, to, error);
+	if (rc < 0)
+		return rc;
+	memcpy(export->base.chain, self, IMALOG_SHA256_SIZE);
+	if (!is_log)
+		return 0;
+	rc = take_log(export, receipt, error);
+	return rc < 0 ? rc : imalog_export_add(export, receipt, error);
+}
+
+/* Computes anew what a receipt says, of a segment that has another place than was thought. */
+static int move(struct imalog_export *export, struct imalog_receipt *receipt,
+		struct imalog_error *error)
+{
+	const struct imalog_segment segment = { .number = receipt->segment,
+						.kind = IMALOG_SEGMENT_PENDING };
+	struct imalog_pass pass = { .base = &export->base,
+				    .pcrs = receipt->pcrs,
+				    .templates = export->templates };
+	uint64_t bytes = receipt->bytes;
+	uint8_t sha256[IMALOG_SHA256_SIZE];
+	struct imalog_source *source;
+	int fd = imalog_segment_open(export->epoch, &segment, error), rc;
+
+	if (fd < 0)
+		return fd;
+	memcpy(sha256, receipt->sha256, sizeof(sha256));
+	source = imalog_source_from_fd(fd, "segment");
+	rc = source ? imalog_pass_run(&pass, source, receipt, error) : imalog_fail_nomem(error);
+	imalog_source_free(&source);
+	close(fd);
+	if (rc == 0 && (bytes != receipt->bytes || memcmp(sha256, receipt->sha256, 32) != 0))
+		rc = inconsistent(export, &segment, "is not what was saved", error);
+	imalog_receipt_excuse(receipt);
+	if (receipt->has_quote)
+		receipt->covers = receipt->verdict == IMALOG_MATCH ? receipt->matched_at : 0;
+	receipt->undetermined = imalog_tail_is_undetermined(export, receipt);
+	return rc;
+}
+
+static bool in_place(const struct imalog_export *export, const struct imalog_receipt *receipt)
+{
+	return receipt->first == export->base.records + 1 &&
+	       imalog_state_equal(&receipt->before, &export->base.state);
+}
+
+static void forget_first(struct imalog_export *export)
+{
+	imalog_receipt_free(&export->pending[0]);
+	export->nr_pending--;
+	memmove(export->pending, export->pending + 1,
+		export->nr_pending * sizeof(*export->pending));
+	export->pending[export->nr_pending] = NULL;
+}
+
+/* The first pending segment follows what is committed: only then its values mean something. */
+static int put_in_place(struct imalog_export *export, struct imalog_error *error)
+{
+	struct imalog_receipt *receipt = export->pending[0];
+	int rc;
+
+	if (!export->nr_pending || in_place(export, receipt))
+		return 0;
+	rc = move(export, receipt, error);
+	return rc < 0 ? rc : imalog_tail_write(export, receipt, error);
+}
+
+static int finish_first(struct imalog_export *export, enum imalog_receipt_state state,
+			struct imalog_error *error)
+{
+	struct imalog_receipt *receipt = export->pending[0];
+	uint8_t self[IMALOG_SHA256_SIZE];
+	int rc;
+
+	receipt->state = state;
+	memcpy(receipt->previous, export->base.chain, sizeof(receipt->previous));
+	rc = imalog_receipt_write(receipt, export->epoch->receipts, self, error);
+	if (rc == 0)
+		rc = finish(export, receipt, self, error);
+	if (rc < 0)
+		return rc;
+	forget_first(export);
+	return put_in_place(export, error);
+}
+
+int imalog_tail_commit_first(struct imalog_export *export, struct imalog_error *error)
+{
+	return finish_first(export, IMALOG_RECEIPT_COMMITTED, error);
+}
+
+int imalog_tail_drop_first(struct imalog_export *export, struct imalog_error *error)
+{
+	return finish_first(export, IMALOG_RECEIPT_DROPPED, error);
+}
+
+/* ---- reading ---- */
+
+/* The receipt of a file of which one must be there */
+static int read_receipt(struct imalog_export *export, const struct imalog_segment *segment,
+			struct imalog_receipt **ret, uint8_t self[IMALOG_SHA256_SIZE],
+			struct imalog_error *error)
+{
+	if (segment->has_receipt)
+		return imalog_receipt_read(export->epoch->receipts, segment->number, ret, self,
+					   error);
+	return inconsistent(export, segment,
+			    "has no receipt: imalog store rebuild makes it again", error);
+}
+
+/* The last file of a kind, or NULL */
+static const struct imalog_segment *last_of(const struct imalog_epoch *epoch,
+					    enum imalog_segment_kind kind)
+{
+	for (size_t i = epoch->nr; i > 0; i--)
+		if (epoch->segments[i - 1].kind == kind)
+			return &epoch->segments[i - 1];
+	return NULL;
+}
+
+/* The PCR values are those of the log, the chain is that of whatever receipt is the last. */
+static int take_finished(struct imalog_export *export, struct imalog_error *error)
+{
+	const struct imalog_segment *log = last_of(export->epoch, IMALOG_SEGMENT_LOG);
+	const struct imalog_segment *dropped = last_of(export->epoch, IMALOG_SEGMENT_DROPPED);
+	struct imalog_receipt *receipt = NULL;
+	int rc = 0;
+
+	if (log)
+		rc = read_receipt(export, log, &receipt, export->base.chain, error);
+	if (rc == 0 && receipt && receipt->state != IMALOG_RECEIPT_COMMITTED)
+		rc = inconsistent(export, log, "is committed, and its receipt says otherwise",
+				  error);
+	if (rc == 0 && receipt)
+		rc = take_log(export, receipt, error);
+	imalog_receipt_free(&receipt);
+	if (rc == 0 && dropped && (!log || dropped->number > log->number))
+		rc = read_receipt(export, dropped, &receipt, export->base.chain, error);
+	imalog_receipt_free(&receipt);
+	return rc;
+}
+
+/* A name for what is set aside; false when there is none left */
+static bool name_partial(struct imalog_export *export, uint64_t number)
+{
+	size_t size = sizeof(export->partial);
+	struct stat st;
+
+	snprintf(export->partial, size, "partial.%08" PRIu64, number);
+	for (int i = 1; i < PARTIALS_MAX; i++) {
+		if (fstatat(export->epoch->dir, export->partial, &st, AT_SYMLINK_NOFOLLOW) != 0)
+			return errno == ENOENT;
+		snprintf(export->partial, size, "partial.%08" PRIu64 ".%d", number, i);
+	}
+	return false;
+}
+
+/* What a crash cut short, out of the way and summed */
+static int set_aside(struct imalog_export *export, const struct imalog_segment *segment,
+		     struct imalog_error *error)
+{
+	char from[IMALOG_SEGMENT_NAME_MAX];
+	struct imalog_source *source;
+	int fd = imalog_segment_open(export->epoch, segment, error), rc;
+
+	if (fd < 0)
+		return fd;
+	source = imalog_source_from_fd(fd, "partial");
+	rc = source ? imalog_source_sum(source, &export->partial_sum.size,
+					export->partial_sum.sha256, error) :
+		      imalog_fail_nomem(error);
+	imalog_source_free(&source);
+	close(fd);
+	imalog_segment_name(segment->kind, segment->number, from);
+	if (rc == 0 && export->partial_sum.size == 0) /* nothing is no loss */
+		return unlinkat(export->epoch->dir, from, 0) == 0 ?
+			       0 :
+			       imalog_fail_errno(error, errno, "cannot remove an empty segment");
+	if (rc == 0 && !name_partial(export, segment->number))
+		rc = inconsistent(export, segment, "has left too many partial files", error);
+	return rc < 0 ? rc : imalog_durable_rename(export->epoch->dir, from, export->partial, error);
+}
+
+static bool is_dropped(const struct imalog_export *export, uint64_t number)
+{
+	char name[IMALOG_SEGMENT_NAME_MAX];
+	struct stat st;
+
+	imalog_segment_name(IMALOG_SEGMENT_DROPPED, number, name);
+	return fstatat(export->epoch->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int take_pending(struct imalog_export *export, const struct imalog_segment *segment,
+			struct imalog_error *error)
+{
+	struct imalog_receipt *receipt = NULL;
+	uint8_t self[IMALOG_SHA256_SIZE];
+	int rc = read_receipt(export, segment, &receipt, self, error);
+
+	if (rc < 0)
+		return rc;
+	if (receipt->state == IMALOG_RECEIPT_COMMITTED ||
+	    receipt->state == IMALOG_RECEIPT_DROPPED) {
+		rc = export->nr_pending ?
+			     inconsistent(export, segment, "is behind a pending one", error) :
+			     finish(export, receipt, self, error);
+		imalog_receipt_free(&receipt);
+		return rc;
+	}
+	if (export->nr_pending == IMALOG_PENDING_MAX) {
+		imalog_receipt_free(&receipt);
+		return inconsistent(export, segment, "is pending, and so are two before it", error);
+	}
+	/* Then it was found out that this one has its records. */
+	if (receipt->may_repeat && is_dropped(export, receipt->may_repeat))
+		receipt->may_repeat = 0;
+	export->pending[export->nr_pending++] = receipt;
+	return 0;
+}
+
+/* Is everything where it can be?  @nr gets the number of files before the pending ones. */
+static int check_order(const struct imalog_export *export, size_t *nr, struct imalog_error *error)
+{
+	const struct imalog_epoch *epoch = export->epoch;
+
+	*nr = epoch->nr;
+	for (size_t i = 0; i < epoch->nr; i++) {
+		const struct imalog_segment *segment = &epoch->segments[i];
+
+		if (segment->twice)
+			return inconsistent(export, segment, "is there under two names", error);
+		if (segment->kind == IMALOG_SEGMENT_NONE)
+			return inconsistent(export, segment, "is missing: there is its receipt",
+					    error);
+		if (segment->kind == IMALOG_SEGMENT_PENDING && *nr == epoch->nr)
+			*nr = i;
+		else if (segment->kind != IMALOG_SEGMENT_PENDING && i > *nr)
+			return inconsistent(export, segment, "is behind a pending one", error);
+	}
+	return 0;
+}
+
+/* Before the first receipt of an epoch is the last of the epoch before. */
+static int chain_from_before(struct imalog_export *export, struct imalog_error *error)
+{
+	const struct imalog_store *store = export->store;
+	struct imalog_receipt *receipt = NULL;
+	struct imalog_epoch *epoch;
+	struct imalog_stream *nothing;
+	uint64_t before = 0;
+	int rc;
+
+	for (size_t i = 0; i < store->nr_epochs && store->epochs[i] < store->current; i++)
+		before = store->epochs[i];
+	if (before) {
+		rc = imalog_epoch_open(export->store, before, &epoch, error);
+		if (rc < 0)
+			return rc;
+		if (epoch->nr)
+			rc = imalog_receipt_read(epoch->receipts, imalog_epoch_last(epoch),
+						 &receipt, export->base.chain, error);
+		imalog_receipt_free(&receipt);
+		imalog_epoch_close(&epoch);
+		return rc;
+	}
+	nothing = imalog_stream_new(IMALOG_ALG_SHA256, error);
+	rc = nothing ? imalog_stream_digest(nothing, export->base.chain, error) :
+		       -IMALOG_ERR_CRYPTO;
+	imalog_stream_free(&nothing);
+	return rc;
+}
+
+int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
+{
+	size_t nr;
+	int rc;
+
+	imalog_tail_free(export);
+	rc = imalog_epoch_open(export->store, export->store->current, &export->epoch, error);
+	if (rc == 0)
+		rc = imalog_epoch_sweep(export->epoch, error);
+	if (rc == 0)
+		rc = check_order(export, &nr, error);
+	if (rc == 0)
+		rc = chain_from_before(export, error);
+	if (rc == 0)
+		rc = take_finished(export, error);
+	for (size_t i = nr; rc == 0 && i < export->epoch->nr; i++) {
+		const struct imalog_segment *segment = &export->epoch->segments[i];
+
+		if (!segment->has_receipt && i + 1 == export->epoch->nr) {
+			rc = set_aside(export, segment, error);
+			export->epoch->nr--;
+		} else {
+			rc = take_pending(export, segment, error);
+		}
+	}
+	if (rc < 0)
+		return rc;
+	export->last_number = imalog_epoch_last(export->epoch);
+	return put_in_place(export, error);
+}
+
+void imalog_tail_free(struct imalog_export *export)
+{
+	for (size_t i = 0; i < export->nr_pending; i++)
+		imalog_receipt_free(&export->pending[i]);
+	export->nr_pending = 0;
+	export->partial[0] = '\0';
+	export->partial_sum = (struct imalog_prefix){ 0 };
+	export->past = (struct imalog_past){ 0 };
+	imalog_state_free(&export->base.state);
+	export->base.records = 0;
+	imalog_epoch_close(&export->epoch);
+}
+
+int imalog_tail_new_epoch(struct imalog_export *export, struct imalog_error *error)
+{
+	int rc = imalog_store_start_epoch(export->store, export->store->current + 1, error);
+
+	return rc < 0 ? rc : imalog_tail_load(export, error);
+}

@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * From the kernel's list to the store, without losing a record
+ *
+ *     what was interrupted -> TPM -> stage -> read, copied and replayed in one pass -> fsync
+ *     -> receipt `saved` -> receipt `deleting` -> delete -> rename -> receipt `committed`
+ *
+ * That records are durably saved is what lets them be deleted; whether they fit the TPM's values
+ * is said, and changes nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "export.h"
+
+/* More than it ever takes to finish what was interrupted, and then to export */
+#define ROUNDS 8
+
+#define MISMATCH                                                                           \
+	"segment %" PRIu64 ": the log does not lead to the TPM's values: a record did not "   \
+	"reach it, or somebody else extended a PCR"
+
+struct imalog_export *imalog_export_new(const char *root, const char *store)
+{
+	struct imalog_export *export = calloc(1, sizeof(*export));
+
+	if (!export)
+		return NULL;
+	export->world = &imalog_machine;
+	export->root = strdup(root);
+	export->store_path = strdup(store);
+	export->templates = imalog_templates_new();
+	if (!export->root || !export->store_path || !export->templates)
+		imalog_export_free(&export);
+	return export;
+}
+
+/* Forgets everything that a call found out. */
+static void reset(struct imalog_export *export)
+{
+	export->world->close(&export->staging);
+	imalog_tail_free(export);
+	imalog_store_close(&export->store);
+	imalog_witness_free(&export->witness);
+}
+
+static void reset_results(struct imalog_export *export)
+{
+	for (size_t i = 0; i < export->nr_done; i++)
+		imalog_receipt_free(&export->done[i].receipt);
+	free(export->done);
+	free(export->notes);
+	export->done = NULL;
+	export->notes = NULL;
+	export->nr_done = 0;
+	export->nr_notes = 0;
+}
+
+void imalog_export_free(struct imalog_export **ptr)
+{
+	struct imalog_export *export = ptr ? *ptr : NULL;
+
+	if (!export)
+		return;
+	reset(export);
+	reset_results(export);
+	imalog_templates_free(&export->templates);
+	free(export->root);
+	free(export->store_path);
+	free(export->tcti);
+	free(export->ak);
+	free(export);
+	*ptr = NULL;
+}
+
+/* ---- options ---- */
+
+void imalog_export_set_wait(struct imalog_export *export, unsigned int wait_ms)
+{
+	export->wait_ms = wait_ms;
+}
+
+int imalog_export_set_tpm(struct imalog_export *export, enum imalog_tpm_use use, const char *tcti,
+			  const char *ak, struct imalog_error *reterr)
+{
+	char *copies[2] = { NULL, NULL };
+
+	if (ak && (use == IMALOG_TPM_SYSFS || use == IMALOG_TPM_NONE))
+		return imalog_fail(reterr, IMALOG_ERR_INVALID, "",
+				   "a quote takes the TPM itself, through tpm2-tss");
+	if (tcti)
+		copies[0] = strdup(tcti);
+	if (ak)
+		copies[1] = strdup(ak);
+	if ((tcti && !copies[0]) || (ak && !copies[1])) {
+		free(copies[0]);
+		free(copies[1]);
+		return imalog_fail_nomem(reterr);
+	}
+	free(export->tcti);
+	free(export->ak);
+	export->tcti = copies[0];
+	export->ak = copies[1];
+	/* With a key, there must be a TPM. */
+	export->tpm_use = ak && use == IMALOG_TPM_AUTO ? IMALOG_TPM_TSS : use;
+	return 0;
+}
+
+void imalog_export_set_thresholds(struct imalog_export *export, uint64_t records, uint64_t bytes,
+				  uint64_t age)
+{
+	export->min_records = records;
+	export->min_bytes = bytes;
+	export->max_age = age;
+}
+
+/* ---- results ---- */
+
+void imalog_export_say(struct imalog_export *export, enum imalog_note_kind kind,
+		       const char *format, ...)
+{
+	struct imalog_note *notes = reallocarray(export->notes, export->nr_notes + 1,
+						 sizeof(*notes));
+	struct imalog_note *note;
+	va_list args;
+
+	if (!notes)
+		return;
+	export->notes = notes;
+	note = notes + export->nr_notes;
+	note->kind = kind;
+	va_start(args, format);
+	vsnprintf(note->text, sizeof(note->text), format, args);
+	va_end(args);
+	/* Said once is enough, however often it is found out. */
+	for (size_t i = 0; i < export->nr_notes; i++)
+		if (strcmp(notes[i].text, note->text) == 0)
+			return;
+	export->nr_notes++;
+}
+
+const char *imalog_export_note(const struct imalog_export *export, size_t i,
+			       enum imalog_note_kind *kind)
+{
+	if (i >= export->nr_notes)
+		return NULL;
+	*kind = export->notes[i].kind;
+	return export->notes[i].text;
+}
+
+/* What does not fit, in words; durably saved it is all the same */
+static void say_verdict(struct imalog_export *export, const struct imalog_receipt *receipt,
+			bool compared)
+{
+	if (receipt->problems)
+		imalog_export_say(export, IMALOG_NOTE_WRONG,
+				  "segment %" PRIu64 ": the digest of record %" PRIu64 "%s does not "
+				  "fit its data",
+				  receipt->segment, receipt->first_problem,
+				  receipt->problems > 1 ? " (and of others)" : "");
+	if (compared && receipt->verdict == IMALOG_MISMATCH)
+		imalog_export_say(export, IMALOG_NOTE_WRONG, MISMATCH, receipt->segment);
+	else if (compared && receipt->verdict == IMALOG_NOT_CHECKED && !receipt->staged_before)
+		imalog_export_say(export, IMALOG_NOTE_UNCHECKED,
+				  "segment %" PRIu64 ": there was nothing to compare with the TPM",
+				  receipt->segment);
+	if (receipt->undetermined && !(compared && receipt->staged_before))
+		imalog_export_say(export,
+				  compared ? IMALOG_NOTE_WRONG : IMALOG_NOTE_INFO,
+				  "segment %" PRIu64 ": nothing proves that it belongs to epoch "
+				  "%" PRIu64,
+				  receipt->segment, export->epoch->number);
+}
+
+int imalog_export_add(struct imalog_export *export, const struct imalog_receipt *receipt,
+		      struct imalog_error *error)
+{
+	struct imalog_done *done = reallocarray(export->done, export->nr_done + 1, sizeof(*done));
+	struct imalog_receipt *copy = imalog_receipt_new(error);
+
+	if (done)
+		export->done = done;
+	if (!done || !copy) {
+		imalog_receipt_free(&copy);
+		return imalog_fail_nomem(error);
+	}
+	*copy = *receipt;
+	copy->before = copy->after = (struct imalog_state){ NULL, 0 };
+	copy->pcrs = NULL;
+	done[export->nr_done++] = (struct imalog_done){ export->epoch->number, copy };
+	say_verdict(export, copy, receipt->pcrs);
+	return 0;
+}
+
+const struct imalog_receipt *imalog_export_receipt(const struct imalog_export *export, size_t i,
+						   uint64_t *epoch)
+{
+	if (i >= export->nr_done)
+		return NULL;
+	if (epoch)
+		*epoch = export->done[i].epoch;
+	return export->done[i].receipt;
+}
+
+/* ---- is there anything to do? ---- */
+
+/* Whether a list has bytes, or so many; 1, 0, or negative */
+static int has_bytes(struct imalog_export *export, bool staged, uint64_t many,
+		     struct imalog_error *error)
+{
+	char chunk[4096];
+	uint64_t size = 0;
+	ssize_t n = 1;
+	int fd, rc = export->world->open_list(export->root, staged, export->wait_ms, &fd, error);
+
+	if (rc < 0)
+		return rc;
+	while (size < many && (n > 0 || (n < 0 && errno == EINTR))) {
+		n = read(fd, chunk, sizeof(chunk));
+		size += n > 0 ? (uint64_t)n : 0;
+	}
+	rc = n < 0 ? imalog_fail_errno(error, errno, "cannot read the measurement list") : 0;
+	close(fd);
+	return rc < 0 ? rc : size >= many;
+}
+
+/* When the last receipt was written; its time itself would have to be read. */
+static bool is_due(const struct imalog_export *export)
+{
+	const struct imalog_epoch *epoch = export->epoch;
+	char name[IMALOG_RECEIPT_NAME_MAX];
+	time_t now = time(NULL);
+	struct stat st;
+
+	if (!epoch || epoch->nr == 0)
+		return true;
+	imalog_receipt_name(imalog_epoch_last(epoch), ".json", name);
+	if (fstatat(epoch->receipts, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || st.st_mtime > now)
+		return true;
+	return (uint64_t)(now - st.st_mtime) >= export->max_age;
+}
+
+/* Has the store something that was interrupted?  Nothing that changed is read to know. */
+static bool is_unfinished(const struct imalog_export *export)
+{
+	const struct imalog_epoch *epoch = export->epoch;
+
+	for (size_t i = epoch ? epoch->nr : 0; i > 0; i--)
+		if (epoch->segments[i - 1].kind == IMALOG_SEGMENT_PENDING)
+			return true;
+	return false;
+}
+
+/* Is the list long enough, or old enough?  1, 0, or negative */
+static int is_enough(struct imalog_export *export, struct imalog_error *error)
+{
+	bool any = export->min_records || export->min_bytes || export->max_age;
+
+	if (export->kernel.counted && export->kernel.records == 0)
+		return 0;
+	if (!any || (export->min_records && export->kernel.records >= export->min_records) ||
+	    (export->max_age && is_due(export)))
+		return 1;
+	if (!export->min_bytes && export->kernel.counted)
+		return 0;
+	return has_bytes(export, false, export->min_bytes ? export->min_bytes : 1, error);
+}
+
+static int is_worth_it(struct imalog_export *export, struct imalog_error *error)
+{
+	int rc;
+
+	if (is_unfinished(export) || !export->stages)
+		return 1;
+	rc = is_enough(export, error);
+	return rc ? rc : has_bytes(export, true, 1, error);
+}
+
+/* ---- the transaction ---- */
+
+/* The store as it is, or none; an epoch that a crash left without segments counts as such. */
+static int open_store(struct imalog_export *export, bool create, struct imalog_error *error)
+{
+	int rc;
+
+	imalog_epoch_close(&export->epoch);
+	imalog_store_close(&export->store);
+	rc = imalog_store_take(export->store_path, create, export->wait_ms, &export->store, error);
+	if (rc == 0 && create && export->store->current == 0)
+		rc = imalog_store_start_epoch(export->store, 1, error);
+	if (rc == 0 && export->store->current)
+		rc = imalog_epoch_open(export->store, export->store->current, &export->epoch, error);
+	return rc;
+}
+
+static int open_existing_store(struct imalog_export *export, struct imalog_error *error)
+{
+	struct stat st;
+
+	if (stat(export->store_path, &st) != 0 && errno == ENOENT)
+		return 0;
+	return open_store(export, false, error);
+}
+
+/* The TPM's values, which a new boot needs to be told from the one before */
+static int read_tpm(struct imalog_export *export, struct imalog_error *error)
+{
+	const char *boot_id = imalog_tail_boot_id(export);
+	bool same_boot = !boot_id || strcmp(boot_id, export->kernel.boot_id) == 0;
+	struct imalog_error *why = imalog_error_new();
+	int rc;
+
+	if (!why)
+		return imalog_fail_nomem(error);
+	imalog_witness_free(&export->witness);
+	rc = export->world->read_tpm(export, true, &export->witness, why);
+	if (rc < 0 && same_boot) {
+		imalog_export_say(export, IMALOG_NOTE_UNCHECKED,
+				  "nothing is compared with the TPM: %s", imalog_error_detail(why));
+		rc = 0;
+	}
+	if (rc < 0)
+		imalog_error_copy(error, why);
+	imalog_error_free(&why);
+	return rc;
+}
+
+/* What became of the newest pending segment is known; the one before it goes first. */
+static int settle(struct imalog_export *export, bool newest_is_staged, struct imalog_error *error)
+{
+	if (export->nr_pending < IMALOG_PENDING_MAX)
+		return 0;
+	return imalog_evidence_settle(export, newest_is_staged, error);
+}
+
+static int commit_all(struct imalog_export *export, struct imalog_error *error)
+{
+	int rc = settle(export, false, error);
+
+	while (rc == 0 && export->nr_pending)
+		rc = imalog_tail_commit_first(export, error);
+	return rc;
+}
+
+/*
+ * Of what had been staged before the TPM was read, nothing could be said.  Now there is no more
+ * in the kernel: so the log must have led to the TPM's values of a moment ago.
+ */
+static void say_end(struct imalog_export *export)
+{
+	const struct imalog_receipt *last =
+		export->nr_done ? export->done[export->nr_done - 1].receipt : NULL;
+
+	if (!export->stages || !last || !last->staged_before || !export->witness.pcrs ||
+	    last->verdict != IMALOG_NOT_CHECKED || last->problems)
+		return;
+	if (!imalog_state_is(&export->base.state, export->witness.pcrs))
+		imalog_export_say(export, IMALOG_NOTE_WRONG, MISMATCH, last->segment);
+}
+
+/* What was saved is deleted without saving it again, if it can be told that it is the same. */
+static int look_at_saved(struct imalog_export *export, struct imalog_error *error)
+{
+	const struct imalog_receipt *newest =
+		export->nr_pending ? export->pending[export->nr_pending - 1] : NULL;
+
+	if (!newest || !export->deletes || newest->state != IMALOG_RECEIPT_SAVED ||
+	    !imalog_tail_same_boot(export, newest))
+		return 0;
+	return imalog_evidence_saved(export, &export->sure, error);
+}
+
+/* One hold on the lists, and what follows from it; an enum imalog_outcome, or negative */
+static int one_round(struct imalog_export *export, struct imalog_error *error)
+{
+	int outcome, rc = read_tpm(export, error);
+
+	if (rc == 0)
+		rc = imalog_evidence_epoch(export, error);
+	if (rc == 0)
+		rc = look_at_saved(export, error);
+	if (rc == 0)
+		rc = export->world->open(export->root, export->wait_ms, &export->staging, error);
+	if (rc < 0)
+		return rc;
+	outcome = imalog_export_hold(export, error);
+	export->world->close(&export->staging);
+	switch (outcome) {
+	case IMALOG_OUTCOME_SETTLE:
+		rc = settle(export, true, error);
+		break;
+	case IMALOG_OUTCOME_GONE:
+	case IMALOG_OUTCOME_AGAIN:
+		rc = commit_all(export, error);
+		break;
+	case IMALOG_OUTCOME_NOTHING:
+		say_end(export);
+		break;
+	case IMALOG_OUTCOME_SAVED:
+		rc = imalog_export_add(export, export->pending[export->nr_pending - 1], error);
+		break;
+	}
+	return rc < 0 ? rc : outcome;
+}
+
+static int all_rounds(struct imalog_export *export, struct imalog_error *error)
+{
+	int outcome = IMALOG_OUTCOME_AGAIN;
+
+	for (int i = 0; outcome == IMALOG_OUTCOME_AGAIN || outcome == IMALOG_OUTCOME_SETTLE; i++) {
+		if (i == ROUNDS)
+			return imalog_fail(error, IMALOG_ERR_OS, "",
+					   "others stage or delete the list all the time");
+		outcome = one_round(export, error);
+	}
+	return outcome < 0 ? outcome : 0;
+}
+
+static int begin(struct imalog_export *export, struct imalog_error *error)
+{
+	int rc = export->world->probe(export->root, &export->kernel, error);
+
+	/* What is missing is said before anything else. */
+	if (rc == 0 && !export->kernel.stages) {
+		rc = export->world->open(export->root, 0, &export->staging, error);
+		export->world->close(&export->staging);
+	}
+	if (rc == 0)
+		rc = open_existing_store(export, error);
+	if (rc == 0)
+		rc = is_worth_it(export, error);
+	if (rc <= 0)
+		return rc;
+	rc = export->world->check_store(export->store_path, error);
+	if (rc < 0)
+		imalog_error_set_source(error, export->store_path);
+	if (rc == 0 && !export->epoch)
+		rc = open_store(export, true, error);
+	if (rc == 0)
+		rc = imalog_tail_load(export, error);
+	return rc < 0 ? rc : 1;
+}
+
+static int run(struct imalog_export *export, struct imalog_error *error)
+{
+	int rc;
+
+	reset_results(export);
+	rc = begin(export, error);
+	if (rc > 0)
+		rc = all_rounds(export, error);
+	reset(export);
+	return rc < 0 ? rc : (int)export->nr_done;
+}
+
+int imalog_export_run(struct imalog_export *export, struct imalog_error *reterr)
+{
+	export->stages = export->saves = export->deletes = true;
+	return run(export, reterr);
+}
+
+int imalog_export_save(struct imalog_export *export, struct imalog_error *reterr)
+{
+	export->stages = export->deletes = false;
+	export->saves = true;
+	return run(export, reterr);
+}
+
+int imalog_export_confirm(struct imalog_export *export, const char *file,
+			  struct imalog_error *reterr)
+{
+	struct imalog_receipt *receipt = NULL;
+	int rc = file ? imalog_receipt_for_file(file, &receipt, reterr) : 0;
+
+	if (rc < 0) {
+		imalog_error_set_source(reterr, file);
+		return rc;
+	}
+	export->stages = false;
+	export->saves = file;
+	export->deletes = true;
+	export->must_equal = receipt;
+	rc = run(export, reterr);
+	export->must_equal = NULL;
+	imalog_receipt_free(&receipt);
+	return rc;
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of the export share: the transaction from the kernel's list to the store. */
+#ifndef IMALOG_EXPORT_H
+#define IMALOG_EXPORT_H
+
+#include "store.h"
+
+/* ---- export-tpm.c ---- */
+
+/* What the TPM said at one moment. */
+struct imalog_witness {
+	struct imalog_pcrs *pcrs; /* NULL: not read */
+	bool has_clock;
+	struct imalog_tpm_clock clock;
+	/* A quote of these values, to be freed; size 0: none */
+	struct imalog_span quote, signature;
+	uint8_t nonce[IMALOG_SHA256_SIZE];
+};
+
+void imalog_witness_free(struct imalog_witness *witness);
+
+/* ---- the world outside: this machine's, or that of a test ---- */
+
+struct imalog_world {
+	int (*probe)(const char *root, struct imalog_kernel_info *ret, struct imalog_error *error);
+	int (*open)(const char *root, unsigned int wait_ms, struct imalog_staging **ret,
+		    struct imalog_error *error);
+	int (*stage)(struct imalog_staging *staging, struct imalog_error *error);
+	struct imalog_source *(*source)(struct imalog_staging *staging, struct imalog_error *error);
+	int (*discard)(struct imalog_staging *staging, const struct imalog_receipt *receipt,
+		       struct imalog_error *error);
+	void (*close)(struct imalog_staging **staging);
+	/* The current list, or what is staged, for a plain reader */
+	int (*open_list)(const char *root, bool staged, unsigned int wait_ms, int *fd,
+			 struct imalog_error *error);
+	/* @quote: with a quote, if one is wanted.  0, also when there is no TPM, or negative */
+	int (*read_tpm)(const struct imalog_export *export, bool quote,
+			struct imalog_witness *ret, struct imalog_error *error);
+	/* Does what is written to the store survive? */
+	int (*check_store)(const char *path, struct imalog_error *error);
+};
+
+extern const struct imalog_world imalog_machine;
+
+/* ---- export.c ---- */
+
+struct imalog_note {
+	enum imalog_note_kind kind;
+	char text[320];
+};
+
+/* Segments that may be pending: one whose records may be in the kernel, too, and its successor */
+#define IMALOG_PENDING_MAX 2
+
+struct imalog_export {
+	char *root;
+	char *store_path;
+	unsigned int wait_ms;
+	enum imalog_tpm_use tpm_use;
+	char *tcti;
+	char *ak;
+	uint64_t min_records, min_bytes, max_age;
+
+	/* Which steps: stage what is not, save what is staged, let the kernel delete what is saved */
+	bool stages, saves, deletes;
+	const struct imalog_receipt *must_equal; /* a file: what is staged, or nothing is done */
+
+	const struct imalog_world *world;
+	struct imalog_templates *templates;
+	struct imalog_kernel_info kernel;
+	struct imalog_store *store;
+	struct imalog_staging *staging;
+	struct imalog_witness witness;
+
+	/* The end of the store */
+	struct imalog_epoch *epoch;
+	struct imalog_base base;		/* behind the last committed segment */
+	struct imalog_past {			/* the receipt before the pending ones */
+		bool there;
+		bool undetermined;
+		bool has_clock;
+		struct imalog_tpm_clock clock;
+		char boot_id[40];
+	} past;
+	struct imalog_receipt *pending[IMALOG_PENDING_MAX]; /* in their order */
+	size_t nr_pending;
+	uint64_t last_number; /* of a segment */
+	bool sure; /* that the newest, in state saved, is what is staged if its bytes are */
+	char partial[IMALOG_SEGMENT_NAME_MAX + 16]; /* that this run found; "" when none */
+	struct imalog_prefix partial_sum;
+
+	/* What came of it */
+	struct imalog_done {
+		uint64_t epoch;
+		struct imalog_receipt *receipt; /* without its PCR values */
+	} *done; /* segments that this call saved or finished */
+	size_t nr_done;
+	struct imalog_note *notes;
+	size_t nr_notes;
+};
+
+/* Adds a sentence for the user; NULL text when memory runs out is no failure. */
+void imalog_export_say(struct imalog_export *export, enum imalog_note_kind kind,
+		       const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Adds a receipt, without its PCR values, to those of this call, and says what does not fit. */
+int imalog_export_add(struct imalog_export *export, const struct imalog_receipt *receipt,
+		      struct imalog_error *error);
+
+/* ---- export-tail.c: the end of the store ---- */
+
+/* Reads it, and finishes what only had to be written down. */
+int imalog_tail_load(struct imalog_export *export, struct imalog_error *error);
+void imalog_tail_free(struct imalog_export *export);
+/* The segment becomes part of the log. */
+int imalog_tail_commit_first(struct imalog_export *export, struct imalog_error *error);
+/* The first pending segment becomes no part of the log: the next one has its records again. */
+int imalog_tail_drop_first(struct imalog_export *export, struct imalog_error *error);
+/* Was the kernel that runs now the one that this segment was saved from? */
+bool imalog_tail_same_boot(const struct imalog_export *export,
+			   const struct imalog_receipt *receipt);
+/* Goes on in a new epoch. */
+int imalog_tail_new_epoch(struct imalog_export *export, struct imalog_error *error);
+/* The boot that the newest segment was saved in, "" when not known; NULL: there is no segment */
+const char *imalog_tail_boot_id(const struct imalog_export *export);
+bool imalog_tail_is_undetermined(const struct imalog_export *export,
+				 const struct imalog_receipt *receipt);
+int imalog_tail_write(struct imalog_export *export, const struct imalog_receipt *receipt,
+		      struct imalog_error *error);
+
+/* ---- export-evidence.c: what PCR values prove ---- */
+
+/* Do the first or both of two pending segments have the same records?  Commits or drops. */
+int imalog_evidence_settle(struct imalog_export *export, bool newest_is_staged,
+			   struct imalog_error *error);
+/* Is what is staged, if it has the bytes of the newest segment, really that? */
+int imalog_evidence_saved(struct imalog_export *export, bool *sure, struct imalog_error *error);
+/* Does the list of this boot belong to the current epoch?  Starts a new one if not. */
+int imalog_evidence_epoch(struct imalog_export *export, struct imalog_error *error);
+
+/* ---- export-save.c: what is done while nobody else can open the lists ---- */
+
+enum imalog_outcome {
+	IMALOG_OUTCOME_NOTHING = 0, /* nothing is staged, and nothing is to be */
+	IMALOG_OUTCOME_SAVED,	    /* and stays staged */
+	IMALOG_OUTCOME_GONE,	    /* the newest pending segment's records left the kernel */
+	IMALOG_OUTCOME_AGAIN,	    /* so they did, and the list may have more */
+	IMALOG_OUTCOME_SETTLE,	    /* two pending segments are to be told apart first */
+};
+
+/* Looks at what is staged and takes the steps; an enum imalog_outcome, or negative */
+int imalog_export_hold(struct imalog_export *export, struct imalog_error *error);
+
+#endif /* IMALOG_EXPORT_H */

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * An epoch of the store: which segments and receipts are in its directory
+ *
+ *     log.00000001        a segment: raw bytes of the kernel's list
+ *     pending.00000002    one that the kernel may still have, too
+ *     dropped.00000003    one that the next has again: no part of the log
+ *     partial.00000004    what a crash cut short: no part of the log
+ *     receipts/00000001.json, 00000001.quote, 00000001.signature
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store.h"
+
+static const char *const kind_names[] = {
+	[IMALOG_SEGMENT_NONE] = "none",
+	[IMALOG_SEGMENT_LOG] = "log",
+	[IMALOG_SEGMENT_PENDING] = "pending",
+	[IMALOG_SEGMENT_DROPPED] = "dropped",
+};
+
+void imalog_segment_name(enum imalog_segment_kind kind, uint64_t number,
+			 char name[IMALOG_SEGMENT_NAME_MAX])
+{
+	snprintf(name, IMALOG_SEGMENT_NAME_MAX, "%s.%08" PRIu64, kind_names[kind], number);
+}
+
+void imalog_epoch_close(struct imalog_epoch **epoch)
+{
+	if (!epoch || !*epoch)
+		return;
+	if ((*epoch)->dir >= 0)
+		close((*epoch)->dir);
+	if ((*epoch)->receipts >= 0)
+		close((*epoch)->receipts);
+	free((*epoch)->segments);
+	free(*epoch);
+	*epoch = NULL;
+}
+
+/* The entry of a number, made if need be; NULL: no memory */
+static struct imalog_segment *entry_of(struct imalog_epoch *epoch, uint64_t number)
+{
+	struct imalog_segment *segments;
+	size_t i = epoch->nr;
+
+	while (i > 0 && epoch->segments[i - 1].number >= number)
+		i--;
+	if (i < epoch->nr && epoch->segments[i].number == number)
+		return &epoch->segments[i];
+	/* Twice as many each time: whenever the count is a power of two, there is no room. */
+	if ((epoch->nr & (epoch->nr - 1)) == 0) {
+		segments = reallocarray(epoch->segments, epoch->nr ? 2 * epoch->nr : 1,
+					sizeof(*segments));
+		if (!segments)
+			return NULL;
+		epoch->segments = segments;
+	}
+	memmove(epoch->segments + i + 1, epoch->segments + i,
+		(epoch->nr - i) * sizeof(*epoch->segments));
+	epoch->segments[i] = (struct imalog_segment){ .number = number };
+	epoch->nr++;
+	return &epoch->segments[i];
+}
+
+/* A temporary file that a crash left behind (durable.c) */
+static bool is_leftover(const char *name)
+{
+	return strncmp(name, ".imalog.", 8) == 0;
+}
+
+static void note_stranger(struct imalog_epoch *epoch, const char *name)
+{
+	epoch->strangers++;
+	imalog_printable(imalog_span_of(name), epoch->stranger);
+}
+
+static int add_file(struct imalog_epoch *epoch, const char *name, struct imalog_error *error)
+{
+	for (int kind = IMALOG_SEGMENT_LOG; kind <= IMALOG_SEGMENT_DROPPED; kind++) {
+		char prefix[16], plain[IMALOG_SEGMENT_NAME_MAX];
+		struct imalog_segment *segment;
+		uint64_t number;
+
+		snprintf(prefix, sizeof(prefix), "%s.", kind_names[kind]);
+		number = imalog_number_behind(name, prefix, "");
+		imalog_segment_name((enum imalog_segment_kind)kind, number, plain);
+		if (!number || strcmp(plain, name) != 0)
+			continue;
+		segment = entry_of(epoch, number);
+		if (!segment)
+			return imalog_fail_nomem(error);
+		segment->twice = segment->kind != IMALOG_SEGMENT_NONE;
+		segment->kind = (enum imalog_segment_kind)kind;
+		return 0;
+	}
+	if (strncmp(name, "partial.", 8) == 0)
+		epoch->partials++;
+	else if (is_leftover(name))
+		epoch->leftovers++;
+	else if (strcmp(name, "receipts") != 0)
+		note_stranger(epoch, name);
+	return 0;
+}
+
+static int add_receipt(struct imalog_epoch *epoch, const char *name, struct imalog_error *error)
+{
+	static const char *const suffixes[] = { ".json", ".quote", ".signature" };
+	struct imalog_segment *segment;
+
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(suffixes); i++) {
+		uint64_t number = imalog_number_behind(name, "", suffixes[i]);
+		char plain[IMALOG_RECEIPT_NAME_MAX];
+
+		imalog_receipt_name(number, suffixes[i], plain);
+		if (!number || strcmp(plain, name) != 0)
+			continue;
+		if (i > 0) /* a crash may leave a quote without a receipt */
+			return 0;
+		segment = entry_of(epoch, number);
+		if (!segment)
+			return imalog_fail_nomem(error);
+		segment->has_receipt = true;
+		return 0;
+	}
+	if (is_leftover(name))
+		epoch->leftovers++;
+	else
+		note_stranger(epoch, name);
+	return 0;
+}
+
+typedef int (*add_fn)(struct imalog_epoch *, const char *, struct imalog_error *);
+
+static int scan(struct imalog_epoch *epoch, int dir, add_fn add, struct imalog_error *error)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!stream) {
+		rc = imalog_fail_errno(error, errno, "cannot read a directory of the store");
+		if (fd >= 0)
+			close(fd);
+		return rc;
+	}
+	errno = 0;
+	while (rc == 0 && (entry = readdir(stream))) {
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			rc = add(epoch, entry->d_name, error);
+		errno = 0;
+	}
+	if (rc == 0 && errno)
+		rc = imalog_fail_errno(error, errno, "cannot read a directory of the store");
+	closedir(stream);
+	return rc;
+}
+
+int imalog_epoch_scan(struct imalog_epoch *epoch, struct imalog_error *error)
+{
+	int rc;
+
+	epoch->nr = 0;
+	epoch->partials = 0;
+	epoch->strangers = 0;
+	epoch->leftovers = 0;
+	free(epoch->segments);
+	epoch->segments = NULL;
+	rc = scan(epoch, epoch->dir, add_file, error);
+	return rc < 0 ? rc : scan(epoch, epoch->receipts, add_receipt, error);
+}
+
+static int remove_from(int dir, const char *name, struct imalog_error *error)
+{
+	if (is_leftover(name) && unlinkat(dir, name, 0) != 0)
+		return imalog_fail_errno(error, errno, "cannot remove a file that a crash left");
+	return 0;
+}
+
+static int remove_file(struct imalog_epoch *epoch, const char *name, struct imalog_error *error)
+{
+	return remove_from(epoch->dir, name, error);
+}
+
+static int remove_receipt(struct imalog_epoch *epoch, const char *name,
+			  struct imalog_error *error)
+{
+	return remove_from(epoch->receipts, name, error);
+}
+
+int imalog_epoch_sweep(struct imalog_epoch *epoch, struct imalog_error *error)
+{
+	int rc = 0;
+
+	if (epoch->leftovers)
+		rc = scan(epoch, epoch->dir, remove_file, error);
+	if (rc == 0 && epoch->leftovers)
+		rc = scan(epoch, epoch->receipts, remove_receipt, error);
+	return rc;
+}
+
+const struct imalog_segment *imalog_epoch_find(const struct imalog_epoch *epoch, uint64_t number)
+{
+	for (size_t i = epoch->nr; i > 0; i--)
+		if (epoch->segments[i - 1].number == number)
+			return &epoch->segments[i - 1];
+	return NULL;
+}
+
+uint64_t imalog_epoch_last(const struct imalog_epoch *epoch)
+{
+	return epoch->nr ? epoch->segments[epoch->nr - 1].number : 0;
+}
+
+size_t imalog_epoch_segments(const struct imalog_epoch *epoch)
+{
+	return epoch->nr;
+}
+
+uint64_t imalog_epoch_number(const struct imalog_epoch *epoch)
+{
+	return epoch->number;
+}
+
+const char *imalog_epoch_segment(const struct imalog_epoch *epoch, size_t i, uint64_t *number)
+{
+	*number = epoch->segments[i].number;
+	return kind_names[epoch->segments[i].kind];
+}
+
+int imalog_epoch_receipt(const struct imalog_epoch *epoch, size_t i, struct imalog_receipt **ret,
+			 struct imalog_error *reterr)
+{
+	return imalog_receipt_read(epoch->receipts, epoch->segments[i].number, ret, NULL, reterr);
+}
+
+int imalog_segment_open(const struct imalog_epoch *epoch, const struct imalog_segment *segment,
+			struct imalog_error *error)
+{
+	char name[IMALOG_SEGMENT_NAME_MAX];
+	struct stat st;
+	int fd, rc;
+
+	imalog_segment_name(segment->kind, segment->number, name);
+	fd = openat(epoch->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	rc = imalog_fail_errno(error, fd < 0 ? errno : EINVAL, "cannot open the segment");
+	imalog_error_set_source(error, name);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}

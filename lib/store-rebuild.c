@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Makes receipts again from segments, where they are lost or damaged. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store.h"
+
+struct rebuild {
+	struct imalog_epoch *epoch;
+	const struct imalog_templates *templates;
+	imalog_finding_fn fn;
+	void *arg;
+	struct imalog_base base;
+	int made;
+};
+
+static void say(const struct rebuild *rebuild, uint64_t segment, const char *text)
+{
+	if (rebuild->fn)
+		rebuild->fn(rebuild->arg, segment, text);
+}
+
+/* What the records of a segment tell */
+static int compute(const struct rebuild *rebuild, const struct imalog_segment *segment,
+		   struct imalog_receipt *receipt, struct imalog_error *error)
+{
+	struct imalog_pass pass = { .base = &rebuild->base, .templates = rebuild->templates };
+	char name[IMALOG_SEGMENT_NAME_MAX];
+	struct imalog_source *source;
+	int fd = imalog_segment_open(rebuild->epoch, segment, error), rc;
+
+	if (fd < 0)
+		return fd;
+	imalog_segment_name(segment->kind, segment->number, name);
+	source = imalog_source_from_fd(fd, name);
+	rc = source ? imalog_pass_run(&pass, source, receipt, error) : imalog_fail_nomem(error);
+	imalog_source_free(&source);
+	close(fd);
+	return rc;
+}
+
+/* The receipt that is there; 1, 0 when there is none that is any good, or negative */
+static int read_old(const struct rebuild *rebuild, const struct imalog_segment *segment,
+		    struct imalog_receipt **ret, uint8_t self[IMALOG_SHA256_SIZE],
+		    struct imalog_error *error)
+{
+	struct imalog_error *why;
+	int rc;
+
+	if (!segment->has_receipt)
+		return 0;
+	why = imalog_error_new();
+	if (!why)
+		return imalog_fail_nomem(error);
+	rc = imalog_receipt_read(rebuild->epoch->receipts, segment->number, ret, self, why);
+	/* Bad data is what this is for; that it cannot be read may pass. */
+	if (rc < 0 && rc > -IMALOG_ERR_INVALID)
+		rc = 0;
+	else if (rc < 0)
+		imalog_error_copy(error, why);
+	else
+		rc = 1;
+	imalog_error_free(&why);
+	return rc;
+}
+
+static int write_new(struct rebuild *rebuild, const struct imalog_segment *segment,
+		     struct imalog_receipt *receipt, uint8_t self[IMALOG_SHA256_SIZE],
+		     struct imalog_error *error)
+{
+	int rc;
+
+	receipt->segment = segment->number;
+	receipt->state = segment->kind == IMALOG_SEGMENT_LOG ? IMALOG_RECEIPT_COMMITTED :
+							       IMALOG_RECEIPT_DROPPED;
+	receipt->rebuilt = true;
+	receipt->undetermined = true;
+	memcpy(receipt->previous, rebuild->base.chain, sizeof(receipt->previous));
+	rc = imalog_receipt_write(receipt, rebuild->epoch->receipts, self, error);
+	if (rc < 0)
+		return rc;
+	rebuild->made++;
+	say(rebuild, segment->number, "its receipt is made again");
+	return 0;
+}
+
+static int advance(struct rebuild *rebuild, const struct imalog_segment *segment,
+		   const struct imalog_receipt *receipt, const uint8_t self[IMALOG_SHA256_SIZE],
+		   struct imalog_error *error)
+{
+	memcpy(rebuild->base.chain, self, sizeof(rebuild->base.chain));
+	if (segment->kind != IMALOG_SEGMENT_LOG)
+		return 0;
+	rebuild->base.records += receipt->records;
+	return imalog_state_copy(&rebuild->base.state, &receipt->after, error);
+}
+
+static int rebuild_one(struct rebuild *rebuild, const struct imalog_segment *segment,
+		       struct imalog_error *error)
+{
+	struct imalog_receipt *receipt = imalog_receipt_new(error), *old = NULL;
+	uint8_t self[IMALOG_SHA256_SIZE];
+	int rc = receipt ? read_old(rebuild, segment, &old, self, error) : -IMALOG_ERR_NOMEM;
+
+	if (rc >= 0) {
+		int failed = compute(rebuild, segment, receipt, error);
+
+		rc = failed < 0 ? failed : rc;
+	}
+	if (rc > 0 && (old->bytes != receipt->bytes ||
+		       memcmp(old->sha256, receipt->sha256, IMALOG_SHA256_SIZE) != 0))
+		say(rebuild, segment->number, "it is not what its receipt says: left as it is");
+	if (rc == 0)
+		rc = write_new(rebuild, segment, receipt, self, error);
+	if (rc >= 0)
+		rc = advance(rebuild, segment, receipt, self, error);
+	imalog_receipt_free(&receipt);
+	imalog_receipt_free(&old);
+	return rc;
+}
+
+int imalog_epoch_rebuild(struct imalog_epoch *epoch, const struct imalog_templates *templates,
+			 imalog_finding_fn fn, void *arg, struct imalog_error *reterr)
+{
+	struct rebuild rebuild = { .epoch = epoch,
+				   .templates = templates,
+				   .fn = fn,
+				   .arg = arg };
+	struct imalog_source *nothing = imalog_source_from_memory(NULL, 0, "");
+	uint64_t none;
+	int rc = nothing ? imalog_source_sum(nothing, &none, rebuild.base.chain, reterr) :
+			   imalog_fail_nomem(reterr);
+
+	for (size_t i = 0; rc == 0 && i < epoch->nr; i++) {
+		const struct imalog_segment *segment = &epoch->segments[i];
+
+		if (segment->kind == IMALOG_SEGMENT_NONE)
+			say(&rebuild, segment->number, "it is missing: nothing can be made of it");
+		else if (segment->kind != IMALOG_SEGMENT_PENDING)
+			rc = rebuild_one(&rebuild, segment, reterr);
+	}
+	imalog_source_free(&nothing);
+	imalog_state_free(&rebuild.base.state);
+	if (rc == 0)
+		rc = imalog_epoch_scan(epoch, reterr);
+	return rc < 0 ? rc : rebuild.made;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of the store and of the export share, and nobody else needs. */
+#ifndef IMALOG_STORE_H
+#define IMALOG_STORE_H
+
+#include "private.h"
+
+#define IMALOG_SHA256_SIZE 32
+
+/* ---- store-state.c ---- */
+
+/* The values of one PCR of one bank between two records, in every variant that is known. */
+struct imalog_state_value {
+	enum imalog_alg alg;
+	uint32_t pcr;
+	bool known[IMALOG_VARIANTS];
+	uint8_t values[IMALOG_VARIANTS][IMALOG_DIGEST_MAX];
+};
+
+/* All PCRs that records have extended so far, by bank and PCR; empty before the first record. */
+struct imalog_state {
+	struct imalog_state_value *values;
+	size_t nr;
+};
+
+int imalog_state_copy(struct imalog_state *to, const struct imalog_state *from,
+		      struct imalog_error *error);
+void imalog_state_free(struct imalog_state *state);
+bool imalog_state_equal(const struct imalog_state *a, const struct imalog_state *b);
+/* Has @whole the values of @part, and no others of the same banks? */
+bool imalog_state_has(const struct imalog_state *whole, const struct imalog_state *part);
+/* Lets a replay go on from here; @records came before. */
+int imalog_state_resume(const struct imalog_state *state, struct imalog_replay *replay,
+			uint64_t records, struct imalog_error *error);
+/* Takes what the replay has come to; PCRs that it did not extend stay as they are. */
+int imalog_state_take(struct imalog_state *state, const struct imalog_replay *replay,
+		      struct imalog_error *error);
+/* Are these the TPM's values now?  False also when no PCR can be compared. */
+bool imalog_state_is(const struct imalog_state *state, const struct imalog_pcrs *pcrs);
+/* {"sha256": {"10": HEX}, "sha256/padded": ...}; NULL when memory ran out */
+struct json_t *imalog_state_to_json(const struct imalog_state *state);
+int imalog_state_from_json(struct imalog_state *state, const struct json_t *json,
+			   struct imalog_error *error);
+
+/* ---- receipt-json.c ---- */
+
+struct json_t *imalog_json_hex(const uint8_t *data, size_t size);
+bool imalog_json_to_hex(const struct json_t *json, uint8_t *out, size_t size);
+/* {"sha256": {"10": HEX}} */
+struct json_t *imalog_json_of_pcrs(const struct imalog_pcrs *pcrs);
+int imalog_json_to_pcrs(const struct json_t *json, struct imalog_pcrs *pcrs,
+			struct imalog_error *error);
+
+/* ---- receipt.c ---- */
+
+struct imalog_receipt {
+	enum imalog_receipt_state state;
+	uint64_t segment;
+	/* About the records */
+	uint64_t first; /* absolute number in the epoch, from 1 */
+	uint64_t records;
+	uint64_t bytes;
+	bool has_ascii_bytes; /* or a template is not known */
+	uint64_t ascii_bytes;
+	uint64_t violations;
+	uint64_t problems; /* records whose digest does not fit their data */
+	uint64_t first_problem;
+	uint8_t sha256[IMALOG_SHA256_SIZE];
+	struct imalog_state before, after;
+	/* Of the bytes of the receipt before; of no bytes when this is the first */
+	uint8_t previous[IMALOG_SHA256_SIZE];
+	/* About the machine */
+	char time[24];
+	char kernel[72];
+	char boot_id[40];
+	bool has_clock;
+	struct imalog_tpm_clock clock;
+	struct imalog_pcrs *pcrs; /* the TPM's before the records were read; NULL: not read */
+	bool staged_before; /* and so they may be later than the last record */
+	/* What came of comparing them */
+	enum imalog_verdict verdict;
+	uint64_t matched_at;
+	bool undetermined; /* nothing proves that the records belong to this epoch */
+	uint64_t may_repeat; /* number of a segment with which this one begins once more, or 0 */
+	bool rebuilt;
+	/* The quote beside the receipt */
+	bool has_quote;
+	uint8_t nonce[IMALOG_SHA256_SIZE];
+	uint8_t quote[IMALOG_SHA256_SIZE], signature[IMALOG_SHA256_SIZE]; /* SHA-256 of the files */
+	uint64_t covers; /* the last record that the quoted values cover, 0: not found */
+};
+
+struct imalog_receipt *imalog_receipt_new(struct imalog_error *error);
+/* Names below receipts/ */
+#define IMALOG_RECEIPT_NAME_MAX 40
+void imalog_receipt_name(uint64_t segment, const char *suffix,
+			 char name[IMALOG_RECEIPT_NAME_MAX]);
+/* A mismatch means nothing while records that came later may lead to the TPM's values. */
+void imalog_receipt_excuse(struct imalog_receipt *receipt);
+/* Writes it, replacing what was there, durably; @self gets the SHA-256 of its bytes. */
+int imalog_receipt_write(const struct imalog_receipt *receipt, int dir,
+			 uint8_t self[IMALOG_SHA256_SIZE], struct imalog_error *error);
+/*
+ * Reads it.  -IMALOG_ERR_OS with ENOENT when there is none; one of the data group when it is
+ * none; @self gets the SHA-256 of its bytes, and may be NULL.
+ */
+int imalog_receipt_read(int dir, uint64_t segment, struct imalog_receipt **ret,
+			uint8_t self[IMALOG_SHA256_SIZE], struct imalog_error *error);
+
+/* ---- store.c ---- */
+
+struct imalog_store {
+	char *path;
+	int dir;
+	int lock;
+	uint64_t *epochs; /* their numbers, ascending */
+	size_t nr_epochs;
+	uint64_t current; /* 0: none */
+};
+
+/* Creates the store if there is none; @create false: ENOENT then. */
+int imalog_store_take(const char *path, bool create, unsigned int wait_ms,
+		      struct imalog_store **ret, struct imalog_error *error);
+/* Creates an epoch, unless there is one of that number without segments, and makes it current. */
+int imalog_store_start_epoch(struct imalog_store *store, uint64_t number,
+			     struct imalog_error *error);
+
+/* "epoch-000001" */
+void imalog_epoch_name(uint64_t number, char name[32]);
+
+/* ---- store-epoch.c ---- */
+
+enum imalog_segment_kind {
+	IMALOG_SEGMENT_NONE = 0, /* a receipt without a file */
+	IMALOG_SEGMENT_LOG,
+	IMALOG_SEGMENT_PENDING,
+	IMALOG_SEGMENT_DROPPED,
+};
+
+struct imalog_segment {
+	uint64_t number;
+	enum imalog_segment_kind kind;
+	bool twice; /* in two kinds at once */
+	bool has_receipt;
+};
+
+struct imalog_epoch {
+	uint64_t number;
+	int dir, receipts;
+	struct imalog_segment *segments; /* by number */
+	size_t nr;
+	size_t partials;	  /* partial.*: cut short by a crash, no part of the log */
+	size_t leftovers;	  /* temporary files that a crash left */
+	size_t strangers;	  /* files that are none of the store's */
+	char stranger[64];	  /* one of them, printable */
+};
+
+int imalog_epoch_scan(struct imalog_epoch *epoch, struct imalog_error *error);
+/* Removes temporary files; only for who has the lock. */
+int imalog_epoch_sweep(struct imalog_epoch *epoch, struct imalog_error *error);
+const struct imalog_segment *imalog_epoch_find(const struct imalog_epoch *epoch,
+					       uint64_t number);
+uint64_t imalog_epoch_last(const struct imalog_epoch *epoch);
+#define IMALOG_SEGMENT_NAME_MAX 40
+/* "log.00000001" and so on */
+void imalog_segment_name(enum imalog_segment_kind kind, uint64_t number,
+			 char name[IMALOG_SEGMENT_NAME_MAX]);
+/* Opens the file of a segment for reading; the descriptor, or a negative code. */
+int imalog_segment_open(const struct imalog_epoch *epoch, const struct imalog_segment *segment,
+			struct imalog_error *error);
+/* The number behind "NAME." when there is nothing else; 0 otherwise */
+uint64_t imalog_number_behind(const char *name, const char *prefix, const char *suffix);
+
+/* ---- store-segment.c ---- */
+
+/* Where a segment begins: everything before it. */
+struct imalog_base {
+	struct imalog_state state;
+	uint64_t records;
+	uint8_t chain[IMALOG_SHA256_SIZE]; /* SHA-256 of the last receipt's bytes */
+};
+
+/* One pass over the records of a segment. */
+struct imalog_pass {
+	const struct imalog_base *base;
+	const struct imalog_pcrs *pcrs; /* to compare with, may be NULL */
+	const struct imalog_templates *templates;
+	struct imalog_durable *copy_to; /* may be NULL */
+	/* Does it begin with these bytes?  size 0: not asked */
+	struct imalog_prefix {
+		uint64_t size;
+		uint8_t sha256[IMALOG_SHA256_SIZE];
+		bool found;
+	} prefixes[2];
+};
+
+/* Prepares a replay to go on from here, and to compare with these values (may be NULL). */
+int imalog_base_prepare(const struct imalog_base *base, const struct imalog_pcrs *pcrs,
+			struct imalog_replay *replay, struct imalog_error *error);
+/* A reader of what comes next; NULL: no memory */
+struct imalog_reader *imalog_base_reader(const struct imalog_base *base,
+					 struct imalog_source *source,
+					 const struct imalog_templates *templates);
+/* Fills in what the receipt says about records and verdict. */
+int imalog_pass_run(struct imalog_pass *pass, struct imalog_source *source,
+		    struct imalog_receipt *receipt, struct imalog_error *error);
+/* Bytes and SHA-256 of all that a source has. */
+int imalog_source_sum(struct imalog_source *source, uint64_t *bytes,
+		      uint8_t sha256[IMALOG_SHA256_SIZE], struct imalog_error *error);
+
+#endif /* IMALOG_STORE_H */

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* imalog save: makes a durable copy of what is staged. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct option long_options[] = {
+	COMMON_LONG,
+	MACHINE_LONG,
+	{ "store", required_argument, NULL, OPT_STORE },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* Saving there may be wanted, to copy it on; but it is no reason to delete anything. */
+static void warn_of(const char *file)
+{
+	struct imalog_error *error = imalog_error_new();
+
+	if (error && imalog_durable_check(file, error) < 0)
+		complain("note: '%s' is not durable, and confirm will refuse it: %s", file,
+			 imalog_error_detail(error));
+	imalog_error_free(&error);
+}
+
+static int save_file(struct machine *machine, const char *file)
+{
+	const struct options *options = &machine->options;
+	uint64_t records, bytes;
+	int rc = machine_open_staging(machine);
+
+	if (rc != EXIT_YES)
+		return rc;
+	rc = imalog_staging_save(machine->staging, file, machine->error);
+	records = imalog_staging_records(machine->staging);
+	bytes = imalog_staging_bytes(machine->staging);
+	/* The rest needs no hold on the lists. */
+	imalog_staging_close(&machine->staging);
+	if (rc < 0)
+		return machine_complain(machine, rc);
+	if (rc > 0 && options->verbose)
+		printf("%" PRIu64 " records, %" PRIu64 " bytes, %s.\n", records, bytes,
+		       rc == 1 ? "are saved" : "were saved before, and still are");
+	if (rc > 0 && !options->quiet)
+		warn_of(file);
+	return rc > 0 ? EXIT_YES : EXIT_NO;
+}
+
+static int save_in_store(struct machine *machine)
+{
+	const struct options *options = &machine->options;
+	int rc = machine_open_store(machine);
+
+	if (rc == EXIT_NO)
+		return usage_error(options->command,
+				   "this machine has no store: give a FILE, or let 'imalog "
+				   "export' make one");
+	if (rc != EXIT_YES)
+		return rc;
+	rc = imalog_export_save(machine->export, machine->error);
+	machine_show_notes(machine);
+	if (rc < 0)
+		return machine_complain(machine, rc);
+	if (rc > 0 && options->verbose)
+		printf("What is staged is saved in the store.\n");
+	return rc > 0 ? EXIT_YES : EXIT_NO;
+}
+
+static int run(struct machine *machine, const char *file)
+{
+	const struct options *options = &machine->options;
+	int rc;
+
+	if (file && strcmp(file, "-") == 0)
+		return usage_error(options->command,
+				   "standard output is not durable: give a FILE");
+	rc = file ? save_file(machine, file) : save_in_store(machine);
+	if (rc == EXIT_NO && !options->quiet)
+		complain("nothing is staged, so there is nothing to save");
+	return rc;
+}
+
+static int cmd_save_run(const struct command *command, int argc, char **argv)
+{
+	struct machine machine;
+	int rc = machine_init(&machine, command);
+
+	if (rc == EXIT_YES)
+		rc = machine_parse(&machine, argc, argv, long_options, 1);
+	if (rc == EXIT_YES)
+		rc = run(&machine, argv[optind]);
+	machine_free(&machine);
+	return machine_done(rc);
+}
+
+const struct command cmd_save = {
+	.name = "save",
+	.summary = "makes a durable copy of what is staged",
+	.usage = "[OPTION...] [FILE]",
+	.help = "Copies what is staged in the kernel to FILE, which appears complete and durable\n"
+		"or not at all.  A FILE that holds exactly this is fine; any other is left alone.\n"
+		"Without FILE: into the machine's store.  Nothing is deleted.  Exit status 0: it\n"
+		"is saved; 1: nothing is staged; 4: FILE holds something else.\n"
+		"\n"
+		"      --store DIR            the store; default /var/lib/imalog\n"
+		"      --wait TIME            how long to try while others have a list open, such\n"
+		"                             as 500ms, 5s, 2m; default 5s\n"
+		"      --config FILE          the configuration; default /etc/imalog.conf\n"
+		"      --root DIR             where this machine's /sys, /proc and store are\n"
+		"  -q, --quiet                print errors only\n"
+		"  -v, --verbose              print more\n"
+		"\n"
+		"  -h, --help                 show this\n"
+		"      --version              print the version\n",
+	.run = cmd_save_run,
+};

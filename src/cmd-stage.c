@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* imalog stage: sets the kernel's measurement list aside. */
+#include "cli.h"
+
+static const struct option long_options[] = {
+	COMMON_LONG,
+	MACHINE_LONG,
+	{ NULL, 0, NULL, 0 },
+};
+
+static int stage(struct machine *machine)
+{
+	int rc = imalog_staging_stage(machine->staging, machine->error);
+
+	if (rc < 0)
+		return machine_complain(machine, rc);
+	if (rc == 0 && !machine->options.quiet)
+		complain("nothing to stage: the kernel's list is empty");
+	if (rc > 0 && machine->options.verbose)
+		printf("%s\n", rc == 1 ? "The kernel's list is staged." :
+					 "A list was staged before, and still is.");
+	return rc > 0 ? EXIT_YES : EXIT_NO;
+}
+
+static int cmd_stage_run(const struct command *command, int argc, char **argv)
+{
+	struct machine machine;
+	int rc = machine_init(&machine, command);
+
+	if (rc == EXIT_YES)
+		rc = machine_parse(&machine, argc, argv, long_options, 0);
+	if (rc == EXIT_YES)
+		rc = machine_open_staging(&machine);
+	if (rc == EXIT_YES)
+		rc = stage(&machine);
+	machine_free(&machine);
+	return machine_done(rc);
+}
+
+const struct command cmd_stage = {
+	.name = "stage",
+	.summary = "sets the kernel's list aside",
+	.usage = "[OPTION...]",
+	.help = "Asks the kernel to set its measurement list aside, where 'imalog save' and\n"
+		"'imalog confirm' find it.  New records go to an empty list.  Exit status 0: a\n"
+		"list is staged now, or was before; 1: there was nothing to stage.\n"
+		"\n"
+		"      --wait TIME            how long to try while others have a list open, such\n"
+		"                             as 500ms, 5s, 2m; default 5s\n"
+		"      --config FILE          the configuration; default /etc/imalog.conf\n"
+		"      --root DIR             where this machine's /sys and /proc are\n"
+		"  -q, --quiet                print errors only\n"
+		"  -v, --verbose              print more\n"
+		"\n"
+		"  -h, --help                 show this\n"
+		"      --version              print the version\n",
+	.run = cmd_stage_run,
+};

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the commands on the kernel's side of the list share: this machine, and its store. */
+#include <errno.h>
+#include <string.h>
+
+#include "cli.h"
+
+int machine_init(struct machine *machine, const struct command *command)
+{
+	*machine = (struct machine){ .error = imalog_error_new() };
+	if (options_init(&machine->options, command) != EXIT_YES)
+		return EXIT_UNABLE;
+	if (machine->error)
+		return EXIT_YES;
+	complain("out of memory");
+	return EXIT_UNABLE;
+}
+
+void machine_free(struct machine *machine)
+{
+	imalog_staging_close(&machine->staging);
+	imalog_export_free(&machine->export);
+	imalog_error_free(&machine->error);
+	config_free(&machine->config);
+	options_free(&machine->options);
+}
+
+/* What the command line says, over what the configuration says */
+static int apply_options(struct machine *machine)
+{
+	const char *wait = machine->values[OPT_WAIT], *store = machine->values[OPT_STORE];
+	struct config *config = &machine->config;
+	int rc = config_read(config, &machine->options, machine->values[OPT_CONFIG_FILE]);
+
+	if (rc != EXIT_YES)
+		return rc;
+	if (wait && !parse_duration(wait, &config->wait_ms))
+		return usage_error(machine->options.command,
+				   "'%s' is not a time such as 5s, 500ms or 2m", wait);
+	if (!store)
+		return EXIT_YES;
+	free(config->store);
+	config->store = strdup(store);
+	if (config->store)
+		return EXIT_YES;
+	complain("out of memory");
+	return EXIT_UNABLE;
+}
+
+int machine_parse(struct machine *machine, int argc, char **argv,
+		  const struct option *long_options, int max_files)
+{
+	struct options *options = &machine->options;
+	int option, rc = EXIT_YES;
+
+	while ((option = options_next(options, argc, argv, ":hqv", long_options, &rc)) >= 0) {
+		if (!options_once(options, option, long_options))
+			return EXIT_USAGE;
+		machine->values[option] = optarg;
+	}
+	if (option == -2)
+		return EXIT_CODE_DONE(rc);
+	if (argc - optind > max_files)
+		return usage_error(options->command, "too many arguments: '%s'",
+				   argv[optind + max_files]);
+	return apply_options(machine);
+}
+
+int machine_complain(const struct machine *machine, int rc)
+{
+	complain_of(NULL, machine->error);
+	return exit_code_of(rc);
+}
+
+bool machine_names_store(const struct machine *machine)
+{
+	return machine->values[OPT_STORE] || machine->config.given[CONFIG_STORE];
+}
+
+/* Takes the lock for a moment, so that it is known to be a store. */
+static int find_store(struct machine *machine)
+{
+	struct imalog_store *store = NULL;
+	int rc = imalog_store_open(machine->config.store, machine->config.wait_ms, &store,
+				   machine->error);
+
+	imalog_store_close(&store);
+	if (rc == 0)
+		return EXIT_YES;
+	if (imalog_error_os_errno(machine->error) == ENOENT)
+		return EXIT_NO;
+	return machine_complain(machine, rc);
+}
+
+int machine_open_store(struct machine *machine)
+{
+	const struct config *config = &machine->config;
+	enum imalog_tpm_use use = config->tcti ? IMALOG_TPM_TSS : IMALOG_TPM_AUTO;
+	int rc = find_store(machine);
+
+	if (rc != EXIT_YES)
+		return rc;
+	machine->export = imalog_export_new(machine->options.root, config->store);
+	if (!machine->export) {
+		complain("out of memory");
+		return EXIT_UNABLE;
+	}
+	rc = imalog_export_set_tpm(machine->export, use, config->tcti, NULL, machine->error);
+	if (rc < 0)
+		return machine_complain(machine, rc);
+	imalog_export_set_wait(machine->export, config->wait_ms);
+	return EXIT_YES;
+}
+
+void machine_show_notes(const struct machine *machine)
+{
+	const struct options *options = &machine->options;
+	enum imalog_note_kind kind;
+	const char *note;
+
+	for (size_t i = 0; (note = imalog_export_note(machine->export, i, &kind)); i++)
+		if (kind == IMALOG_NOTE_WRONG ||
+		    (kind == IMALOG_NOTE_INFO ? options->verbose : !options->quiet))
+			complain("note: %s", note);
+}
+
+int machine_open_staging(struct machine *machine)
+{
+	int rc = imalog_staging_open(machine->options.root, machine->config.wait_ms,
+				     &machine->staging, machine->error);
+
+	return rc < 0 ? machine_complain(machine, rc) : EXIT_YES;
+}
+
+int machine_done(int rc)
+{
+	int flushed = stdout_flush();
+
+	return flushed == EXIT_YES ? EXIT_CODE_OF(rc) : flushed;
+}

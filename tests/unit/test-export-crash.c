@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * lib/export*.c: an export that is killed before and after every system call, or whose every
+ * system call fails, loses nothing and doubles nothing
+ *
+ * Lists have identical violations first, last and side by side, and a list that is the same as
+ * the one before.
+ */
+#include "machine.h"
+#include "trace.h"
+
+#define STOPS_MAX 5000
+
+/* What a machine has been through when the export begins */
+static const struct scene {
+	const char *name;
+	const char *exported, *staged, *current;
+	bool saved; /* what is staged */
+} scenes[] = {
+	{ "the first export", "", "", "VaVVbV", false },
+	{ "the same list again", "VV", "", "VV", false },
+	{ "one violation again", "V", "", "V", false },
+	{ "staged and current are the same", "V", "V", "V", false },
+	{ "saved, staged and current are the same", "VV", "VV", "VV", true },
+};
+
+static int export_quietly(void)
+{
+	struct run run = run_export();
+	int rc = run.rc;
+
+	run_free(&run);
+	return rc < 0 ? 1 : 0;
+}
+
+static bool set_scene(const struct scene *scene)
+{
+	struct run run;
+	bool ok = true;
+
+	machine_new();
+	if (scene->exported[0]) {
+		CHECK_EXPORT(1);
+		measure_all(scene->exported);
+		CHECK_EXPORT(1);
+	}
+	measure_all(scene->staged);
+	if (scene->staged[0])
+		do_stage();
+	if (scene->saved) {
+		run = run_new();
+		ok = imalog_export_save(run.export, run.error) == 1;
+		run_free(&run);
+	}
+	measure_all(scene->current);
+	return ok;
+}
+
+/* After it was killed: the kernel closes what a dead process had open. */
+static void recover(bool clean)
+{
+	struct run run;
+
+	kernel->held = false;
+	run = run_export();
+	if (!CHECK(run.rc >= 0) || (clean && !CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), 0)))
+		run_show(&run);
+	run_free(&run);
+}
+
+/* Bytes of records that are all there, in their order, whatever is between them */
+static bool check_nothing_lost(unsigned int epoch)
+{
+	struct bytes all = whole_log(epoch, true);
+	size_t at = 0;
+	bool ok = true;
+
+	for (size_t i = 0; i < kernel->nr && ok; i++) {
+		size_t size = kernel->at[i + 1] - kernel->at[i];
+		uint8_t *found = memmem(all.data + at, all.size - at,
+					kernel->bytes + kernel->at[i], size);
+
+		ok = CHECK(found != NULL);
+		if (found)
+			at = (size_t)(found - all.data) + size;
+	}
+	bytes_free(&all);
+	return ok;
+}
+
+/* ---- killed ---- */
+
+static void sweep_kills(const struct scene *scene, bool tpm, int step)
+{
+	for (int at = (int)(scene - scenes) % step; at < STOPS_MAX; at += step) {
+		int rc;
+
+		test_note("%s, killed at %d", scene->name, at);
+		set_scene(scene);
+		kernel->has_tpm = tpm;
+		rc = trace(export_quietly, TRACE_KILL, at, 0);
+		if (rc == -3)
+			SKIP("processes cannot be traced here");
+		if (rc == -2)
+			return;
+		CHECK_INT(rc, -1);
+		recover(tpm);
+		if (tpm ? !check_whole(1) || !check_epoch(1) : !check_nothing_lost(1))
+			return;
+	}
+}
+
+TEST(killed_at_every_system_call)
+{
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(scenes); i++)
+		sweep_kills(&scenes[i], true, 1);
+}
+
+TEST(killed_without_a_tpm)
+{
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(scenes); i++)
+		sweep_kills(&scenes[i], false, (int)test_step(3));
+}
+
+/* Killed once, and again while it recovers */
+static void sweep_twice(const struct scene *scene, int step)
+{
+	for (int first = 0; first < STOPS_MAX; first += step) {
+		for (int second = first % 7; second < STOPS_MAX; second += step) {
+			int rc;
+
+			test_note("%s, killed at %d and %d", scene->name, first, second);
+			set_scene(scene);
+			rc = trace(export_quietly, TRACE_KILL, first, 0);
+			if (rc == -3)
+				SKIP("processes cannot be traced here");
+			if (rc == -2)
+				return;
+			kernel->held = false;
+			measure('V');
+			if (trace(export_quietly, TRACE_KILL, second, 0) == -2)
+				break;
+			recover(true);
+			if (!check_whole(1) || !check_epoch(1))
+				return;
+		}
+	}
+}
+
+TEST(killed_twice)
+{
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(scenes); i++)
+		sweep_twice(&scenes[i], (int)test_step(19));
+}
+
+/* ---- killed, and somebody else is quicker ---- */
+
+/* Is there a receipt that says so? */
+static bool receipt_says(uint64_t segment, const char *text)
+{
+	struct bytes bytes = bytes_new(0);
+	char path[512];
+	bool found;
+
+	snprintf(path, sizeof(path), "%s/epoch-000001/receipts/%08u.json", store_path,
+		 (unsigned int)segment);
+	add_file(&bytes, path);
+	found = bytes.size && memmem(bytes.data, bytes.size, text, strlen(text));
+	bytes_free(&bytes);
+	return found;
+}
+
+/*
+ * What is durably saved, somebody else may delete.  Then the same is measured and staged once
+ * more: other records, of the same bytes.
+ */
+static void interfere(const struct scene *scene, uint64_t segment)
+{
+	/* Without a TPM, bytes must do for what is only saved. */
+	if (!kernel->has_tpm && kernel->nr_staged && !receipt_says(segment, "\"deleting\""))
+		return;
+	if (kernel->nr_staged && receipt_says(segment, "\"state\""))
+		do_delete();
+	measure_all(scene->current);
+	do_stage();
+	measure_all(scene->current);
+}
+
+static void sweep_others(const struct scene *scene, bool tpm)
+{
+	for (int at = 0; at < STOPS_MAX; at++) {
+		int rc;
+
+		test_note("%s, killed at %d, and others", scene->name, at);
+		set_scene(scene);
+		kernel->has_tpm = tpm;
+		rc = trace(export_quietly, TRACE_KILL, at, 0);
+		if (rc == -3)
+			SKIP("processes cannot be traced here");
+		if (rc == -2)
+			return;
+		kernel->held = false;
+		interfere(scene, scene->exported[0] ? 3 : 1);
+		recover(tpm);
+		if (tpm ? !check_whole(1) || !check_epoch(1) : !check_nothing_lost(1))
+			return;
+	}
+}
+
+TEST(killed_and_others_delete_and_stage_the_same)
+{
+	for (size_t i = 0; i < 3; i++) {
+		sweep_others(&scenes[i], true);
+		sweep_others(&scenes[i], false);
+	}
+}
+
+/* ---- failing ---- */
+
+static void sweep_failures(const struct scene *scene, int os_errno)
+{
+	int step = (int)test_step(5);
+
+	for (int at = (int)(scene - scenes) % step; at < STOPS_MAX; at += step) {
+		int rc;
+
+		test_note("%s, %s at %d", scene->name, strerror(os_errno), at);
+		set_scene(scene);
+		rc = trace(export_quietly, TRACE_FAIL, at, os_errno);
+		if (rc == -3)
+			SKIP("processes cannot be traced here");
+		if (rc == -2)
+			return;
+		CHECK(rc == 0 || rc == 1);
+		recover(true);
+		if (!check_whole(1) || !check_epoch(1))
+			return;
+	}
+}
+
+TEST(failing_at_every_system_call)
+{
+	if (!TRACE_CAN_FAIL)
+		SKIP("system calls can be made to fail on x86-64 only");
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(scenes); i++) {
+		sweep_failures(&scenes[i], EIO);
+		sweep_failures(&scenes[i], ENOSPC);
+	}
+}
+
+/* ---- killed, and another boot before it can recover ---- */
+
+enum boot { KEXEC, KEXEC_LOSES, COLD };
+
+static void check_boot(enum boot boot)
+{
+	/* What was not saved when the list was lost is lost; the rest must be sound. */
+	if (boot == KEXEC_LOSES)
+		return;
+	if (boot == COLD) {
+		check_whole(2);
+		check_epoch(2);
+	} else {
+		check_whole(1);
+		check_epoch(1);
+	}
+}
+
+static void sweep_boots(const struct scene *scene, enum boot boot)
+{
+	int step = (int)test_step(3);
+
+	for (int at = (int)(scene - scenes) % step; at < STOPS_MAX; at += step) {
+		struct bytes saved, after;
+		int rc;
+
+		test_note("%s, killed at %d, boot %d", scene->name, at, boot);
+		set_scene(scene);
+		CHECK_EXPORT(scene->staged[0] ? 2 : 1); /* so that there is an epoch */
+		measure_all(scene->current);
+		rc = trace(export_quietly, TRACE_KILL, at, 0);
+		if (rc == -3)
+			SKIP("processes cannot be traced here");
+		if (rc == -2)
+			return;
+		saved = store_bytes(1, "log");
+		if (boot == COLD)
+			do_cold_boot();
+		else
+			do_kexec(boot == KEXEC);
+		measure_all("V");
+		recover(boot != KEXEC_LOSES);
+		after = store_bytes(1, "log");
+		CHECK(after.size >= saved.size && memcmp(after.data, saved.data, saved.size) == 0);
+		bytes_free(&saved);
+		bytes_free(&after);
+		check_boot(boot);
+		if (test_now.failures)
+			return;
+	}
+}
+
+TEST(killed_and_then_a_kexec)
+{
+	sweep_boots(&scenes[0], KEXEC);
+	sweep_boots(&scenes[1], KEXEC);
+	sweep_boots(&scenes[2], KEXEC);
+}
+
+TEST(killed_and_then_a_kexec_that_loses_the_list)
+{
+	sweep_boots(&scenes[0], KEXEC_LOSES);
+	sweep_boots(&scenes[1], KEXEC_LOSES);
+}
+
+TEST(killed_and_then_a_cold_boot)
+{
+	sweep_boots(&scenes[0], COLD);
+	sweep_boots(&scenes[1], COLD);
+}
+
+TEST_MAIN(CASE(killed_at_every_system_call), CASE(killed_without_a_tpm), CASE(killed_twice),
+	  CASE(killed_and_others_delete_and_stage_the_same),
+	  CASE(failing_at_every_system_call), CASE(killed_and_then_a_kexec),
+	  CASE(killed_and_then_a_kexec_that_loses_the_list), CASE(killed_and_then_a_cold_boot))

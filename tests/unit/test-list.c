@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* lib/list.c, lib/holder.c, lib/kernel-info.c: who has the lists open, and what is missing. */
+#include <time.h>
+
+#include "staged.h"
+
+/* ---- opening ---- */
+
+static void check_sentence(int os_errno, const char *sentence)
+{
+	struct setup s = open_staging(0);
+
+	CHECK_INT(s.rc, -IMALOG_ERR_OS);
+	CHECK_INT(imalog_error_os_errno(s.error), os_errno);
+	if (s.rc < 0 && !strstr(imalog_error_detail(s.error), sentence))
+		test_fail(__FILE__, __LINE__, "'%s', without '%s'",
+			  imalog_error_detail(s.error), sentence);
+	close_staging(&s);
+}
+
+TEST(what_is_missing_is_said)
+{
+	make_root(1);
+	unlink(in_work(STAGED));
+	chmod(in_work(LIST), 0660);
+	check_sentence(ENOENT, "without CONFIG_IMA_STAGING");
+	chmod(in_work(LIST), 0440);
+	check_sentence(ENOENT,
+		       "the kernel cannot stage its measurement list: that takes Linux 7.2");
+	make_dirs("proc/sys/kernel");
+	put_file(in_work("proc/sys/kernel/osrelease"), span_of("6.12.3-x\n", 9));
+	check_sentence(ENOENT, "the kernel 6.12.3-x cannot stage");
+	unlink(in_work(LIST));
+	check_sentence(ENOENT, "the kernel has no IMA: there is no '");
+	rmdir(in_work(IMA));
+	check_sentence(ENOENT, "securityfs is not mounted on '");
+	rmdir(in_work("sys/kernel/security"));
+	check_sentence(ENOENT, "securityfs is not mounted on '");
+	remove_root();
+}
+
+TEST(who_may_not_is_told)
+{
+	make_root(1);
+	kernel.busy = -1;
+	kernel.refuse = EPERM;
+	check_sentence(EPERM, "CAP_SYS_ADMIN");
+	kernel.refuse = EACCES;
+	check_sentence(EACCES, "be root");
+	kernel.refuse = EIO;
+	check_sentence(EIO, "cannot open '");
+	remove_root();
+}
+
+/* ---- holders ---- */
+
+static void make_process(const char *pid, const char *name, const char *list)
+{
+	char path[64], target[1024];
+
+	snprintf(path, sizeof(path), "proc/%s/fd", pid);
+	make_dirs(path);
+	snprintf(path, sizeof(path), "proc/%s/comm", pid);
+	put_file(in_work(path), span_of(name, strlen(name)));
+	snprintf(path, sizeof(path), "proc/%s/fd/7", pid);
+	snprintf(target, sizeof(target), "../../../" IMA "/%s", list);
+	if (symlink(target, in_work(path)) != 0)
+		BAIL_OUT("%s", strerror(errno));
+}
+
+TEST(who_holds_a_list_is_named)
+{
+	make_root(1);
+	kernel.busy = -1;
+	kernel.refuse = EBUSY;
+	check_sentence(EBUSY,
+		       "binary_runtime_measurements_staged is busy: a measurement list is "
+		       "held open, by no process that can be seen here");
+	put_file(in_work(IMA "/ascii_runtime_measurements_sha256"), span_of("", 0));
+	make_process("812", "keylime_agent\n", "ascii_runtime_measurements_sha256");
+	check_sentence(EBUSY,
+		       "ascii_runtime_measurements_sha256 is held open by keylime_agent "
+		       "(pid 812)");
+	unlink(in_work("proc/812/fd/7"));
+	make_process("812", "keylime_agent\n", "binary_runtime_measurements");
+	check_sentence(EBUSY,
+		       "binary_runtime_measurements is held open by keylime_agent (pid 812)");
+	/* What a process calls itself is not to be trusted. */
+	put_file(in_work("proc/812/comm"), span_of("a\033[2J\n", 6));
+	check_sentence(EBUSY, "held open by a\\x1b[2J (pid 812)");
+	make_process("813", "cat\n", "binary_runtime_measurements");
+	check_sentence(EBUSY, ", and by 1 more");
+	remove_root();
+}
+
+TEST(others_are_no_holders)
+{
+	make_root(1);
+	kernel.busy = -1;
+	kernel.refuse = EBUSY;
+	put_file(in_work("my_runtime_measurements"), span_of("", 0));
+	make_process("812", "editor\n", "../../../../my_runtime_measurements");
+	make_process("nobody", "", "binary_runtime_measurements");
+	check_sentence(EBUSY, "by no process that can be seen");
+	remove_root();
+}
+
+TEST(this_process_is_found_in_the_real_proc)
+{
+	char sentence[128];
+	int fd;
+
+	make_root(1);
+	kernel.busy = -1;
+	kernel.refuse = EBUSY;
+	fd = open(in_work(LIST), O_RDONLY);
+	snprintf(sentence, sizeof(sentence), "(pid %d)", (int)getpid());
+	check_sentence(EBUSY, sentence);
+	close(fd);
+	remove_root();
+}
+
+/* ---- waiting ---- */
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+TEST(waiting_ends_when_the_list_is_free)
+{
+	struct setup s;
+	int fd = -1;
+
+	make_root(1);
+	kernel.busy = 4;
+	kernel.refuse = EBUSY;
+	s = open_staging(60000);
+	CHECK_INT(s.rc, 0);
+	CHECK_INT(kernel.busy, 0);
+	kernel.busy = 4;
+	CHECK_INT(imalog_list_open(work, 60000, &fd, s.error), 0);
+	CHECK(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC &&
+	      (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY);
+	close(fd);
+	finish(&s);
+}
+
+TEST(waiting_ends_when_the_time_is_over)
+{
+	struct setup s;
+	uint64_t begun;
+
+	make_root(1);
+	kernel.busy = -1;
+	kernel.refuse = EBUSY;
+	begun = now_ms();
+	s = open_staging(250);
+	CHECK_INT(s.rc, -IMALOG_ERR_OS);
+	CHECK(now_ms() - begun >= 250);
+	finish(&s);
+}
+
+TEST(nobody_waits_for_what_does_not_change)
+{
+	struct setup s;
+	uint64_t begun = now_ms();
+
+	make_root(1);
+	kernel.busy = -1;
+	kernel.refuse = EPERM;
+	s = open_staging(60000);
+	CHECK_INT(s.rc, -IMALOG_ERR_OS);
+	CHECK(now_ms() - begun < 30000);
+	finish(&s);
+}
+
+/* ---- what the kernel offers ---- */
+
+TEST(the_kernel_is_described)
+{
+	struct imalog_kernel_info info;
+
+	make_root(1);
+	make_dirs("proc/sys/kernel/random");
+	put_file(in_work("proc/cmdline"), span_of("quiet ima-flush-htable=1 -- x\n", 30));
+	put_file(in_work("proc/sys/kernel/random/boot_id"), span_of("some-id\n", 8));
+	put_file(in_work(IMA "/runtime_measurements_count"), span_of("12\n", 3));
+	put_file(in_work(IMA "/violations"), span_of("3\n", 2));
+	put_file(in_work(LIST "_sha256"), span_of("", 0));
+	chmod(in_work(LIST), 0660);
+	CHECK_INT(imalog_kernel_probe(work, &info, NULL), 0);
+	CHECK(info.securityfs && info.list && info.stages && info.recent && info.flush_htable);
+	CHECK(!info.trims && info.lists[IMALOG_ALG_SHA256] && !info.lists[IMALOG_ALG_SHA1]);
+	CHECK(info.counted && info.records == 12 && info.violations == 3);
+	CHECK_STR(info.boot_id, "some-id");
+	CHECK_STR(info.release, "");
+	/* Only the kernel's own parameters, and words of their own */
+	put_file(in_work("proc/cmdline"),
+		 span_of("xima_flush_htable -- ima_flush_htable\n", 38));
+	unlink(in_work(IMA "/violations"));
+	CHECK_INT(imalog_kernel_probe(work, &info, NULL), 0);
+	CHECK(!info.flush_htable && info.trims && !info.counted);
+	remove_root();
+}
+
+TEST_MAIN(CASE(what_is_missing_is_said), CASE(who_may_not_is_told),
+	  CASE(who_holds_a_list_is_named), CASE(others_are_no_holders),
+	  CASE(this_process_is_found_in_the_real_proc),
+	  CASE(waiting_ends_when_the_list_is_free), CASE(waiting_ends_when_the_time_is_over),
+	  CASE(nobody_waits_for_what_does_not_change), CASE(the_kernel_is_described), )
