@@ -372,7 +372,7 @@ static int chain_from_before(struct imalog_export *export, struct imalog_error *
 
 int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 {
-	size_t nr;
+	size_t nr = 0;
 	int rc;
 
 	imalog_tail_free(export);

@@ -226,7 +226,7 @@ int imalog_staging_delete(struct imalog_staging *staging, const struct imalog_re
 	case ENOMEM:
 		if (is_gone(staging))
 			return 0;
-		/* fall through */
+		__attribute__((fallthrough));
 	default:
 		return imalog_fail_errno(reterr, os_errno, "cannot delete what is staged");
 	}

@@ -379,7 +379,8 @@ void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* "imalog: 'FILE': record 1 at 0x0: ..." */
 void complain_of(const char *file, const struct imalog_error *error);
 /* A message of the tool's own, which may hold names: all but backslashes escaped. */
-void print_message(FILE *file, const char *format, va_list args);
+void print_message(FILE *file, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
 /* Untrusted text for a terminal: escapes all that is not plain printable text. */
 void print_text(FILE *file, struct imalog_span text);
 /* As print_text(), between quotes that the text cannot end. */

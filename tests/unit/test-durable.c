@@ -28,7 +28,7 @@ static int write_new(bool replace, struct imalog_error *error)
 	int rc = imalog_durable_begin(&file, dir, "file", error);
 
 	for (size_t at = 0; rc == 0 && at < strlen(NEW); at += 10) {
-		struct imalog_span rest = span_of_text(NEW + at);
+		struct imalog_span rest = span_of_text(&NEW[at]);
 
 		rest.size = rest.size < 10 ? rest.size : 10;
 		rc = imalog_durable_write(&file, rest, error);
