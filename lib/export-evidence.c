@@ -2,9 +2,9 @@
 /*
  * What PCR values prove about segments, where their bytes do not
  *
- * Lists repeat: two violations have the same bytes, and so may two lists.  But each extends the
- * PCRs, and no two sequences of records lead to the same values.  So a sequence that leads to
- * what the TPM says, with its end behind the records in question, is what happened.
+ * Lists repeat: two violations have the same bytes, and so may two lists.  But each extends
+ * the PCRs, and no two sequences of records lead to the same values.  So a sequence that leads
+ * to what the TPM says, with its end behind the records in question, is what happened.
  *
  * Everything that is in question is on the disk when it is decided; what the kernel still has
  * is read after the TPM.  So others who stage or delete meanwhile can only prevent a decision.
@@ -40,9 +40,8 @@ static bool read_tpm(struct imalog_export *export)
 
 static int run_fd(struct sequence *sequence, int fd, struct imalog_error *error)
 {
-	const struct imalog_base here = {
-		.records = sequence->base->records + imalog_replay_records(sequence->replay)
-	};
+	const struct imalog_base here = { .records = sequence->base->records +
+						     imalog_replay_records(sequence->replay) };
 	struct imalog_source *source = imalog_source_from_fd(fd, "list");
 	struct imalog_reader *reader = NULL;
 	int rc;
@@ -71,7 +70,8 @@ static int run_segment(struct sequence *sequence, struct imalog_error *error)
 static int run_list(struct sequence *sequence, bool staged, struct imalog_error *error)
 {
 	const struct imalog_export *export = sequence->export;
-	int fd, rc = export->world->open_list(export->root, staged, export->wait_ms, &fd, error);
+	int fd, rc = export->world->open_list(export->root, staged, export->wait_ms, &fd,
+					      error);
 
 	return rc < 0 ? rc : run_fd(sequence, fd, error);
 }
@@ -144,12 +144,12 @@ static int leads(struct sequence sequence, bool all, struct imalog_error *error)
 }
 
 /*
- * Which of two sequences is it: IMALOG_MATCH the first, IMALOG_MISMATCH the second, or it is not
- * known
+ * Which of two sequences is it: IMALOG_MATCH the first, IMALOG_MISMATCH the second, or it is
+ * not known
  *
  * When the list goes on with the same bytes once more, the TPM's values of before it was read
- * can be in both: the last records could be later than those values.  Then only values of after
- * it was read tell, if nothing was measured meanwhile.
+ * can be in both: the last records could be later than those values.  Then only values of
+ * after it was read tell, if nothing was measured meanwhile.
  */
 static int tell_apart(struct sequence one, struct sequence other, struct imalog_error *error)
 {
@@ -210,10 +210,11 @@ int imalog_evidence_settle(struct imalog_export *export, bool newest_is_staged,
 		rc = imalog_tail_write(export, newest, error);
 		return rc < 0 ? rc : imalog_tail_commit_first(export, error);
 	}
-	imalog_export_say(export, IMALOG_NOTE_WRONG,
-			  "segment %" PRIu64 " begins with the bytes of segment %" PRIu64
-			  ", and nothing tells whether they are the same records: both are kept",
-			  newest->segment, first->segment);
+	imalog_export_say(
+		export, IMALOG_NOTE_WRONG,
+		"segment %" PRIu64 " begins with the bytes of segment %" PRIu64
+		", and nothing tells whether they are the same records: both are kept",
+		newest->segment, first->segment);
 	return imalog_tail_commit_first(export, error);
 }
 
@@ -270,8 +271,9 @@ static int is_fresh(struct imalog_export *export, struct imalog_error *error)
 {
 	const struct imalog_base nothing = { .records = 0 };
 
-	return leads((struct sequence){ .export = export, .base = &nothing, .with_staged = true },
-		     false, error);
+	return leads(
+		(struct sequence){ .export = export, .base = &nothing, .with_staged = true },
+		false, error);
 }
 
 /* Does it follow what the store has, with or without what is pending? */
@@ -285,7 +287,8 @@ static int follows(struct imalog_export *export, struct imalog_error *error)
 		const struct imalog_receipt *pending = export->pending[i];
 
 		base = (struct imalog_base){ .state = pending->after,
-					     .records = pending->first + pending->records - 1 };
+					     .records =
+						     pending->first + pending->records - 1 };
 		rc = leads(list, false, error);
 	}
 	return rc;
@@ -337,15 +340,17 @@ static int judge_epoch(struct imalog_export *export, struct imalog_error *error)
 		return new ? start_new(export, error) : 0;
 	if (reset) {
 		rc = start_new(export, error);
-		imalog_export_say(export, IMALOG_NOTE_WRONG,
-				  "the TPM was reset, but the list does not lead to its values: "
-				  "nothing proves that it is complete");
+		imalog_export_say(
+			export, IMALOG_NOTE_WRONG,
+			"the TPM was reset, but the list does not lead to its values: "
+			"nothing proves that it is complete");
 		return rc;
 	}
-	imalog_export_say(export, IMALOG_NOTE_WRONG,
-			  "this is another boot, and nothing proves whether its list follows what "
-			  "the store has: it is added to epoch %" PRIu64 ", marked as undetermined",
-			  export->epoch->number);
+	imalog_export_say(
+		export, IMALOG_NOTE_WRONG,
+		"this is another boot, and nothing proves whether its list follows what "
+		"the store has: it is added to epoch %" PRIu64 ", marked as undetermined",
+		export->epoch->number);
 	return 0;
 }
 
@@ -358,10 +363,11 @@ int imalog_evidence_epoch(struct imalog_export *export, struct imalog_error *err
 		return 0;
 	if (export->witness.pcrs)
 		return judge_epoch(export, error);
-	imalog_export_say(export, IMALOG_NOTE_INFO,
-			  "this is another boot, and without a TPM nothing tells whether its list "
-			  "follows what the store has: it is added to epoch %" PRIu64
-			  ", marked as undetermined",
-			  export->epoch->number);
+	imalog_export_say(
+		export, IMALOG_NOTE_INFO,
+		"this is another boot, and without a TPM nothing tells whether its list "
+		"follows what the store has: it is added to epoch %" PRIu64
+		", marked as undetermined",
+		export->epoch->number);
 	return 0;
 }

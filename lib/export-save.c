@@ -2,9 +2,9 @@
 /*
  * What is done while the kernel's lists are held, by one thread with one descriptor
  *
- * Everything that is found out here stays true when the lists are let go of: a pending segment
- * whose records are no longer staged will not be staged again, at least not in this boot.  What
- * can wait is done later, so that others can read the lists soon.
+ * Everything that is found out here stays true when the lists are let go of: a pending
+ * segment whose records are no longer staged will not be staged again, at least not in this
+ * boot.  What can wait is done later, so that others can read the lists soon.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -58,7 +58,8 @@ static int look_after_failure(struct imalog_export *export, struct imalog_receip
 	}
 	if (error && imalog_error_os_errno(error) == ESTALE)
 		imalog_export_say(export, IMALOG_NOTE_INFO,
-				  "segment %" PRIu64 " is saved and stays pending: what becomes of "
+				  "segment %" PRIu64
+				  " is saved and stays pending: what becomes of "
 				  "its records is decided after the kexec or reboot",
 				  receipt->segment);
 	return failed;
@@ -122,16 +123,19 @@ static int keep_values(const struct imalog_witness *witness, struct imalog_recei
 static int sum_of(struct imalog_span bytes, uint8_t out[IMALOG_SHA256_SIZE],
 		  struct imalog_error *error)
 {
-	struct imalog_source *source = imalog_source_from_memory(bytes.data, bytes.size, "quote");
+	struct imalog_source *source =
+		imalog_source_from_memory(bytes.data, bytes.size, "quote");
 	uint64_t size;
-	int rc = source ? imalog_source_sum(source, &size, out, error) : imalog_fail_nomem(error);
+	int rc = source ? imalog_source_sum(source, &size, out, error) :
+			  imalog_fail_nomem(error);
 
 	imalog_source_free(&source);
 	return rc;
 }
 
-static int write_beside(const struct imalog_export *export, uint64_t segment, const char *suffix,
-			struct imalog_span bytes, struct imalog_error *error)
+static int write_beside(const struct imalog_export *export, uint64_t segment,
+			const char *suffix, struct imalog_span bytes,
+			struct imalog_error *error)
 {
 	struct imalog_durable file = { .fd = -1 };
 	char name[IMALOG_RECEIPT_NAME_MAX];
@@ -182,12 +186,13 @@ static int copy(struct imalog_export *export, struct imalog_pass *pass,
 	if (rc == 0 && receipt->bytes == 0)
 		rc = imalog_fail(error, IMALOG_ERR_TRUNCATED, "",
 				 "something is staged, and nothing can be read");
-	return rc < 0 ? rc : imalog_durable_sync(pass->copy_to->fd, pass->copy_to->name, error);
+	return rc < 0 ? rc :
+			imalog_durable_sync(pass->copy_to->fd, pass->copy_to->name, error);
 }
 
 /*
- * Written under its own name: without a receipt it counts for nothing.  What cannot be finished
- * is taken back, since the kernel still has it all.
+ * Written under its own name: without a receipt it counts for nothing.  What cannot be
+ * finished is taken back, since the kernel still has it all.
  */
 static int write_segment(struct imalog_export *export, struct imalog_pass *pass,
 			 struct imalog_receipt *receipt, struct imalog_error *error)
@@ -196,8 +201,8 @@ static int write_segment(struct imalog_export *export, struct imalog_pass *pass,
 	int rc;
 
 	imalog_segment_name(IMALOG_SEGMENT_PENDING, receipt->segment, file.name);
-	file.fd = openat(file.dir, file.name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			 0600);
+	file.fd = openat(file.dir, file.name,
+			 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (file.fd < 0) {
 		rc = imalog_fail_errno(error, errno, "cannot create the segment");
 		imalog_error_set_source(error, file.name);
@@ -223,10 +228,11 @@ static void remove_partial(struct imalog_export *export, bool saved_again)
 		imalog_export_say(export, IMALOG_NOTE_INFO,
 				  "what an interrupted run had begun to save is saved anew");
 	else
-		imalog_export_say(export, IMALOG_NOTE_WRONG,
-				  "'%s' is what an interrupted run had saved, and its records are "
-				  "no longer in the kernel: it is kept, but no part of the log",
-				  export->partial);
+		imalog_export_say(
+			export, IMALOG_NOTE_WRONG,
+			"'%s' is what an interrupted run had saved, and its records are "
+			"no longer in the kernel: it is kept, but no part of the log",
+			export->partial);
 	export->partial[0] = '\0';
 }
 
@@ -244,7 +250,7 @@ static int save(struct imalog_export *export, const struct imalog_receipt *doubt
 
 	if (!receipt)
 		return -IMALOG_ERR_NOMEM;
-	/* It is most likely that they are the same; else the receipt is corrected in the end. */
+	/* Most likely they are the same; else the receipt is corrected in the end. */
 	if (doubtful) {
 		pass.prefixes[0].size = doubtful->bytes;
 		memcpy(pass.prefixes[0].sha256, doubtful->sha256, IMALOG_SHA256_SIZE);
@@ -299,7 +305,8 @@ static int take_staged(struct imalog_export *export, const struct imalog_prefix 
 		return staged;
 	if (staged == 0)
 		/* The lists have nothing, so no pending segment's records either. */
-		return doubtful && export->stages ? IMALOG_OUTCOME_GONE : IMALOG_OUTCOME_NOTHING;
+		return doubtful && export->stages ? IMALOG_OUTCOME_GONE :
+						    IMALOG_OUTCOME_NOTHING;
 	if (!export->saves && !(doubtful && doubtful->state == IMALOG_RECEIPT_SAVED))
 		return imalog_fail(error, IMALOG_ERR_INVALID, "",
 				   "what is staged is not saved: imalog save does that");
@@ -340,7 +347,7 @@ int imalog_export_hold(struct imalog_export *export, struct imalog_error *error)
 	struct imalog_prefix sum = { 0 };
 	int rc = 0;
 
-	/* Staging is the first thing that is done, unless something must be looked at before. */
+	/* Staging comes first, unless something must be looked at before. */
 	if (newest || export->must_equal || !export->stages)
 		rc = sum_staged(export, &sum, error);
 	if (rc == 0)

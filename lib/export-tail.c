@@ -3,8 +3,8 @@
  * The end of the store: what is committed, what is pending behind it, and how one becomes the
  * other
  *
- * What the receipt says is what counts; the file is renamed after it.  So whatever a crash leaves
- * half done has the name of a pending segment, which a look at the directory finds:
+ * What the receipt says is what counts; the file is renamed after it.  So whatever a crash
+ * leaves half done has the name of a pending segment, which a look at the directory finds:
  *
  *     pending.N without a receipt             was being written  -> partial.N
  *     pending.N, receipt committed            -> log.N
@@ -25,8 +25,9 @@
 /* partial.N, and partial.N.1 and so on when that is taken */
 #define PARTIALS_MAX 1000
 
-static int inconsistent(const struct imalog_export *export, const struct imalog_segment *segment,
-			const char *what, struct imalog_error *error)
+static int inconsistent(const struct imalog_export *export,
+			const struct imalog_segment *segment, const char *what,
+			struct imalog_error *error)
 {
 	return imalog_fail(error, IMALOG_ERR_INVALID, "",
 			   "segment %" PRIu64 " of epoch %" PRIu64 " %s", segment->number,
@@ -54,7 +55,7 @@ const char *imalog_tail_boot_id(const struct imalog_export *export)
 	return export->past.there ? export->past.boot_id : NULL;
 }
 
-/* The TPM's values prove where the records belong, and else that the kernel is still the same. */
+/* The TPM's values prove where the records belong; else that it is the same boot does. */
 bool imalog_tail_is_undetermined(const struct imalog_export *export,
 				 const struct imalog_receipt *receipt)
 {
@@ -73,6 +74,7 @@ static void remember(struct imalog_export *export, const struct imalog_receipt *
 	struct imalog_past *past = &export->past;
 
 	*past = (struct imalog_past){ .there = true,
+				      .compared = receipt->pcrs,
 				      .undetermined = receipt->undetermined,
 				      .has_clock = receipt->has_clock,
 				      .clock = receipt->clock };
@@ -127,7 +129,8 @@ static int move(struct imalog_export *export, struct imalog_receipt *receipt,
 		return fd;
 	memcpy(sha256, receipt->sha256, sizeof(sha256));
 	source = imalog_source_from_fd(fd, "segment");
-	rc = source ? imalog_pass_run(&pass, source, receipt, error) : imalog_fail_nomem(error);
+	rc = source ? imalog_pass_run(&pass, source, receipt, error) :
+		      imalog_fail_nomem(error);
 	imalog_source_free(&source);
 	close(fd);
 	if (rc == 0 && (bytes != receipt->bytes || memcmp(sha256, receipt->sha256, 32) != 0))
@@ -218,6 +221,37 @@ static const struct imalog_segment *last_of(const struct imalog_epoch *epoch,
 	return NULL;
 }
 
+/*
+ * Before the first receipt of an epoch is the last of the epoch before.  If that cannot be
+ * read, it is as if there were none: it is history.
+ */
+static int chain_from_before(struct imalog_export *export, struct imalog_error *error)
+{
+	const struct imalog_store *store = export->store;
+	struct imalog_source *nothing = imalog_source_from_memory(NULL, 0, "");
+	struct imalog_receipt *receipt = NULL;
+	struct imalog_epoch *epoch = NULL;
+	uint64_t before = 0, none;
+	int rc = nothing ? imalog_source_sum(nothing, &none, export->base.chain, error) :
+			   imalog_fail_nomem(error);
+
+	imalog_source_free(&nothing);
+	for (size_t i = 0; i < store->nr_epochs && store->epochs[i] < store->current; i++)
+		before = store->epochs[i];
+	if (rc < 0 || !before || imalog_epoch_open(export->store, before, &epoch, NULL) < 0)
+		return rc;
+	if (epoch->nr) {
+		uint8_t self[IMALOG_SHA256_SIZE];
+
+		if (imalog_receipt_read(epoch->receipts, imalog_epoch_last(epoch), &receipt,
+					self, NULL) == 0)
+			memcpy(export->base.chain, self, sizeof(self));
+		imalog_receipt_free(&receipt);
+	}
+	imalog_epoch_close(&epoch);
+	return 0;
+}
+
 /* The PCR values are those of the log, the chain is that of whatever receipt is the last. */
 static int take_finished(struct imalog_export *export, struct imalog_error *error)
 {
@@ -226,6 +260,8 @@ static int take_finished(struct imalog_export *export, struct imalog_error *erro
 	struct imalog_receipt *receipt = NULL;
 	int rc = 0;
 
+	if (!log && !dropped)
+		return chain_from_before(export, error);
 	if (log)
 		rc = read_receipt(export, log, &receipt, export->base.chain, error);
 	if (rc == 0 && receipt && receipt->state != IMALOG_RECEIPT_COMMITTED)
@@ -248,7 +284,8 @@ static bool name_partial(struct imalog_export *export, uint64_t number)
 
 	snprintf(export->partial, size, "partial.%08" PRIu64, number);
 	for (int i = 1; i < PARTIALS_MAX; i++) {
-		if (fstatat(export->epoch->dir, export->partial, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		if (fstatat(export->epoch->dir, export->partial, &st, AT_SYMLINK_NOFOLLOW) !=
+		    0)
 			return errno == ENOENT;
 		snprintf(export->partial, size, "partial.%08" PRIu64 ".%d", number, i);
 	}
@@ -275,10 +312,13 @@ static int set_aside(struct imalog_export *export, const struct imalog_segment *
 	if (rc == 0 && export->partial_sum.size == 0) /* nothing is no loss */
 		return unlinkat(export->epoch->dir, from, 0) == 0 ?
 			       0 :
-			       imalog_fail_errno(error, errno, "cannot remove an empty segment");
+			       imalog_fail_errno(error, errno,
+						 "cannot remove an empty segment");
 	if (rc == 0 && !name_partial(export, segment->number))
 		rc = inconsistent(export, segment, "has left too many partial files", error);
-	return rc < 0 ? rc : imalog_durable_rename(export->epoch->dir, from, export->partial, error);
+	return rc < 0 ?
+		       rc :
+		       imalog_durable_rename(export->epoch->dir, from, export->partial, error);
 }
 
 static bool is_dropped(const struct imalog_export *export, uint64_t number)
@@ -309,7 +349,8 @@ static int take_pending(struct imalog_export *export, const struct imalog_segmen
 	}
 	if (export->nr_pending == IMALOG_PENDING_MAX) {
 		imalog_receipt_free(&receipt);
-		return inconsistent(export, segment, "is pending, and so are two before it", error);
+		return inconsistent(export, segment, "is pending, and so are two before it",
+				    error);
 	}
 	/* Then it was found out that this one has its records. */
 	if (receipt->may_repeat && is_dropped(export, receipt->may_repeat))
@@ -319,7 +360,8 @@ static int take_pending(struct imalog_export *export, const struct imalog_segmen
 }
 
 /* Is everything where it can be?  @nr gets the number of files before the pending ones. */
-static int check_order(const struct imalog_export *export, size_t *nr, struct imalog_error *error)
+static int check_order(const struct imalog_export *export, size_t *nr,
+		       struct imalog_error *error)
 {
 	const struct imalog_epoch *epoch = export->epoch;
 
@@ -328,46 +370,17 @@ static int check_order(const struct imalog_export *export, size_t *nr, struct im
 		const struct imalog_segment *segment = &epoch->segments[i];
 
 		if (segment->twice)
-			return inconsistent(export, segment, "is there under two names", error);
-		if (segment->kind == IMALOG_SEGMENT_NONE)
-			return inconsistent(export, segment, "is missing: there is its receipt",
+			return inconsistent(export, segment, "is there under two names",
 					    error);
+		if (segment->kind == IMALOG_SEGMENT_NONE)
+			return inconsistent(export, segment,
+					    "is missing: there is its receipt", error);
 		if (segment->kind == IMALOG_SEGMENT_PENDING && *nr == epoch->nr)
 			*nr = i;
 		else if (segment->kind != IMALOG_SEGMENT_PENDING && i > *nr)
 			return inconsistent(export, segment, "is behind a pending one", error);
 	}
 	return 0;
-}
-
-/* Before the first receipt of an epoch is the last of the epoch before. */
-static int chain_from_before(struct imalog_export *export, struct imalog_error *error)
-{
-	const struct imalog_store *store = export->store;
-	struct imalog_receipt *receipt = NULL;
-	struct imalog_epoch *epoch;
-	struct imalog_stream *nothing;
-	uint64_t before = 0;
-	int rc;
-
-	for (size_t i = 0; i < store->nr_epochs && store->epochs[i] < store->current; i++)
-		before = store->epochs[i];
-	if (before) {
-		rc = imalog_epoch_open(export->store, before, &epoch, error);
-		if (rc < 0)
-			return rc;
-		if (epoch->nr)
-			rc = imalog_receipt_read(epoch->receipts, imalog_epoch_last(epoch),
-						 &receipt, export->base.chain, error);
-		imalog_receipt_free(&receipt);
-		imalog_epoch_close(&epoch);
-		return rc;
-	}
-	nothing = imalog_stream_new(IMALOG_ALG_SHA256, error);
-	rc = nothing ? imalog_stream_digest(nothing, export->base.chain, error) :
-		       -IMALOG_ERR_CRYPTO;
-	imalog_stream_free(&nothing);
-	return rc;
 }
 
 int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
@@ -381,8 +394,6 @@ int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 		rc = imalog_epoch_sweep(export->epoch, error);
 	if (rc == 0)
 		rc = check_order(export, &nr, error);
-	if (rc == 0)
-		rc = chain_from_before(export, error);
 	if (rc == 0)
 		rc = take_finished(export, error);
 	for (size_t i = nr; rc == 0 && i < export->epoch->nr; i++) {

@@ -53,7 +53,8 @@ static enum imalog_tpm_use choose(const struct imalog_export *export, char tcti[
 		return IMALOG_TPM_TSS;
 	}
 #endif
-	return is_there(export->root, "sys/class/tpm/tpm0") ? IMALOG_TPM_SYSFS : IMALOG_TPM_NONE;
+	return is_there(export->root, "sys/class/tpm/tpm0") ? IMALOG_TPM_SYSFS :
+							      IMALOG_TPM_NONE;
 }
 
 /* The strongest bank that is there: one is enough, since all are extended alike. */

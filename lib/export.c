@@ -5,14 +5,12 @@
  *     what was interrupted -> TPM -> stage -> read, copied and replayed in one pass -> fsync
  *     -> receipt `saved` -> receipt `deleting` -> delete -> rename -> receipt `committed`
  *
- * That records are durably saved is what lets them be deleted; whether they fit the TPM's values
- * is said, and changes nothing.
+ * That records are durably saved is what lets them be deleted; whether they fit the TPM's
+ * values is said, and changes nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,10 +21,6 @@
 
 /* More than it ever takes to finish what was interrupted, and then to export */
 #define ROUNDS 8
-
-#define MISMATCH                                                                           \
-	"segment %" PRIu64 ": the log does not lead to the TPM's values: a record did not "   \
-	"reach it, or somebody else extended a PCR"
 
 struct imalog_export *imalog_export_new(const char *root, const char *store)
 {
@@ -88,8 +82,8 @@ void imalog_export_set_wait(struct imalog_export *export, unsigned int wait_ms)
 	export->wait_ms = wait_ms;
 }
 
-int imalog_export_set_tpm(struct imalog_export *export, enum imalog_tpm_use use, const char *tcti,
-			  const char *ak, struct imalog_error *reterr)
+int imalog_export_set_tpm(struct imalog_export *export, enum imalog_tpm_use use,
+			  const char *tcti, const char *ak, struct imalog_error *reterr)
 {
 	char *copies[2] = { NULL, NULL };
 
@@ -114,100 +108,12 @@ int imalog_export_set_tpm(struct imalog_export *export, enum imalog_tpm_use use,
 	return 0;
 }
 
-void imalog_export_set_thresholds(struct imalog_export *export, uint64_t records, uint64_t bytes,
-				  uint64_t age)
+void imalog_export_set_thresholds(struct imalog_export *export, uint64_t records,
+				  uint64_t bytes, uint64_t age)
 {
 	export->min_records = records;
 	export->min_bytes = bytes;
 	export->max_age = age;
-}
-
-/* ---- results ---- */
-
-void imalog_export_say(struct imalog_export *export, enum imalog_note_kind kind,
-		       const char *format, ...)
-{
-	struct imalog_note *notes = reallocarray(export->notes, export->nr_notes + 1,
-						 sizeof(*notes));
-	struct imalog_note *note;
-	va_list args;
-
-	if (!notes)
-		return;
-	export->notes = notes;
-	note = notes + export->nr_notes;
-	note->kind = kind;
-	va_start(args, format);
-	vsnprintf(note->text, sizeof(note->text), format, args);
-	va_end(args);
-	/* Said once is enough, however often it is found out. */
-	for (size_t i = 0; i < export->nr_notes; i++)
-		if (strcmp(notes[i].text, note->text) == 0)
-			return;
-	export->nr_notes++;
-}
-
-const char *imalog_export_note(const struct imalog_export *export, size_t i,
-			       enum imalog_note_kind *kind)
-{
-	if (i >= export->nr_notes)
-		return NULL;
-	*kind = export->notes[i].kind;
-	return export->notes[i].text;
-}
-
-/* What does not fit, in words; durably saved it is all the same */
-static void say_verdict(struct imalog_export *export, const struct imalog_receipt *receipt,
-			bool compared)
-{
-	if (receipt->problems)
-		imalog_export_say(export, IMALOG_NOTE_WRONG,
-				  "segment %" PRIu64 ": the digest of record %" PRIu64 "%s does not "
-				  "fit its data",
-				  receipt->segment, receipt->first_problem,
-				  receipt->problems > 1 ? " (and of others)" : "");
-	if (compared && receipt->verdict == IMALOG_MISMATCH)
-		imalog_export_say(export, IMALOG_NOTE_WRONG, MISMATCH, receipt->segment);
-	else if (compared && receipt->verdict == IMALOG_NOT_CHECKED && !receipt->staged_before)
-		imalog_export_say(export, IMALOG_NOTE_UNCHECKED,
-				  "segment %" PRIu64 ": there was nothing to compare with the TPM",
-				  receipt->segment);
-	if (receipt->undetermined && !(compared && receipt->staged_before))
-		imalog_export_say(export,
-				  compared ? IMALOG_NOTE_WRONG : IMALOG_NOTE_INFO,
-				  "segment %" PRIu64 ": nothing proves that it belongs to epoch "
-				  "%" PRIu64,
-				  receipt->segment, export->epoch->number);
-}
-
-int imalog_export_add(struct imalog_export *export, const struct imalog_receipt *receipt,
-		      struct imalog_error *error)
-{
-	struct imalog_done *done = reallocarray(export->done, export->nr_done + 1, sizeof(*done));
-	struct imalog_receipt *copy = imalog_receipt_new(error);
-
-	if (done)
-		export->done = done;
-	if (!done || !copy) {
-		imalog_receipt_free(&copy);
-		return imalog_fail_nomem(error);
-	}
-	*copy = *receipt;
-	copy->before = copy->after = (struct imalog_state){ NULL, 0 };
-	copy->pcrs = NULL;
-	done[export->nr_done++] = (struct imalog_done){ export->epoch->number, copy };
-	say_verdict(export, copy, receipt->pcrs);
-	return 0;
-}
-
-const struct imalog_receipt *imalog_export_receipt(const struct imalog_export *export, size_t i,
-						   uint64_t *epoch)
-{
-	if (i >= export->nr_done)
-		return NULL;
-	if (epoch)
-		*epoch = export->done[i].epoch;
-	return export->done[i].receipt;
 }
 
 /* ---- is there anything to do? ---- */
@@ -219,7 +125,8 @@ static int has_bytes(struct imalog_export *export, bool staged, uint64_t many,
 	char chunk[4096];
 	uint64_t size = 0;
 	ssize_t n = 1;
-	int fd, rc = export->world->open_list(export->root, staged, export->wait_ms, &fd, error);
+	int fd, rc = export->world->open_list(export->root, staged, export->wait_ms, &fd,
+					      error);
 
 	if (rc < 0)
 		return rc;
@@ -293,11 +200,13 @@ static int open_store(struct imalog_export *export, bool create, struct imalog_e
 
 	imalog_epoch_close(&export->epoch);
 	imalog_store_close(&export->store);
-	rc = imalog_store_take(export->store_path, create, export->wait_ms, &export->store, error);
+	rc = imalog_store_take(export->store_path, create, export->wait_ms, &export->store,
+			       error);
 	if (rc == 0 && create && export->store->current == 0)
 		rc = imalog_store_start_epoch(export->store, 1, error);
 	if (rc == 0 && export->store->current)
-		rc = imalog_epoch_open(export->store, export->store->current, &export->epoch, error);
+		rc = imalog_epoch_open(export->store, export->store->current, &export->epoch,
+				       error);
 	return rc;
 }
 
@@ -310,31 +219,42 @@ static int open_existing_store(struct imalog_export *export, struct imalog_error
 	return open_store(export, false, error);
 }
 
+/* Reads the TPM; that there is none is a failure, too, where the store knows of one. */
+static int ask_tpm(struct imalog_export *export, struct imalog_error *error)
+{
+	int rc;
+
+	imalog_witness_free(&export->witness);
+	rc = export->world->read_tpm(export, true, &export->witness, error);
+	if (rc == 0 && !export->witness.pcrs && export->past.compared &&
+	    export->tpm_use != IMALOG_TPM_NONE)
+		rc = imalog_fail_tpm(error, 0, "there is no TPM any more, and there was one");
+	return rc;
+}
+
 /* The TPM's values, which a new boot needs to be told from the one before */
 static int read_tpm(struct imalog_export *export, struct imalog_error *error)
 {
 	const char *boot_id = imalog_tail_boot_id(export);
 	bool same_boot = !boot_id || strcmp(boot_id, export->kernel.boot_id) == 0;
 	struct imalog_error *why = imalog_error_new();
-	int rc;
+	int rc = why ? ask_tpm(export, why) : imalog_fail_nomem(error);
 
-	if (!why)
-		return imalog_fail_nomem(error);
-	imalog_witness_free(&export->witness);
-	rc = export->world->read_tpm(export, true, &export->witness, why);
-	if (rc < 0 && same_boot) {
+	if (why && rc < 0 && same_boot) {
 		imalog_export_say(export, IMALOG_NOTE_UNCHECKED,
-				  "nothing is compared with the TPM: %s", imalog_error_detail(why));
+				  "nothing is compared with the TPM: %s",
+				  imalog_error_detail(why));
 		rc = 0;
-	}
-	if (rc < 0)
+	} else if (why && rc < 0) {
 		imalog_error_copy(error, why);
+	}
 	imalog_error_free(&why);
 	return rc;
 }
 
 /* What became of the newest pending segment is known; the one before it goes first. */
-static int settle(struct imalog_export *export, bool newest_is_staged, struct imalog_error *error)
+static int settle(struct imalog_export *export, bool newest_is_staged,
+		  struct imalog_error *error)
 {
 	if (export->nr_pending < IMALOG_PENDING_MAX)
 		return 0;
@@ -348,22 +268,6 @@ static int commit_all(struct imalog_export *export, struct imalog_error *error)
 	while (rc == 0 && export->nr_pending)
 		rc = imalog_tail_commit_first(export, error);
 	return rc;
-}
-
-/*
- * Of what had been staged before the TPM was read, nothing could be said.  Now there is no more
- * in the kernel: so the log must have led to the TPM's values of a moment ago.
- */
-static void say_end(struct imalog_export *export)
-{
-	const struct imalog_receipt *last =
-		export->nr_done ? export->done[export->nr_done - 1].receipt : NULL;
-
-	if (!export->stages || !last || !last->staged_before || !export->witness.pcrs ||
-	    last->verdict != IMALOG_NOT_CHECKED || last->problems)
-		return;
-	if (!imalog_state_is(&export->base.state, export->witness.pcrs))
-		imalog_export_say(export, IMALOG_NOTE_WRONG, MISMATCH, last->segment);
 }
 
 /* What was saved is deleted without saving it again, if it can be told that it is the same. */
@@ -388,7 +292,8 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 	if (rc == 0)
 		rc = look_at_saved(export, error);
 	if (rc == 0)
-		rc = export->world->open(export->root, export->wait_ms, &export->staging, error);
+		rc = export->world->open(export->root, export->wait_ms, &export->staging,
+					 error);
 	if (rc < 0)
 		return rc;
 	outcome = imalog_export_hold(export, error);
@@ -402,7 +307,7 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 		rc = commit_all(export, error);
 		break;
 	case IMALOG_OUTCOME_NOTHING:
-		say_end(export);
+		imalog_export_say_end(export);
 		break;
 	case IMALOG_OUTCOME_SAVED:
 		rc = imalog_export_add(export, export->pending[export->nr_pending - 1], error);
@@ -415,7 +320,8 @@ static int all_rounds(struct imalog_export *export, struct imalog_error *error)
 {
 	int outcome = IMALOG_OUTCOME_AGAIN;
 
-	for (int i = 0; outcome == IMALOG_OUTCOME_AGAIN || outcome == IMALOG_OUTCOME_SETTLE; i++) {
+	for (int i = 0; outcome == IMALOG_OUTCOME_AGAIN || outcome == IMALOG_OUTCOME_SETTLE;
+	     i++) {
 		if (i == ROUNDS)
 			return imalog_fail(error, IMALOG_ERR_OS, "",
 					   "others stage or delete the list all the time");

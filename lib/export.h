@@ -22,18 +22,20 @@ void imalog_witness_free(struct imalog_witness *witness);
 /* ---- the world outside: this machine's, or that of a test ---- */
 
 struct imalog_world {
-	int (*probe)(const char *root, struct imalog_kernel_info *ret, struct imalog_error *error);
+	int (*probe)(const char *root, struct imalog_kernel_info *ret,
+		     struct imalog_error *error);
 	int (*open)(const char *root, unsigned int wait_ms, struct imalog_staging **ret,
 		    struct imalog_error *error);
 	int (*stage)(struct imalog_staging *staging, struct imalog_error *error);
-	struct imalog_source *(*source)(struct imalog_staging *staging, struct imalog_error *error);
+	struct imalog_source *(*source)(struct imalog_staging *staging,
+					struct imalog_error *error);
 	int (*discard)(struct imalog_staging *staging, const struct imalog_receipt *receipt,
 		       struct imalog_error *error);
 	void (*close)(struct imalog_staging **staging);
 	/* The current list, or what is staged, for a plain reader */
 	int (*open_list)(const char *root, bool staged, unsigned int wait_ms, int *fd,
 			 struct imalog_error *error);
-	/* @quote: with a quote, if one is wanted.  0, also when there is no TPM, or negative */
+	/* @quote: with one, if one is wanted.  0, also when there is no TPM, or negative */
 	int (*read_tpm)(const struct imalog_export *export, bool quote,
 			struct imalog_witness *ret, struct imalog_error *error);
 	/* Does what is written to the store survive? */
@@ -49,7 +51,7 @@ struct imalog_note {
 	char text[320];
 };
 
-/* Segments that may be pending: one whose records may be in the kernel, too, and its successor */
+/* Pending segments: one whose records may be in the kernel, too, and its successor */
 #define IMALOG_PENDING_MAX 2
 
 struct imalog_export {
@@ -61,9 +63,9 @@ struct imalog_export {
 	char *ak;
 	uint64_t min_records, min_bytes, max_age;
 
-	/* Which steps: stage what is not, save what is staged, let the kernel delete what is saved */
+	/* Stage what is not staged, save what is not saved, let the kernel delete what is */
 	bool stages, saves, deletes;
-	const struct imalog_receipt *must_equal; /* a file: what is staged, or nothing is done */
+	const struct imalog_receipt *must_equal; /* a file that is what is staged, or NULL */
 
 	const struct imalog_world *world;
 	struct imalog_templates *templates;
@@ -74,9 +76,10 @@ struct imalog_export {
 
 	/* The end of the store */
 	struct imalog_epoch *epoch;
-	struct imalog_base base;		/* behind the last committed segment */
-	struct imalog_past {			/* the receipt before the pending ones */
+	struct imalog_base base; /* behind the last committed segment */
+	struct imalog_past {	 /* the receipt before the pending ones */
 		bool there;
+		bool compared; /* with a TPM */
 		bool undetermined;
 		bool has_clock;
 		struct imalog_tpm_clock clock;
@@ -93,19 +96,24 @@ struct imalog_export {
 	struct imalog_done {
 		uint64_t epoch;
 		struct imalog_receipt *receipt; /* without its PCR values */
-	} *done; /* segments that this call saved or finished */
+	} * done;				/* segments that this call saved or finished */
 	size_t nr_done;
 	struct imalog_note *notes;
 	size_t nr_notes;
 };
 
-/* Adds a sentence for the user; NULL text when memory runs out is no failure. */
+/* ---- export-result.c ---- */
+
+/* Adds a sentence for the user, unless memory ran out: that is no reason to fail. */
 void imalog_export_say(struct imalog_export *export, enum imalog_note_kind kind,
 		       const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Adds a receipt, without its PCR values, to those of this call, and says what does not fit. */
+/* Adds a receipt, without its PCR values, to the results, and says what does not fit. */
 int imalog_export_add(struct imalog_export *export, const struct imalog_receipt *receipt,
 		      struct imalog_error *error);
+
+/* After the last segment: does the log lead to the TPM's values? */
+void imalog_export_say_end(struct imalog_export *export);
 
 /* ---- export-tail.c: the end of the store ---- */
 
@@ -121,7 +129,7 @@ bool imalog_tail_same_boot(const struct imalog_export *export,
 			   const struct imalog_receipt *receipt);
 /* Goes on in a new epoch. */
 int imalog_tail_new_epoch(struct imalog_export *export, struct imalog_error *error);
-/* The boot that the newest segment was saved in, "" when not known; NULL: there is no segment */
+/* The boot in which the newest segment was saved, "" when not known; NULL: there is none */
 const char *imalog_tail_boot_id(const struct imalog_export *export);
 bool imalog_tail_is_undetermined(const struct imalog_export *export,
 				 const struct imalog_receipt *receipt);
@@ -134,7 +142,8 @@ int imalog_tail_write(struct imalog_export *export, const struct imalog_receipt 
 int imalog_evidence_settle(struct imalog_export *export, bool newest_is_staged,
 			   struct imalog_error *error);
 /* Is what is staged, if it has the bytes of the newest segment, really that? */
-int imalog_evidence_saved(struct imalog_export *export, bool *sure, struct imalog_error *error);
+int imalog_evidence_saved(struct imalog_export *export, bool *sure,
+			  struct imalog_error *error);
 /* Does the list of this boot belong to the current epoch?  Starts a new one if not. */
 int imalog_evidence_epoch(struct imalog_export *export, struct imalog_error *error);
 

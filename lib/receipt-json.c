@@ -67,15 +67,18 @@ static int take_value(struct imalog_pcrs *pcrs, const char *bank, const char *pc
 			       (struct imalog_span){ value, imalog_alg_size(alg) }, error);
 }
 
-int imalog_json_to_pcrs(const json_t *json, struct imalog_pcrs *pcrs, struct imalog_error *error)
+int imalog_json_to_pcrs(const json_t *json, struct imalog_pcrs *pcrs,
+			struct imalog_error *error)
 {
 	/* jansson iterates over what it could also change. */
 	json_t *banks = (json_t *)json, *values, *value;
 	const char *bank, *pcr;
 	int rc = 0;
 
-	json_object_foreach(banks, bank, values) {
-		json_object_foreach(values, pcr, value) {
+	json_object_foreach(banks, bank, values)
+	{
+		json_object_foreach(values, pcr, value)
+		{
 			rc = take_value(pcrs, bank, pcr, value, error);
 			if (rc < 0)
 				return rc;

@@ -2,8 +2,8 @@
 /*
  * Receipts: what is known about a segment of the store, in a file of JSON beside it
  *
- * A receipt is written anew, whole, with every change of its state; the next one has the digest
- * of its last bytes.
+ * A receipt is written anew, whole, with every change of its state; the next one has the
+ * digest of its last bytes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -57,7 +57,8 @@ void imalog_receipt_free(struct imalog_receipt **receipt)
 
 void imalog_receipt_excuse(struct imalog_receipt *receipt)
 {
-	if (receipt->staged_before && receipt->verdict == IMALOG_MISMATCH && !receipt->problems)
+	if (receipt->staged_before && receipt->verdict == IMALOG_MISMATCH &&
+	    !receipt->problems)
 		receipt->verdict = IMALOG_NOT_CHECKED;
 }
 
@@ -159,7 +160,8 @@ static bool put_machine(json_t *json, const struct imalog_receipt *receipt)
 {
 	const struct imalog_tpm_clock *clock = &receipt->clock;
 
-	return put_text(json, "time", receipt->time) && put_text(json, "kernel", receipt->kernel) &&
+	return put_text(json, "time", receipt->time) &&
+	       put_text(json, "kernel", receipt->kernel) &&
 	       put_text(json, "boot_id", receipt->boot_id) &&
 	       (!receipt->has_clock ||
 		put(json, "tpm",
@@ -173,9 +175,11 @@ static bool put_machine(json_t *json, const struct imalog_receipt *receipt)
 static bool put_outcome(json_t *json, const struct imalog_receipt *receipt)
 {
 	bool ok = put_text(json, "verdict", imalog_verdict_name(receipt->verdict)) &&
-		  (!receipt->matched_at || put_number(json, "matched_at", receipt->matched_at)) &&
+		  (!receipt->matched_at ||
+		   put_number(json, "matched_at", receipt->matched_at)) &&
 		  (!receipt->undetermined || put(json, "undetermined", json_true())) &&
-		  (!receipt->may_repeat || put_number(json, "may_repeat", receipt->may_repeat)) &&
+		  (!receipt->may_repeat ||
+		   put_number(json, "may_repeat", receipt->may_repeat)) &&
 		  (!receipt->rebuilt || put(json, "rebuilt", json_true()));
 	json_t *quote;
 
@@ -183,7 +187,8 @@ static bool put_outcome(json_t *json, const struct imalog_receipt *receipt)
 		return ok;
 	quote = json_object();
 	ok = put(quote, "nonce", imalog_json_hex(receipt->nonce, IMALOG_SHA256_SIZE)) &&
-	     put(quote, "message_sha256", imalog_json_hex(receipt->quote, IMALOG_SHA256_SIZE)) &&
+	     put(quote, "message_sha256",
+		 imalog_json_hex(receipt->quote, IMALOG_SHA256_SIZE)) &&
 	     put(quote, "signature_sha256",
 		 imalog_json_hex(receipt->signature, IMALOG_SHA256_SIZE)) &&
 	     (!receipt->covers || put_number(quote, "covers", receipt->covers));
@@ -199,7 +204,8 @@ static char *to_text(const struct imalog_receipt *receipt)
 	if (put_number(json, "version", RECEIPT_VERSION) &&
 	    put_number(json, "segment", receipt->segment) &&
 	    put_text(json, "state", imalog_receipt_state_name(receipt->state)) &&
-	    put_records(json, receipt) && put_machine(json, receipt) && put_outcome(json, receipt))
+	    put_records(json, receipt) && put_machine(json, receipt) &&
+	    put_outcome(json, receipt))
 		text = json_dumps(json, JSON_INDENT(2) | JSON_ENSURE_ASCII);
 	json_decref(json);
 	return text;
@@ -321,7 +327,8 @@ static int get_values(const json_t *json, struct imalog_receipt *receipt,
 		      struct imalog_error *error)
 {
 	const json_t *pcrs = json_object_get(json, "pcrs");
-	int rc = imalog_state_from_json(&receipt->before, json_object_get(json, "before"), error);
+	int rc = imalog_state_from_json(&receipt->before, json_object_get(json, "before"),
+					error);
 
 	if (rc == 0)
 		rc = imalog_state_from_json(&receipt->after, json_object_get(json, "after"),
@@ -344,8 +351,8 @@ static int from_json(const json_t *json, uint64_t segment, struct imalog_receipt
 				   RECEIPT_VERSION);
 	if (!get_number(json, "segment", &receipt->segment) || receipt->segment != segment)
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "segment",
-				   "it is of segment %" PRIu64 ", not %" PRIu64, receipt->segment,
-				   segment);
+				   "it is of segment %" PRIu64 ", not %" PRIu64,
+				   receipt->segment, segment);
 	if (!get_state(json, &receipt->state) || !get_records(json, receipt) ||
 	    !get_machine(json, receipt) || !get_outcome(json, receipt))
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "",
@@ -357,14 +364,16 @@ static int from_text(struct imalog_span text, uint64_t segment, struct imalog_re
 		     struct imalog_error *error)
 {
 	json_error_t why;
-	json_t *json = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &why);
+	json_t *json =
+		json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &why);
 	struct imalog_receipt *receipt;
 	char shown[IMALOG_PRINTABLE_MAX];
 	int rc;
 
 	if (!json)
 		return imalog_fail(error, IMALOG_ERR_BAD_FORMAT, "", "line %d is no JSON: %s",
-				   why.line, imalog_printable(imalog_span_of(why.text), shown));
+				   why.line,
+				   imalog_printable(imalog_span_of(why.text), shown));
 	receipt = imalog_receipt_new(error);
 	rc = receipt ? from_json(json, segment, receipt, error) : -IMALOG_ERR_NOMEM;
 	json_decref(json);
@@ -377,7 +386,8 @@ static int from_text(struct imalog_span text, uint64_t segment, struct imalog_re
 
 /* ---- files ---- */
 
-void imalog_receipt_name(uint64_t segment, const char *suffix, char name[IMALOG_RECEIPT_NAME_MAX])
+void imalog_receipt_name(uint64_t segment, const char *suffix,
+			 char name[IMALOG_RECEIPT_NAME_MAX])
 {
 	snprintf(name, IMALOG_RECEIPT_NAME_MAX, "%08" PRIu64 "%s", segment, suffix);
 }
@@ -436,7 +446,8 @@ static int read_whole(int fd, struct imalog_buffer *out, struct imalog_error *er
 	if (n < 0)
 		return imalog_fail_errno(error, errno, "cannot read");
 	if (out->size > SIZE_MAX_READ)
-		return imalog_fail(error, IMALOG_ERR_LIMIT, "", "over %zu bytes", SIZE_MAX_READ);
+		return imalog_fail(error, IMALOG_ERR_LIMIT, "", "over %zu bytes",
+				   SIZE_MAX_READ);
 	return 0;
 }
 
@@ -459,7 +470,8 @@ int imalog_receipt_read(int dir, uint64_t segment, struct imalog_receipt **ret,
 	if (rc == 0 && self)
 		rc = sum((struct imalog_span){ bytes.data, bytes.size }, self, error);
 	if (rc == 0)
-		rc = from_text((struct imalog_span){ bytes.data, bytes.size }, segment, ret, error);
+		rc = from_text((struct imalog_span){ bytes.data, bytes.size }, segment, ret,
+			       error);
 	imalog_buffer_free(&bytes);
 	if (rc < 0)
 		imalog_error_set_source(error, name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Checks an epoch from its first record on: segments against receipts, receipts against each other. */
+/* Checks an epoch from its first record on: segments, receipts, and what follows what. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -60,7 +60,8 @@ static void check_values(struct check *check, const struct imalog_receipt *recei
 		find(check, number,
 		     "it has records %" PRIu64 " to %" PRIu64 ", its receipt says %" PRIu64
 		     " to %" PRIu64,
-		     first, check->records, receipt->first, receipt->first + receipt->records - 1);
+		     first, check->records, receipt->first,
+		     receipt->first + receipt->records - 1);
 	if (!imalog_state_has(before, &receipt->before))
 		find(check, number, "the PCR values before it are not those of its receipt");
 	if (!imalog_state_has(&check->state, &receipt->after))
@@ -70,10 +71,11 @@ static void check_values(struct check *check, const struct imalog_receipt *recei
 static void check_chain(struct check *check, const struct imalog_receipt *receipt,
 			const uint8_t self[IMALOG_SHA256_SIZE])
 {
-	if (check->chained && memcmp(receipt->previous, check->chain, sizeof(check->chain)) != 0)
+	if (check->chained &&
+	    memcmp(receipt->previous, check->chain, sizeof(check->chain)) != 0)
 		find(check, receipt->segment,
 		     "its receipt follows another one than that of the segment before");
-	/* What comes behind one that was made again has the digest of the one that was lost. */
+	/* What comes behind one that was made again has the digest of the lost one. */
 	check->chained = !receipt->rebuilt;
 	memcpy(check->chain, self, sizeof(check->chain));
 }
@@ -204,10 +206,11 @@ static int add_banks(struct check *check, struct imalog_error *error)
 
 	for (size_t i = 0; !receipt && i < epoch->nr; i++)
 		if (epoch->segments[i].kind == IMALOG_SEGMENT_LOG)
-			imalog_receipt_read(epoch->receipts, epoch->segments[i].number, &receipt,
-					    NULL, NULL);
+			imalog_receipt_read(epoch->receipts, epoch->segments[i].number,
+					    &receipt, NULL, NULL);
 	for (size_t i = 0; rc == 0 && receipt && i < receipt->after.nr; i++)
-		rc = imalog_replay_add_bank(check->replay, receipt->after.values[i].alg, error);
+		rc = imalog_replay_add_bank(check->replay, receipt->after.values[i].alg,
+					    error);
 	imalog_receipt_free(&receipt);
 	return rc < 0 ? rc : imalog_replay_compute_every_variant(check->replay, error);
 }
@@ -221,8 +224,8 @@ static int check_all(struct check *check, struct imalog_error *error)
 		const struct imalog_segment *segment = &check->epoch->segments[i];
 
 		if (segment->number != next) {
-			find(check, next, "segments %" PRIu64 " to %" PRIu64 " are missing", next,
-			     segment->number - 1);
+			find(check, next, "segments %" PRIu64 " to %" PRIu64 " are missing",
+			     next, segment->number - 1);
 			check->chained = false;
 		}
 		next = segment->number + 1;
@@ -232,14 +235,12 @@ static int check_all(struct check *check, struct imalog_error *error)
 }
 
 int imalog_epoch_check(struct imalog_epoch *epoch, struct imalog_replay *replay,
-		       const struct imalog_templates *templates, imalog_finding_fn fn, void *arg,
-		       struct imalog_error *reterr)
+		       const struct imalog_templates *templates, imalog_finding_fn fn,
+		       void *arg, struct imalog_error *reterr)
 {
-	struct check check = { .epoch = epoch,
-			       .replay = replay,
-			       .templates = templates,
-			       .fn = fn,
-			       .arg = arg };
+	struct check check = {
+		.epoch = epoch, .replay = replay, .templates = templates, .fn = fn, .arg = arg
+	};
 	int rc;
 
 	if (epoch->strangers)

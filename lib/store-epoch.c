@@ -46,29 +46,53 @@ void imalog_epoch_close(struct imalog_epoch **epoch)
 	*epoch = NULL;
 }
 
-/* The entry of a number, made if need be; NULL: no memory */
-static struct imalog_segment *entry_of(struct imalog_epoch *epoch, uint64_t number)
+/* Adds what one file says, as it comes. */
+static int add_entry(struct imalog_epoch *epoch, struct imalog_segment entry,
+		     struct imalog_error *error)
 {
 	struct imalog_segment *segments;
-	size_t i = epoch->nr;
 
-	while (i > 0 && epoch->segments[i - 1].number >= number)
-		i--;
-	if (i < epoch->nr && epoch->segments[i].number == number)
-		return &epoch->segments[i];
 	/* Twice as many each time: whenever the count is a power of two, there is no room. */
 	if ((epoch->nr & (epoch->nr - 1)) == 0) {
 		segments = reallocarray(epoch->segments, epoch->nr ? 2 * epoch->nr : 1,
 					sizeof(*segments));
 		if (!segments)
-			return NULL;
+			return imalog_fail_nomem(error);
 		epoch->segments = segments;
 	}
-	memmove(epoch->segments + i + 1, epoch->segments + i,
-		(epoch->nr - i) * sizeof(*epoch->segments));
-	epoch->segments[i] = (struct imalog_segment){ .number = number };
-	epoch->nr++;
-	return &epoch->segments[i];
+	epoch->segments[epoch->nr++] = entry;
+	return 0;
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct imalog_segment *one = a, *other = b;
+
+	if (one->number != other->number)
+		return one->number < other->number ? -1 : 1;
+	return (int)one->kind - (int)other->kind;
+}
+
+/* By number, with one entry for each */
+static void sort_entries(struct imalog_epoch *epoch)
+{
+	size_t nr = 0;
+
+	if (epoch->nr)
+		qsort(epoch->segments, epoch->nr, sizeof(*epoch->segments), compare_entries);
+	for (size_t i = 0; i < epoch->nr; i++) {
+		const struct imalog_segment *entry = &epoch->segments[i];
+		struct imalog_segment *last = nr ? &epoch->segments[nr - 1] : NULL;
+
+		if (!last || last->number != entry->number) {
+			epoch->segments[nr++] = *entry;
+			continue;
+		}
+		last->twice |= last->kind && entry->kind;
+		last->has_receipt |= entry->has_receipt;
+		last->kind = entry->kind ? entry->kind : last->kind;
+	}
+	epoch->nr = nr;
 }
 
 /* A temporary file that a crash left behind (durable.c) */
@@ -87,20 +111,17 @@ static int add_file(struct imalog_epoch *epoch, const char *name, struct imalog_
 {
 	for (int kind = IMALOG_SEGMENT_LOG; kind <= IMALOG_SEGMENT_DROPPED; kind++) {
 		char prefix[16], plain[IMALOG_SEGMENT_NAME_MAX];
-		struct imalog_segment *segment;
 		uint64_t number;
 
 		snprintf(prefix, sizeof(prefix), "%s.", kind_names[kind]);
 		number = imalog_number_behind(name, prefix, "");
 		imalog_segment_name((enum imalog_segment_kind)kind, number, plain);
-		if (!number || strcmp(plain, name) != 0)
-			continue;
-		segment = entry_of(epoch, number);
-		if (!segment)
-			return imalog_fail_nomem(error);
-		segment->twice = segment->kind != IMALOG_SEGMENT_NONE;
-		segment->kind = (enum imalog_segment_kind)kind;
-		return 0;
+		if (number && strcmp(plain, name) == 0)
+			return add_entry(epoch,
+					 (struct imalog_segment){
+						 .number = number,
+						 .kind = (enum imalog_segment_kind)kind },
+					 error);
 	}
 	if (strncmp(name, "partial.", 8) == 0)
 		epoch->partials++;
@@ -111,10 +132,10 @@ static int add_file(struct imalog_epoch *epoch, const char *name, struct imalog_
 	return 0;
 }
 
-static int add_receipt(struct imalog_epoch *epoch, const char *name, struct imalog_error *error)
+static int add_receipt(struct imalog_epoch *epoch, const char *name,
+		       struct imalog_error *error)
 {
 	static const char *const suffixes[] = { ".json", ".quote", ".signature" };
-	struct imalog_segment *segment;
 
 	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(suffixes); i++) {
 		uint64_t number = imalog_number_behind(name, "", suffixes[i]);
@@ -125,11 +146,10 @@ static int add_receipt(struct imalog_epoch *epoch, const char *name, struct imal
 			continue;
 		if (i > 0) /* a crash may leave a quote without a receipt */
 			return 0;
-		segment = entry_of(epoch, number);
-		if (!segment)
-			return imalog_fail_nomem(error);
-		segment->has_receipt = true;
-		return 0;
+		return add_entry(epoch,
+				 (struct imalog_segment){ .number = number,
+							  .has_receipt = true },
+				 error);
 	}
 	if (is_leftover(name))
 		epoch->leftovers++;
@@ -175,17 +195,22 @@ int imalog_epoch_scan(struct imalog_epoch *epoch, struct imalog_error *error)
 	free(epoch->segments);
 	epoch->segments = NULL;
 	rc = scan(epoch, epoch->dir, add_file, error);
-	return rc < 0 ? rc : scan(epoch, epoch->receipts, add_receipt, error);
+	if (rc == 0)
+		rc = scan(epoch, epoch->receipts, add_receipt, error);
+	sort_entries(epoch);
+	return rc;
 }
 
 static int remove_from(int dir, const char *name, struct imalog_error *error)
 {
 	if (is_leftover(name) && unlinkat(dir, name, 0) != 0)
-		return imalog_fail_errno(error, errno, "cannot remove a file that a crash left");
+		return imalog_fail_errno(error, errno,
+					 "cannot remove a file that a crash left");
 	return 0;
 }
 
-static int remove_file(struct imalog_epoch *epoch, const char *name, struct imalog_error *error)
+static int remove_file(struct imalog_epoch *epoch, const char *name,
+		       struct imalog_error *error)
 {
 	return remove_from(epoch->dir, name, error);
 }
@@ -207,7 +232,8 @@ int imalog_epoch_sweep(struct imalog_epoch *epoch, struct imalog_error *error)
 	return rc;
 }
 
-const struct imalog_segment *imalog_epoch_find(const struct imalog_epoch *epoch, uint64_t number)
+const struct imalog_segment *imalog_epoch_find(const struct imalog_epoch *epoch,
+					       uint64_t number)
 {
 	for (size_t i = epoch->nr; i > 0; i--)
 		if (epoch->segments[i - 1].number == number)
@@ -236,10 +262,11 @@ const char *imalog_epoch_segment(const struct imalog_epoch *epoch, size_t i, uin
 	return kind_names[epoch->segments[i].kind];
 }
 
-int imalog_epoch_receipt(const struct imalog_epoch *epoch, size_t i, struct imalog_receipt **ret,
-			 struct imalog_error *reterr)
+int imalog_epoch_receipt(const struct imalog_epoch *epoch, size_t i,
+			 struct imalog_receipt **ret, struct imalog_error *reterr)
 {
-	return imalog_receipt_read(epoch->receipts, epoch->segments[i].number, ret, NULL, reterr);
+	return imalog_receipt_read(epoch->receipts, epoch->segments[i].number, ret, NULL,
+				   reterr);
 }
 
 int imalog_segment_open(const struct imalog_epoch *epoch, const struct imalog_segment *segment,
@@ -250,7 +277,8 @@ int imalog_segment_open(const struct imalog_epoch *epoch, const struct imalog_se
 	int fd, rc;
 
 	imalog_segment_name(segment->kind, segment->number, name);
-	fd = openat(epoch->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	fd = openat(epoch->dir, name,
+		    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		return fd;
 	rc = imalog_fail_errno(error, fd < 0 ? errno : EINVAL, "cannot open the segment");

@@ -67,7 +67,8 @@ static int remove_leftover(struct imalog_store *store, struct imalog_error *erro
 }
 
 /* Only what is finished and the store's own */
-static int check_removable(struct imalog_store *store, uint64_t number, struct imalog_error *error)
+static int check_removable(struct imalog_store *store, uint64_t number,
+			   struct imalog_error *error)
 {
 	struct imalog_epoch *epoch;
 	int rc = imalog_epoch_open(store, number, &epoch, error);
@@ -76,7 +77,8 @@ static int check_removable(struct imalog_store *store, uint64_t number, struct i
 		return rc;
 	if (epoch->strangers)
 		rc = imalog_fail(error, IMALOG_ERR_INVALID, "",
-				 "epoch %" PRIu64 " has '%s', which is no file of the store's: it is "
+				 "epoch %" PRIu64
+				 " has '%s', which is no file of the store's: it is "
 				 "not removed",
 				 number, epoch->stranger);
 	for (size_t i = 0; rc == 0 && i < epoch->nr; i++)
@@ -89,7 +91,8 @@ static int check_removable(struct imalog_store *store, uint64_t number, struct i
 	return rc;
 }
 
-static int remove_epoch(struct imalog_store *store, uint64_t number, struct imalog_error *error)
+static int remove_epoch(struct imalog_store *store, uint64_t number,
+			struct imalog_error *error)
 {
 	int rc = check_removable(store, number, error);
 	char name[32];

@@ -34,7 +34,8 @@ static int compute(const struct rebuild *rebuild, const struct imalog_segment *s
 		return fd;
 	imalog_segment_name(segment->kind, segment->number, name);
 	source = imalog_source_from_fd(fd, name);
-	rc = source ? imalog_pass_run(&pass, source, receipt, error) : imalog_fail_nomem(error);
+	rc = source ? imalog_pass_run(&pass, source, receipt, error) :
+		      imalog_fail_nomem(error);
 	imalog_source_free(&source);
 	close(fd);
 	return rc;
@@ -86,8 +87,8 @@ static int write_new(struct rebuild *rebuild, const struct imalog_segment *segme
 }
 
 static int advance(struct rebuild *rebuild, const struct imalog_segment *segment,
-		   const struct imalog_receipt *receipt, const uint8_t self[IMALOG_SHA256_SIZE],
-		   struct imalog_error *error)
+		   const struct imalog_receipt *receipt,
+		   const uint8_t self[IMALOG_SHA256_SIZE], struct imalog_error *error)
 {
 	memcpy(rebuild->base.chain, self, sizeof(rebuild->base.chain));
 	if (segment->kind != IMALOG_SEGMENT_LOG)
@@ -110,7 +111,8 @@ static int rebuild_one(struct rebuild *rebuild, const struct imalog_segment *seg
 	}
 	if (rc > 0 && (old->bytes != receipt->bytes ||
 		       memcmp(old->sha256, receipt->sha256, IMALOG_SHA256_SIZE) != 0))
-		say(rebuild, segment->number, "it is not what its receipt says: left as it is");
+		say(rebuild, segment->number,
+		    "it is not what its receipt says: left as it is");
 	if (rc == 0)
 		rc = write_new(rebuild, segment, receipt, self, error);
 	if (rc >= 0)
@@ -123,10 +125,9 @@ static int rebuild_one(struct rebuild *rebuild, const struct imalog_segment *seg
 int imalog_epoch_rebuild(struct imalog_epoch *epoch, const struct imalog_templates *templates,
 			 imalog_finding_fn fn, void *arg, struct imalog_error *reterr)
 {
-	struct rebuild rebuild = { .epoch = epoch,
-				   .templates = templates,
-				   .fn = fn,
-				   .arg = arg };
+	struct rebuild rebuild = {
+		.epoch = epoch, .templates = templates, .fn = fn, .arg = arg
+	};
 	struct imalog_source *nothing = imalog_source_from_memory(NULL, 0, "");
 	uint64_t none;
 	int rc = nothing ? imalog_source_sum(nothing, &none, rebuild.base.chain, reterr) :
@@ -136,7 +137,8 @@ int imalog_epoch_rebuild(struct imalog_epoch *epoch, const struct imalog_templat
 		const struct imalog_segment *segment = &epoch->segments[i];
 
 		if (segment->kind == IMALOG_SEGMENT_NONE)
-			say(&rebuild, segment->number, "it is missing: nothing can be made of it");
+			say(&rebuild, segment->number,
+			    "it is missing: nothing can be made of it");
 		else if (segment->kind != IMALOG_SEGMENT_PENDING)
 			rc = rebuild_one(&rebuild, segment, reterr);
 	}

@@ -34,9 +34,10 @@ static void flush(struct pass *pass)
 	if (pass->rc == 0 && pass->buffer.failed)
 		pass->rc = imalog_fail_nomem(pass->error);
 	if (pass->rc == 0)
-		pass->rc = imalog_durable_write(
-			pass->public->copy_to,
-			(struct imalog_span){ pass->buffer.data, pass->buffer.size }, pass->error);
+		pass->rc = imalog_durable_write(pass->public->copy_to,
+						(struct imalog_span){ pass->buffer.data,
+								      pass->buffer.size },
+						pass->error);
 	pass->buffer.size = 0;
 }
 
@@ -188,7 +189,8 @@ static int judge(struct pass *pass, const struct imalog_replay *replay)
 static int run(struct pass *pass, struct imalog_replay *replay, struct imalog_reader *reader)
 {
 	struct imalog_receipt *receipt = pass->receipt;
-	int rc = imalog_base_prepare(pass->public->base, pass->public->pcrs, replay, pass->error);
+	int rc = imalog_base_prepare(pass->public->base, pass->public->pcrs, replay,
+				     pass->error);
 
 	imalog_replay_on_record(replay, on_record, pass);
 	if (rc == 0)
@@ -207,13 +209,15 @@ int imalog_pass_run(struct imalog_pass *public, struct imalog_source *source,
 {
 	struct pass pass = { .public = public, .receipt = receipt, .error = error };
 	struct imalog_replay *replay = imalog_replay_new();
-	struct imalog_reader *reader = imalog_base_reader(public->base, source, public->templates);
+	struct imalog_reader *reader =
+		imalog_base_reader(public->base, source, public->templates);
 	int rc = -IMALOG_ERR_CRYPTO;
 
 	receipt->first = public->base->records + 1;
 	receipt->records = receipt->bytes = receipt->ascii_bytes = receipt->violations = 0;
 	receipt->has_ascii_bytes = true;
-	pass.ascii = imalog_writer_new(IMALOG_FORMAT_ASCII, IMALOG_ORDER_AUTO, count_ascii, receipt);
+	pass.ascii = imalog_writer_new(IMALOG_FORMAT_ASCII, IMALOG_ORDER_AUTO, count_ascii,
+				       receipt);
 	pass.stream = imalog_stream_new(IMALOG_ALG_SHA256, error);
 	if (!replay || !reader || !pass.ascii)
 		rc = imalog_fail_nomem(error);

@@ -128,7 +128,8 @@ int imalog_state_resume(const struct imalog_state *state, struct imalog_replay *
 
 		for (int v = 0; v < IMALOG_VARIANTS; v++)
 			values[v] = value->known[v] ? value->values[v] : NULL;
-		rc = imalog_replay_resume(replay, value->alg, value->pcr, values, records, error);
+		rc = imalog_replay_resume(replay, value->alg, value->pcr, values, records,
+					  error);
 	}
 	return rc;
 }
@@ -180,8 +181,8 @@ bool imalog_state_is(const struct imalog_state *state, const struct imalog_pcrs 
 		bool equal = !is;
 
 		for (int v = 0; is && v < IMALOG_VARIANTS; v++)
-			equal |= value->known[v] &&
-				 memcmp(is, value->values[v], imalog_alg_size(value->alg)) == 0;
+			equal |= value->known[v] && memcmp(is, value->values[v],
+							   imalog_alg_size(value->alg)) == 0;
 		if (!equal)
 			return false;
 		compared |= is != NULL;
@@ -196,7 +197,8 @@ static bool add_json(json_t *json, const struct imalog_state_value *value, int v
 	char bank[48], pcr[16];
 	json_t *values;
 
-	snprintf(bank, sizeof(bank), "%s%s", imalog_alg_name(value->alg), variant_names[variant]);
+	snprintf(bank, sizeof(bank), "%s%s", imalog_alg_name(value->alg),
+		 variant_names[variant]);
 	snprintf(pcr, sizeof(pcr), "%u", value->pcr);
 	values = json_object_get(json, bank);
 	if (!values) {
@@ -215,7 +217,8 @@ json_t *imalog_state_to_json(const struct imalog_state *state)
 
 	for (size_t i = 0; json && i < state->nr; i++) {
 		for (int v = 0; v < IMALOG_VARIANTS; v++) {
-			if (state->values[i].known[v] && !add_json(json, &state->values[i], v)) {
+			if (state->values[i].known[v] &&
+			    !add_json(json, &state->values[i], v)) {
 				json_decref(json);
 				return NULL;
 			}
@@ -268,8 +271,10 @@ int imalog_state_from_json(struct imalog_state *state, const json_t *json,
 
 	if (!json_is_object(json))
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "state", "no PCR values");
-	json_object_foreach(banks, bank, pcrs) {
-		json_object_foreach(pcrs, pcr, value) {
+	json_object_foreach(banks, bank, pcrs)
+	{
+		json_object_foreach(pcrs, pcr, value)
+		{
 			if (!take_json(state, bank, pcr, value))
 				return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "state",
 						   "a PCR value is none");

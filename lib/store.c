@@ -2,7 +2,7 @@
 /*
  * The store: a directory, its lock, and the epochs in it
  *
- *     lock              flock(2): whoever changes anything here has it; taken before the kernel's
+ *     lock              flock(2): for whoever changes anything; taken before the kernel's
  *     epoch-000001/     everything measured since one reset of the TPM
  *     current           -> the epoch that grows
  */
@@ -24,7 +24,8 @@
 /* Between two attempts to get the lock, in milliseconds */
 #define LOCK_PAUSE 20
 
-static int fail_at(struct imalog_error *error, int os_errno, const char *doing, const char *path)
+static int fail_at(struct imalog_error *error, int os_errno, const char *doing,
+		   const char *path)
 {
 	int rc = imalog_fail_errno(error, os_errno, doing);
 
@@ -71,7 +72,8 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static int take_lock(struct imalog_store *store, unsigned int wait_ms, struct imalog_error *error)
+static int take_lock(struct imalog_store *store, unsigned int wait_ms,
+		     struct imalog_error *error)
 {
 	uint64_t deadline = now_ms() + wait_ms;
 
@@ -232,7 +234,7 @@ uint64_t imalog_store_current(const struct imalog_store *store)
 
 /* ---- new epochs ---- */
 
-/* Makes the directory whole before it gets its name, so that a crash leaves none that is half. */
+/* Makes the directory whole before it gets its name: no crash leaves one that is half. */
 static int make_epoch(struct imalog_store *store, const char *name, struct imalog_error *error)
 {
 	static const char temporary[] = ".epoch.tmp";
@@ -261,7 +263,8 @@ static bool has_epoch(const struct imalog_store *store, uint64_t number)
 	return false;
 }
 
-static int link_current(struct imalog_store *store, const char *name, struct imalog_error *error)
+static int link_current(struct imalog_store *store, const char *name,
+			struct imalog_error *error)
 {
 	static const char temporary[] = ".current.tmp";
 

@@ -17,7 +17,7 @@ struct imalog_state_value {
 	uint8_t values[IMALOG_VARIANTS][IMALOG_DIGEST_MAX];
 };
 
-/* All PCRs that records have extended so far, by bank and PCR; empty before the first record. */
+/* All PCRs that records have extended so far, by bank and PCR. */
 struct imalog_state {
 	struct imalog_state_value *values;
 	size_t nr;
@@ -76,17 +76,18 @@ struct imalog_receipt {
 	bool has_clock;
 	struct imalog_tpm_clock clock;
 	struct imalog_pcrs *pcrs; /* the TPM's before the records were read; NULL: not read */
-	bool staged_before; /* and so they may be later than the last record */
+	bool staged_before;	  /* and so they may be later than the last record */
 	/* What came of comparing them */
 	enum imalog_verdict verdict;
 	uint64_t matched_at;
-	bool undetermined; /* nothing proves that the records belong to this epoch */
-	uint64_t may_repeat; /* number of a segment with which this one begins once more, or 0 */
+	bool undetermined;   /* nothing proves that the records belong to this epoch */
+	uint64_t may_repeat; /* a segment with which this one begins once more, or 0 */
 	bool rebuilt;
 	/* The quote beside the receipt */
 	bool has_quote;
 	uint8_t nonce[IMALOG_SHA256_SIZE];
-	uint8_t quote[IMALOG_SHA256_SIZE], signature[IMALOG_SHA256_SIZE]; /* SHA-256 of the files */
+	uint8_t quote[IMALOG_SHA256_SIZE],
+		signature[IMALOG_SHA256_SIZE]; /* SHA-256 of the files */
 	uint64_t covers; /* the last record that the quoted values cover, 0: not found */
 };
 
@@ -121,7 +122,7 @@ struct imalog_store {
 /* Creates the store if there is none; @create false: ENOENT then. */
 int imalog_store_take(const char *path, bool create, unsigned int wait_ms,
 		      struct imalog_store **ret, struct imalog_error *error);
-/* Creates an epoch, unless there is one of that number without segments, and makes it current. */
+/* Creates an epoch, unless there is an empty one of that number, and makes it current. */
 int imalog_store_start_epoch(struct imalog_store *store, uint64_t number,
 			     struct imalog_error *error);
 
@@ -149,10 +150,10 @@ struct imalog_epoch {
 	int dir, receipts;
 	struct imalog_segment *segments; /* by number */
 	size_t nr;
-	size_t partials;	  /* partial.*: cut short by a crash, no part of the log */
-	size_t leftovers;	  /* temporary files that a crash left */
-	size_t strangers;	  /* files that are none of the store's */
-	char stranger[64];	  /* one of them, printable */
+	size_t partials;   /* partial.*: cut short by a crash, no part of the log */
+	size_t leftovers;  /* temporary files that a crash left */
+	size_t strangers;  /* files that are none of the store's */
+	char stranger[64]; /* one of them, printable */
 };
 
 int imalog_epoch_scan(struct imalog_epoch *epoch, struct imalog_error *error);

@@ -58,9 +58,11 @@ static int check_tpm_options(const struct exporting *exporting)
 	const struct command *command = exporting->options.command;
 
 	if (given[OPT_EXPORT_TCTI] + given[OPT_EXPORT_SYSFS] + given[OPT_NO_TPM] > 1)
-		return usage_error(command, "only one of --tcti, --sysfs and --no-tpm can be given");
+		return usage_error(command,
+				   "only one of --tcti, --sysfs and --no-tpm can be given");
 	if (given[OPT_AK] && (given[OPT_EXPORT_SYSFS] || given[OPT_NO_TPM]))
-		return usage_error(command, "--ak takes the TPM itself: not --sysfs or --no-tpm");
+		return usage_error(command,
+				   "--ak takes the TPM itself: not --sysfs or --no-tpm");
 	return EXIT_YES;
 }
 
@@ -90,15 +92,18 @@ static int apply_options(struct exporting *exporting)
 	struct config *config = &exporting->config;
 	const struct command *command = exporting->options.command;
 
-	if (given[OPT_EXPORT_WAIT] && !parse_duration(values[OPT_EXPORT_WAIT], &config->wait_ms))
+	if (given[OPT_EXPORT_WAIT] &&
+	    !parse_duration(values[OPT_EXPORT_WAIT], &config->wait_ms))
 		return usage_error(command, "'%s' is not a time such as 5s, 500ms or 2m",
 				   values[OPT_EXPORT_WAIT]);
 	if (given[OPT_MIN_RECORDS] &&
 	    !parse_count(values[OPT_MIN_RECORDS], false, &config->min_records))
 		return usage_error(command, "'%s' is no number of records",
 				   values[OPT_MIN_RECORDS]);
-	if (given[OPT_MIN_BYTES] && !parse_count(values[OPT_MIN_BYTES], true, &config->min_bytes))
-		return usage_error(command, "'%s' is no number of bytes", values[OPT_MIN_BYTES]);
+	if (given[OPT_MIN_BYTES] &&
+	    !parse_count(values[OPT_MIN_BYTES], true, &config->min_bytes))
+		return usage_error(command, "'%s' is no number of bytes",
+				   values[OPT_MIN_BYTES]);
 	if (given[OPT_MAX_AGE] && !parse_age(values[OPT_MAX_AGE], &config->max_age))
 		return usage_error(command, "'%s' is not a time such as 30m, 12h or 7d",
 				   values[OPT_MAX_AGE]);
@@ -146,8 +151,8 @@ static void print_receipt(const struct imalog_receipt *receipt, uint64_t epoch)
 	uint64_t records = imalog_receipt_records(receipt), matched_at;
 	enum imalog_verdict verdict = imalog_receipt_verdict(receipt, &matched_at);
 
-	printf("epoch %" PRIu64 ", segment %" PRIu64 ": %" PRIu64 " %s from %" PRIu64 ", %" PRIu64
-	       " bytes: %s",
+	printf("epoch %" PRIu64 ", segment %" PRIu64 ": %" PRIu64 " %s from %" PRIu64
+	       ", %" PRIu64 " bytes: %s",
 	       epoch, imalog_receipt_segment(receipt), records,
 	       plural(records, "record", "records"), imalog_receipt_first_record(receipt),
 	       imalog_receipt_bytes(receipt), imalog_verdict_name(verdict));
@@ -164,7 +169,8 @@ static void print_text_of(const struct exporting *exporting)
 	const char *note;
 	uint64_t epoch;
 
-	for (size_t i = 0; (receipt = imalog_export_receipt(exporting->export, i, &epoch)); i++)
+	for (size_t i = 0; (receipt = imalog_export_receipt(exporting->export, i, &epoch));
+	     i++)
 		if (!options->quiet)
 			print_receipt(receipt, epoch);
 	for (size_t i = 0; (note = imalog_export_note(exporting->export, i, &kind)); i++)
@@ -184,8 +190,8 @@ static json_t *json_notes(const struct imalog_export *export)
 	const char *note;
 
 	for (size_t i = 0; (note = imalog_export_note(export, i, &kind)); i++)
-		json_array_append_new(notes,
-				      json_pack("{s:s, s:s}", "kind", kinds[kind], "text", note));
+		json_array_append_new(notes, json_pack("{s:s, s:s}", "kind", kinds[kind],
+						       "text", note));
 	return notes;
 }
 
@@ -195,7 +201,8 @@ static bool print_json_of(const struct exporting *exporting, int rc)
 	const struct imalog_receipt *receipt;
 	uint64_t epoch;
 
-	for (size_t i = 0; (receipt = imalog_export_receipt(exporting->export, i, &epoch)); i++)
+	for (size_t i = 0; (receipt = imalog_export_receipt(exporting->export, i, &epoch));
+	     i++)
 		json_array_append_new(segments, json_receipt(receipt, epoch));
 	json = json_pack("{s:o, s:o}", "segments", segments, "notes",
 			 json_notes(exporting->export));
@@ -241,8 +248,8 @@ static int export_once(struct exporting *exporting)
 }
 
 /*
- * Signals to end come between two exports: one that has begun is finished.  Whoever cannot wait
- * sends SIGKILL, which loses nothing either.
+ * Signals to end come between two exports: one that has begun is finished.  Whoever cannot
+ * wait sends SIGKILL, which loses nothing either.
  */
 static int watch(struct exporting *exporting)
 {

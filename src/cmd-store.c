@@ -51,22 +51,23 @@ json_t *json_receipt(const struct imalog_receipt *receipt, uint64_t epoch)
 	uint64_t matched_at;
 	enum imalog_verdict verdict = imalog_receipt_verdict(receipt, &matched_at);
 	json_t *json = json_pack(
-		"{s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:s, s:s}", "epoch", (json_int_t)epoch,
-		"segment", (json_int_t)imalog_receipt_segment(receipt), "state",
-		imalog_receipt_state_name(imalog_receipt_state(receipt)), "first_record",
-		(json_int_t)imalog_receipt_first_record(receipt), "records",
+		"{s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:s, s:s}", "epoch",
+		(json_int_t)epoch, "segment", (json_int_t)imalog_receipt_segment(receipt),
+		"state", imalog_receipt_state_name(imalog_receipt_state(receipt)),
+		"first_record", (json_int_t)imalog_receipt_first_record(receipt), "records",
 		(json_int_t)imalog_receipt_records(receipt), "bytes",
 		(json_int_t)imalog_receipt_bytes(receipt), "violations",
-		(json_int_t)imalog_receipt_violations(receipt), "sha256", json_hex(sha256), "time",
-		imalog_receipt_time(receipt), "verdict", imalog_verdict_name(verdict));
+		(json_int_t)imalog_receipt_violations(receipt), "sha256", json_hex(sha256),
+		"time", imalog_receipt_time(receipt), "verdict", imalog_verdict_name(verdict));
 
 	if (json && matched_at)
 		json_object_set_new(json, "matched_at", json_integer((json_int_t)matched_at));
 	if (json && imalog_receipt_undetermined(receipt))
 		json_object_set_new(json, "undetermined", json_true());
 	if (json && imalog_receipt_may_repeat(receipt))
-		json_object_set_new(json, "may_repeat",
-				    json_integer((json_int_t)imalog_receipt_may_repeat(receipt)));
+		json_object_set_new(
+			json, "may_repeat",
+			json_integer((json_int_t)imalog_receipt_may_repeat(receipt)));
 	return json;
 }
 
@@ -134,10 +135,10 @@ static int list_epoch(struct keeping *keeping, uint64_t number)
 		list_segment(keeping, epoch, i, segments);
 	imalog_epoch_close(&epoch);
 	if (segments)
-		print_json(stdout, json_pack("{s:I, s:b, s:o}", "epoch", (json_int_t)number,
-					     "current",
-					     number == imalog_store_current(keeping->store),
-					     "segments", segments));
+		print_json(stdout,
+			   json_pack("{s:I, s:b, s:o}", "epoch", (json_int_t)number, "current",
+				     number == imalog_store_current(keeping->store),
+				     "segments", segments));
 	return EXIT_YES;
 }
 
@@ -204,16 +205,10 @@ static int run_rebuild(struct keeping *keeping)
 
 static int run_prune(struct keeping *keeping)
 {
-	uint64_t keep = keeping->config.keep_epochs, removed = 0;
-	int rc;
+	uint64_t removed = 0;
+	int rc = imalog_store_prune(keeping->store, keeping->config.keep_epochs, &removed,
+				    keeping->error);
 
-	if (keeping->keep && (!parse_count(keeping->keep, false, &keep) || keep == 0))
-		return usage_error(keeping->options.command, "'%s' is no number of epochs",
-				   keeping->keep);
-	if (keep == 0)
-		return usage_error(keeping->options.command,
-				   "how many epochs are to be kept? (--keep-epochs N)");
-	rc = imalog_store_prune(keeping->store, keep, &removed, keeping->error);
 	if (removed && !keeping->options.quiet)
 		printf("%" PRIu64 " %s removed\n", removed, removed == 1 ? "epoch" : "epochs");
 	return rc < 0 ? unable(keeping, rc) : EXIT_YES;
@@ -264,14 +259,15 @@ static int check_options(const struct keeping *keeping, const struct action *act
 {
 	const struct command *command = keeping->options.command;
 
-	if (!action->compares &&
-	    (compare_has_source(&keeping->compare) || keeping->compare.any_pcr ||
-	     keeping->compare.any_bank))
+	if (!action->compares && (compare_has_source(&keeping->compare) ||
+				  keeping->compare.any_pcr || keeping->compare.any_bank))
 		return usage_error(command, "'%s' compares nothing", action->name);
 	if (imalog_pcrs_count(keeping->compare.start))
-		return usage_error(command, "an epoch starts with its first record: no --start");
+		return usage_error(command,
+				   "an epoch starts with its first record: no --start");
 	if (keeping->compare.padding != IMALOG_PADDING_AUTO)
-		return usage_error(command, "receipts have the values of all paddings: no --padding");
+		return usage_error(command,
+				   "receipts have the values of all paddings: no --padding");
 	if (!action->keeps && keeping->keep)
 		return usage_error(command, "--keep-epochs is for 'prune'");
 	if (!action->has_json && keeping->json)
@@ -295,7 +291,8 @@ static int choose(struct keeping *keeping, int argc, char **argv, const struct a
 				   argv[optind]);
 	if (nr > (action->has_epoch ? 2 : 1))
 		return usage_error(command, "too many arguments: '%s'", argv[argc - 1]);
-	if (nr == 2 && (!parse_count(argv[optind + 1], false, &keeping->epoch) || !keeping->epoch))
+	if (nr == 2 &&
+	    (!parse_count(argv[optind + 1], false, &keeping->epoch) || !keeping->epoch))
 		return usage_error(command, "'%s' is no number of an epoch", argv[optind + 1]);
 	*ret = action;
 	return check_options(keeping, action);
@@ -314,6 +311,24 @@ static int parse(struct keeping *keeping, int argc, char **argv, const struct ac
 	return option == -1 ? choose(keeping, argc, argv, ret) : EXIT_CODE_DONE(rc);
 }
 
+/* What the command line says, over what the configuration says */
+static int apply_options(struct keeping *keeping, const struct action *action)
+{
+	const struct command *command = keeping->options.command;
+	struct config *config = &keeping->config;
+
+	if (keeping->wait && !parse_duration(keeping->wait, &config->wait_ms))
+		return usage_error(command, "'%s' is not a time such as 5s, 500ms or 2m",
+				   keeping->wait);
+	if (keeping->keep &&
+	    (!parse_count(keeping->keep, false, &config->keep_epochs) || !config->keep_epochs))
+		return usage_error(command, "'%s' is no number of epochs", keeping->keep);
+	if (action->keeps && !config->keep_epochs)
+		return usage_error(command,
+				   "how many epochs are to be kept? (--keep-epochs N)");
+	return EXIT_YES;
+}
+
 static bool has_epoch(const struct imalog_store *store, uint64_t number)
 {
 	for (size_t i = 0; i < imalog_store_epochs(store); i++)
@@ -327,11 +342,10 @@ static int run(struct keeping *keeping, const struct action *action)
 	struct config *config = &keeping->config;
 	int rc = config_read(config, &keeping->options, keeping->config_path);
 
+	if (rc == EXIT_YES)
+		rc = apply_options(keeping, action);
 	if (rc != EXIT_YES)
 		return rc;
-	if (keeping->wait && !parse_duration(keeping->wait, &config->wait_ms))
-		return usage_error(keeping->options.command,
-				   "'%s' is not a time such as 5s, 500ms or 2m", keeping->wait);
 	rc = imalog_store_open(keeping->store_path ? keeping->store_path : config->store,
 			       config->wait_ms, &keeping->store, keeping->error);
 	if (rc < 0)

@@ -36,7 +36,8 @@ static void on_finding(void *arg, uint64_t segment, const char *text)
 		complain("epoch %" PRIu64 ": %s", verify->number, text);
 }
 
-static void on_problem(void *arg, const struct imalog_record *record, enum imalog_problem problem)
+static void on_problem(void *arg, const struct imalog_record *record,
+		       enum imalog_problem problem)
 {
 	struct verify *verify = arg;
 	char text[128];
@@ -74,7 +75,8 @@ static int check_live(struct verify *verify)
 				   verify->number);
 	if (!has_pending(verify, &pending))
 		return EXIT_YES;
-	complain("segment %" PRIu64 " is pending, and may be in the kernel, too: 'imalog export' "
+	complain("segment %" PRIu64
+		 " is pending, and may be in the kernel, too: 'imalog export' "
 		 "finishes that",
 		 pending);
 	return EXIT_UNABLE;
@@ -88,7 +90,8 @@ static int replay_list(struct verify *verify, bool staged)
 
 	rc = staged ? imalog_staged_open(verify->options->root, verify->wait_ms, &fd,
 					 verify->error) :
-		      imalog_list_open(verify->options->root, verify->wait_ms, &fd, verify->error);
+		      imalog_list_open(verify->options->root, verify->wait_ms, &fd,
+				       verify->error);
 	if (rc == 0) {
 		source = imalog_source_from_fd(fd, staged ? "staged" : "list");
 		if (source)
@@ -122,23 +125,23 @@ static json_t *json_checks(const struct imalog_replay *replay)
 		struct imalog_check check;
 
 		imalog_replay_check(replay, i, &check);
-		json_array_append_new(checks,
-				      json_pack("{s:s, s:I, s:s}", "bank",
-						imalog_alg_name(check.bank), "pcr",
-						(json_int_t)check.pcr, "verdict",
-						imalog_verdict_name(check.verdict)));
+		json_array_append_new(checks, json_pack("{s:s, s:I, s:s}", "bank",
+							imalog_alg_name(check.bank), "pcr",
+							(json_int_t)check.pcr, "verdict",
+							imalog_verdict_name(check.verdict)));
 	}
 	return checks;
 }
 
-static void print_object(struct verify *verify, enum imalog_verdict verdict, uint64_t matched_at,
-			 bool failed)
+static void print_object(struct verify *verify, enum imalog_verdict verdict,
+			 uint64_t matched_at, bool failed)
 {
-	json_t *json = json_pack(
-		"{s:I, s:I, s:I, s:O, s:o, s:s}", "epoch", (json_int_t)verify->number, "segments",
-		(json_int_t)imalog_epoch_segments(verify->epoch), "records",
-		(json_int_t)imalog_replay_records(verify->replay), "findings", verify->findings,
-		"checks", json_checks(verify->replay), "verdict", imalog_verdict_name(verdict));
+	json_t *json = json_pack("{s:I, s:I, s:I, s:O, s:o, s:s}", "epoch",
+				 (json_int_t)verify->number, "segments",
+				 (json_int_t)imalog_epoch_segments(verify->epoch), "records",
+				 (json_int_t)imalog_replay_records(verify->replay), "findings",
+				 verify->findings, "checks", json_checks(verify->replay),
+				 "verdict", imalog_verdict_name(verdict));
 
 	if (json && matched_at)
 		json_object_set_new(json, "matched_at", json_integer((json_int_t)matched_at));

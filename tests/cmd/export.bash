@@ -11,7 +11,13 @@ make_machine() {
 		skip "'$PWD' is where nothing lasts: set TMPDIR to a place on a disk"
 		;;
 	esac
-	[ -z "${IMALOG_TEST_ROOT-}" ] || skip 'not with the store of this machine'
+	if [ -n "${IMALOG_TEST_ROOT-}" ]; then
+		# What it takes away from the list, nobody will find who looks for it.
+		[[ $BATS_TEST_DESCRIPTION == *'any kernel'* ]] || skip 'only with the stand-in'
+		imafs_start root
+		STORE=$PWD/store
+		return
+	fi
 	start_swtpm tpm sha1,sha256
 	imafs_start root --tcti "$TPM2TOOLS_TCTI" "$@"
 	STORE=$ROOT/var/lib/imalog

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A machine for test programs: a kernel that stages its list and a TPM, in memory that outlives
- * processes, and a store in a directory of its own
+ * A machine for test programs: a kernel that stages its list and a TPM, in memory that
+ * outlives processes, and a store in a directory of its own
  */
 #ifndef TEST_MACHINE_H
 #define TEST_MACHINE_H
@@ -16,8 +16,8 @@
 #include "export.h"
 #include "log.h"
 
-#define RECORDS_MAX 4000
-#define BYTES_MAX   ((size_t)1 << 22)
+#define RECORDS_MAX   4000
+#define BYTES_MAX     ((size_t)1 << 22)
 #define MACHINE_BANKS 2
 
 /* Records by their number since the TPM's reset; a list is a run of numbers. */
@@ -32,8 +32,8 @@ struct kernel {
 	bool discards_all_the_same;
 	unsigned int boot, resets;
 	uint8_t pcrs[MACHINE_BANKS][IMALOG_DIGEST_MAX]; /* PCR 10 of sha1 and sha256 */
-	unsigned int reads;	       /* of what is staged, to its end */
-	void (*after_stage)(void); /* somebody else, at some moments */
+	unsigned int reads;				/* of what is staged, to its end */
+	void (*after_stage)(void);			/* somebody else, at some moments */
 	void (*before_open)(void);
 	void (*after_close)(void);
 };
@@ -185,7 +185,8 @@ TEST_FN void mark(void)
 	syscall(SYS_getppid);
 }
 
-static int fake_probe(const char *root, struct imalog_kernel_info *ret, struct imalog_error *error)
+static int fake_probe(const char *root, struct imalog_kernel_info *ret,
+		      struct imalog_error *error)
 {
 	(void)root;
 	(void)error;
@@ -237,7 +238,8 @@ static int fake_stage(struct imalog_staging *staging, struct imalog_error *error
 	return rc;
 }
 
-static struct imalog_source *fake_source(struct imalog_staging *staging, struct imalog_error *error)
+static struct imalog_source *fake_source(struct imalog_staging *staging,
+					 struct imalog_error *error)
 {
 	(void)staging;
 	(void)error;
@@ -260,7 +262,8 @@ static int fake_discard(struct imalog_staging *staging, const struct imalog_rece
 	if (!hold.whole || imalog_receipt_state(receipt) != IMALOG_RECEIPT_DELETING ||
 	    imalog_receipt_bytes(receipt) != hold.staged.size ||
 	    memcmp(imalog_receipt_sha256(receipt), sum, 32) != 0)
-		return imalog_fail(error, IMALOG_ERR_INVALID, "", "a receipt of something else");
+		return imalog_fail(error, IMALOG_ERR_INVALID, "",
+				   "a receipt of something else");
 	kernel->discard_errno = 0;
 	if (kernel->suspended)
 		os_errno = ESTALE;
@@ -390,7 +393,8 @@ TEST_FN void machine_new(void)
 		if (kernel == MAP_FAILED)
 			BAIL_OUT("no memory for a machine");
 		/* Memory is quicker; what is tested is no disk. */
-		snprintf(other, sizeof(other), "%s/imalog-test.XXXXXX", base ? base : P_tmpdir);
+		snprintf(other, sizeof(other), "%s/imalog-test.XXXXXX",
+			 base ? base : P_tmpdir);
 		if (!mkdtemp(template) && !mkdtemp(other))
 			BAIL_OUT("no directory for a store");
 		snprintf(store_path, sizeof(store_path), "%s/store",
@@ -471,14 +475,14 @@ TEST_FN void run_show(const struct run *run)
 }
 
 /* Exports, which must do so many segments and say nothing bad. */
-#define CHECK_EXPORT(segments)                                                            \
-	do {                                                                              \
-		struct run run_ = run_export();                                           \
-		if (!CHECK_INT(run_.rc, segments) ||                                      \
-		    !CHECK_INT(run_notes(&run_, IMALOG_NOTE_WRONG), 0) ||                 \
-		    !CHECK_INT(run_notes(&run_, IMALOG_NOTE_UNCHECKED), 0))               \
-			run_show(&run_);                                                  \
-		run_free(&run_);                                                          \
+#define CHECK_EXPORT(segments)                                              \
+	do {                                                                \
+		struct run run_ = run_export();                             \
+		if (!CHECK_INT(run_.rc, segments) ||                        \
+		    !CHECK_INT(run_notes(&run_, IMALOG_NOTE_WRONG), 0) ||   \
+		    !CHECK_INT(run_notes(&run_, IMALOG_NOTE_UNCHECKED), 0)) \
+			run_show(&run_);                                    \
+		run_free(&run_);                                            \
 	} while (0)
 
 /* ---- what the store has ---- */
@@ -506,7 +510,8 @@ TEST_FN struct bytes store_bytes(unsigned int epoch, const char *kind)
 	for (unsigned int i = 1; i < 100; i++) {
 		char path[512];
 
-		snprintf(path, sizeof(path), "%s/epoch-%06u/%s.%08u", store_path, epoch, kind, i);
+		snprintf(path, sizeof(path), "%s/epoch-%06u/%s.%08u", store_path, epoch, kind,
+			 i);
 		add_file(&all, path);
 	}
 	return all;
@@ -548,7 +553,8 @@ TEST_FN struct bytes whole_log(unsigned int epoch, bool with_kernel)
 TEST_FN bool check_whole(unsigned int epoch)
 {
 	struct bytes all = whole_log(epoch, true);
-	bool ok = CHECK_MEM(span_of_bytes(all), span_of(kernel->bytes, kernel->at[kernel->nr]));
+	bool ok =
+		CHECK_MEM(span_of_bytes(all), span_of(kernel->bytes, kernel->at[kernel->nr]));
 
 	bytes_free(&all);
 	return ok;

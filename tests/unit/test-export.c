@@ -216,7 +216,8 @@ TEST(a_record_that_never_reached_the_tpm)
 	CHECK_EXPORT(1);
 	measure_as('a', false);
 	run = run_export();
-	CHECK_INT(run.rc, 1); /* the values of before hold still: nothing is known to be wrong */
+	CHECK_INT(run.rc,
+		  1); /* the values of before hold still: nothing is known to be wrong */
 	run_free(&run);
 	measure('c');
 	run = run_export();
@@ -298,6 +299,22 @@ TEST(a_tpm_that_fails)
 	CHECK_EXPORT(1);
 	check_whole(1);
 	check_epoch(1);
+}
+
+TEST(a_tpm_that_is_no_more)
+{
+	struct run run;
+
+	machine_new();
+	CHECK_EXPORT(1);
+	kernel->has_tpm = false;
+	measure('a');
+	run = run_export();
+	CHECK_INT(run.rc, 1);
+	CHECK(run_said(&run, "there is no TPM any more"));
+	CHECK_INT(run_notes(&run, IMALOG_NOTE_UNCHECKED), 1);
+	run_free(&run);
+	check_whole(1);
 }
 
 /* ---- D does not say yes ---- */
@@ -566,15 +583,16 @@ TEST(a_held_list)
 
 TEST_MAIN(CASE(exports_what_there_is), CASE(nothing_to_do_does_nothing),
 	  CASE(what_is_staged_already_comes_first),
-	  CASE(what_was_staged_before_leads_nowhere_alone), CASE(records_that_arrive_meanwhile),
-	  CASE(thresholds), CASE(save_and_confirm), CASE(an_export_goes_on_with_what_is_saved),
-	  CASE(confirming_a_file), CASE(a_record_that_never_reached_the_tpm),
-	  CASE(somebody_else_extends_the_pcr), CASE(a_bad_digest),
-	  CASE(what_cannot_be_taken_apart_stays), CASE(a_tpm_that_fails),
+	  CASE(what_was_staged_before_leads_nowhere_alone),
+	  CASE(records_that_arrive_meanwhile), CASE(thresholds), CASE(save_and_confirm),
+	  CASE(an_export_goes_on_with_what_is_saved), CASE(confirming_a_file),
+	  CASE(a_record_that_never_reached_the_tpm), CASE(somebody_else_extends_the_pcr),
+	  CASE(a_bad_digest), CASE(what_cannot_be_taken_apart_stays), CASE(a_tpm_that_fails), CASE(a_tpm_that_is_no_more),
 	  CASE(no_memory_for_the_new_table), CASE(a_machine_that_goes_down),
 	  CASE(a_kexec_that_loses_the_list), CASE(a_kexec_goes_on_in_the_epoch),
 	  CASE(a_cold_boot_begins_an_epoch), CASE(a_cold_boot_that_nothing_proves),
 	  CASE(another_boot_that_nothing_proves), CASE(a_store_of_another_machine),
 	  CASE(without_a_tpm), CASE(somebody_else_deletes_what_is_saved),
-	  CASE(somebody_else_deletes_and_stages_the_same), CASE(what_is_saved_is_not_saved_again),
-	  CASE(somebody_else_takes_records_away), CASE(a_held_list))
+	  CASE(somebody_else_deletes_and_stages_the_same),
+	  CASE(what_is_saved_is_not_saved_again), CASE(somebody_else_takes_records_away),
+	  CASE(a_held_list))

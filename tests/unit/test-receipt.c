@@ -156,9 +156,10 @@ TEST(what_is_not_known_is_left_out)
 	receipt->first = 1;
 	REQUIRE(imalog_receipt_write(receipt, dir, self, NULL) == 0);
 	bytes = file_bytes("00000003.json");
-	for (const char *const *key = (const char *const[]){ "ascii_bytes", "problems", "tpm",
-							     "pcrs", "boot_id", "quote", "rebuilt",
-							     "undetermined", "may_repeat", NULL };
+	for (const char *const *key =
+		     (const char *const[]){ "ascii_bytes", "problems", "tpm", "pcrs",
+					    "boot_id", "quote", "rebuilt", "undetermined",
+					    "may_repeat", NULL };
 	     *key; key++) {
 		test_note("%s", *key);
 		CHECK(!memmem(bytes.data, bytes.size, *key, strlen(*key)));
@@ -298,7 +299,8 @@ TEST(states_that_differ)
 	CHECK(!imalog_state_equal(&a, &b) && !imalog_state_has(&a, &b));
 	b.values[1].values[1][31] ^= 1;
 	b.nr = 2; /* without a bank: the rest is the same */
-	CHECK(!imalog_state_equal(&a, &b) && imalog_state_has(&a, &b) && !imalog_state_has(&b, &a));
+	CHECK(!imalog_state_equal(&a, &b) && imalog_state_has(&a, &b) &&
+	      !imalog_state_has(&b, &a));
 	b.values[1].alg = IMALOG_ALG_SHA1; /* a PCR more in a bank that both have */
 	CHECK(!imalog_state_has(&b, &a));
 	imalog_state_free(&a);
@@ -312,12 +314,15 @@ TEST(states_and_what_a_tpm_says)
 
 	fill_state(&state, 1);
 	CHECK(!imalog_state_is(&state, pcrs)); /* nothing to compare */
-	imalog_pcrs_set(pcrs, IMALOG_ALG_SHA1, 10, span_of(state.values[0].values[0], 20), NULL);
+	imalog_pcrs_set(pcrs, IMALOG_ALG_SHA1, 10, span_of(state.values[0].values[0], 20),
+			NULL);
 	CHECK(imalog_state_is(&state, pcrs));
 	/* The padded value is as good as the other. */
-	imalog_pcrs_set(pcrs, IMALOG_ALG_SHA256, 11, span_of(state.values[1].values[1], 32), NULL);
+	imalog_pcrs_set(pcrs, IMALOG_ALG_SHA256, 11, span_of(state.values[1].values[1], 32),
+			NULL);
 	CHECK(imalog_state_is(&state, pcrs));
-	imalog_pcrs_set(pcrs, IMALOG_ALG_SHA384, 12, span_of(state.values[0].values[0], 48), NULL);
+	imalog_pcrs_set(pcrs, IMALOG_ALG_SHA384, 12, span_of(state.values[0].values[0], 48),
+			NULL);
 	CHECK(!imalog_state_is(&state, pcrs));
 	imalog_pcrs_free(&pcrs);
 	imalog_state_free(&state);
@@ -328,7 +333,8 @@ TEST(a_replay_that_goes_on)
 {
 	struct build list = { .order = IMALOG_ORDER_LE };
 	struct imalog_templates *templates = imalog_templates_new();
-	struct imalog_receipt *whole = imalog_receipt_new(NULL), *first = imalog_receipt_new(NULL),
+	struct imalog_receipt *whole = imalog_receipt_new(NULL),
+			      *first = imalog_receipt_new(NULL),
 			      *second = imalog_receipt_new(NULL);
 	struct imalog_base base = { .records = 0 }, later = { .records = 3 };
 	size_t half = 0;
@@ -351,7 +357,10 @@ TEST(a_replay_that_goes_on)
 		later.state = first->after;
 		source = imalog_source_from_memory(bytes.data, bytes.size, "part");
 		CHECK_INT(imalog_pass_run(&pass, source,
-					  part == 0 ? whole : part == 1 ? first : second, NULL),
+					  part == 0 ? whole :
+					  part == 1 ? first :
+						      second,
+					  NULL),
 			  0);
 		imalog_source_free(&source);
 	}
@@ -435,6 +444,7 @@ TEST(receipts_of_loose_files)
 }
 
 TEST_MAIN(CASE(all_that_is_written_is_read), CASE(what_is_not_known_is_left_out),
-	  CASE(cut_anywhere_it_is_refused), CASE(values_that_cannot_be), CASE(what_is_no_receipt),
-	  CASE(states_that_differ), CASE(states_and_what_a_tpm_says), CASE(a_replay_that_goes_on),
-	  CASE(what_a_segment_begins_with), CASE(receipts_of_loose_files))
+	  CASE(cut_anywhere_it_is_refused), CASE(values_that_cannot_be),
+	  CASE(what_is_no_receipt), CASE(states_that_differ), CASE(states_and_what_a_tpm_says),
+	  CASE(a_replay_that_goes_on), CASE(what_a_segment_begins_with),
+	  CASE(receipts_of_loose_files))

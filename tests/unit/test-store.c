@@ -100,10 +100,10 @@ static int check(struct imalog_error *error)
 	return rc;
 }
 
-#define CHECK_FOUND(text)                                                            \
-	do {                                                                         \
-		CHECK_INT(check(NULL), 1);                                           \
-		if (!strstr(found, text))                                            \
+#define CHECK_FOUND(text)                                                              \
+	do {                                                                           \
+		CHECK_INT(check(NULL), 1);                                             \
+		if (!strstr(found, text))                                              \
 			test_fail(__FILE__, __LINE__, "'%s' lacks '%s'", found, text); \
 	} while (0)
 
@@ -222,17 +222,17 @@ TEST(foreign_files)
 
 /* ---- exporting to a store that is not as it should be ---- */
 
-#define CHECK_REFUSED(text)                                                               \
-	do {                                                                              \
-		struct run run_;                                                          \
-		measure('x');                                                             \
-		run_ = run_export();                                                      \
-		CHECK(run_.rc < 0);                                                       \
-		if (!strstr(imalog_error_detail(run_.error), text))                       \
-			test_fail(__FILE__, __LINE__, "'%s' lacks '%s'",                  \
-				  imalog_error_detail(run_.error), text);                 \
-		CHECK_INT(kernel->nr_current, 1);                                         \
-		run_free(&run_);                                                          \
+#define CHECK_REFUSED(text)                                               \
+	do {                                                              \
+		struct run run_;                                          \
+		measure('x');                                             \
+		run_ = run_export();                                      \
+		CHECK(run_.rc < 0);                                       \
+		if (!strstr(imalog_error_detail(run_.error), text))       \
+			test_fail(__FILE__, __LINE__, "'%s' lacks '%s'",  \
+				  imalog_error_detail(run_.error), text); \
+		CHECK_INT(kernel->nr_current, 1);                         \
+		run_free(&run_);                                          \
 	} while (0)
 
 TEST(an_export_does_not_go_on_with_a_damaged_end)
@@ -411,8 +411,8 @@ TEST(nothing_foreign_and_nothing_pending_is_removed)
 
 /* ---- quotes ---- */
 
-static int read_quoted(const struct imalog_export *export, bool quote, struct imalog_witness *ret,
-		       struct imalog_error *error)
+static int read_quoted(const struct imalog_export *export, bool quote,
+		       struct imalog_witness *ret, struct imalog_error *error)
 {
 	int rc = fake_read_tpm(export, quote, ret, error);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Runs a function in a process that is killed, or made to fail, at the system call of a number. */
+/* Runs a function in a process that is killed, or fails, at a system call of a number. */
 #ifndef TEST_TRACE_H
 #define TEST_TRACE_H
 
@@ -97,7 +97,7 @@ TEST_FN pid_t trace_start(int (*run)(void))
 
 /*
  * Does it at stop number @at, from 0.  Returns the exit status of the function, -1 when it was
- * killed, -2 when it ended before that stop (@at was too large), -3 when nothing can be traced.
+ * killed, -2 when it ended before that stop (@at was too large), -3 when it cannot be traced.
  */
 TEST_FN int trace(int (*run)(void), enum trace_how how, int at, int os_errno)
 {

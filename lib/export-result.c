@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What came of an export: segments, and sentences about what does not fit. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "export.h"
+
+#define MISMATCH                                                                            \
+	"segment %" PRIu64 ": the log does not lead to the TPM's values: a record did not " \
+	"reach it, or somebody else extended a PCR"
+
+void imalog_export_say(struct imalog_export *export, enum imalog_note_kind kind,
+		       const char *format, ...)
+{
+	struct imalog_note *notes =
+		reallocarray(export->notes, export->nr_notes + 1, sizeof(*notes));
+	struct imalog_note *note;
+	va_list args;
+
+	if (!notes)
+		return;
+	export->notes = notes;
+	note = notes + export->nr_notes;
+	note->kind = kind;
+	va_start(args, format);
+	vsnprintf(note->text, sizeof(note->text), format, args);
+	va_end(args);
+	/* Said once is enough, however often it is found out. */
+	for (size_t i = 0; i < export->nr_notes; i++)
+		if (strcmp(notes[i].text, note->text) == 0)
+			return;
+	export->nr_notes++;
+}
+
+const char *imalog_export_note(const struct imalog_export *export, size_t i,
+			       enum imalog_note_kind *kind)
+{
+	if (i >= export->nr_notes)
+		return NULL;
+	*kind = export->notes[i].kind;
+	return export->notes[i].text;
+}
+
+/* What does not fit, in words; durably saved it is all the same */
+static void say_verdict(struct imalog_export *export, const struct imalog_receipt *receipt,
+			bool compared)
+{
+	if (receipt->problems)
+		imalog_export_say(export, IMALOG_NOTE_WRONG,
+				  "segment %" PRIu64 ": the digest of record %" PRIu64
+				  "%s does not "
+				  "fit its data",
+				  receipt->segment, receipt->first_problem,
+				  receipt->problems > 1 ? " (and of others)" : "");
+	if (compared && receipt->verdict == IMALOG_MISMATCH)
+		imalog_export_say(export, IMALOG_NOTE_WRONG, MISMATCH, receipt->segment);
+	else if (compared && receipt->verdict == IMALOG_NOT_CHECKED && !receipt->staged_before)
+		imalog_export_say(export, IMALOG_NOTE_UNCHECKED,
+				  "segment %" PRIu64
+				  ": there was nothing to compare with the TPM",
+				  receipt->segment);
+	if (receipt->undetermined && !(compared && receipt->staged_before))
+		imalog_export_say(export, compared ? IMALOG_NOTE_WRONG : IMALOG_NOTE_INFO,
+				  "segment %" PRIu64
+				  ": nothing proves that it belongs to epoch "
+				  "%" PRIu64,
+				  receipt->segment, export->epoch->number);
+}
+
+int imalog_export_add(struct imalog_export *export, const struct imalog_receipt *receipt,
+		      struct imalog_error *error)
+{
+	struct imalog_done *done =
+		reallocarray(export->done, export->nr_done + 1, sizeof(*done));
+	struct imalog_receipt *copy = imalog_receipt_new(error);
+
+	if (done)
+		export->done = done;
+	if (!done || !copy) {
+		imalog_receipt_free(&copy);
+		return imalog_fail_nomem(error);
+	}
+	*copy = *receipt;
+	copy->before = copy->after = (struct imalog_state){ NULL, 0 };
+	copy->pcrs = NULL;
+	done[export->nr_done++] = (struct imalog_done){ export->epoch->number, copy };
+	say_verdict(export, copy, receipt->pcrs);
+	return 0;
+}
+
+const struct imalog_receipt *imalog_export_receipt(const struct imalog_export *export,
+						   size_t i, uint64_t *epoch)
+{
+	if (i >= export->nr_done)
+		return NULL;
+	if (epoch)
+		*epoch = export->done[i].epoch;
+	return export->done[i].receipt;
+}
+
+/*
+ * Of what had been staged before the TPM was read, nothing could be said.  Now the kernel has
+ * no more: so the log must have led to the TPM's values of a moment ago.
+ */
+void imalog_export_say_end(struct imalog_export *export)
+{
+	const struct imalog_receipt *last =
+		export->nr_done ? export->done[export->nr_done - 1].receipt : NULL;
+
+	if (!export->stages || !last || !last->staged_before || !export->witness.pcrs ||
+	    last->verdict != IMALOG_NOT_CHECKED || last->problems)
+		return;
+	if (!imalog_state_is(&export->base.state, export->witness.pcrs))
+		imalog_export_say(export, IMALOG_NOTE_WRONG, MISMATCH, last->segment);
+}
