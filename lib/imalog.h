@@ -1662,6 +1662,34 @@ enum imalog_note_kind {
 IMALOG_API const char *imalog_export_note(const struct imalog_export *handle, size_t i,
 					  enum imalog_note_kind *kind);
 
+/* ---- plans ---- */
+
+/**
+ * struct imalog_plan - pieces, in order, that are one log
+ *
+ * Belongs to what made it.  Its parts are read one after the other; of each, the records that
+ * the parts before have already are left out.
+ */
+struct imalog_plan;
+
+/** imalog_plan_parts() - how many parts there are */
+IMALOG_API size_t imalog_plan_parts(const struct imalog_plan *plan);
+
+/** imalog_plan_name() - the name of part @i, from 0, for messages: as it was given, not escaped */
+IMALOG_API const char *imalog_plan_name(const struct imalog_plan *plan, size_t i);
+
+/** imalog_plan_skip() - how many of the first records of part @i are to be left out */
+IMALOG_API uint64_t imalog_plan_skip(const struct imalog_plan *plan, size_t i);
+
+/**
+ * imalog_plan_open() - opens part @i for reading
+ * @fd: gets a descriptor at its first byte, which the caller closes before opening another part
+ *
+ * May be called again.  Returns 0, -IMALOG_ERR_OS, -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_plan_open(const struct imalog_plan *plan, size_t i, int *fd,
+				struct imalog_error *reterr);
+
 /* ---- certificates in the log ---- */
 
 /**
