@@ -217,7 +217,7 @@ static int say_broken(struct load *load, int code)
 
 static int load_piece(struct load *load)
 {
-	const struct imalog_item *item = &load->merge->items[load->piece];
+	struct imalog_item *item = &load->merge->items[load->piece];
 	struct imalog_piece_reader reader;
 	struct imalog_stream *sum = imalog_stream_new(IMALOG_ALG_SHA256, load->error);
 	int rc = sum ? imalog_piece_read(load->merge, load->piece, 1, &reader, load->error) :
@@ -230,6 +230,7 @@ static int load_piece(struct load *load)
 		rc = read_records(load, reader.reader, sum);
 		if (rc == 0 && !load->loaded->too_many)
 			rc = check_sum(load, sum);
+		item->records = load->number;
 		imalog_piece_done(&reader);
 	}
 	imalog_stream_free(&sum);
