@@ -168,13 +168,14 @@ static int conclude(struct find *find)
 
 	if (find->search.gave_up)
 		return say_too_many(find, "the work to try all orders exceeds its limit");
-	if (find->search.more)
-		return say_too_many(find, "too many orders lead to one of the values");
 	merge->result = IMALOG_MERGE_BROKEN;
 	if (find->search.nr)
 		rc = choose(find);
 	if (rc < 0)
 		return rc;
+	/* Of which only some were looked at: one that leads there is not the only one. */
+	if (find->search.more && merge->result != IMALOG_MERGE_AMBIGUOUS)
+		return say_too_many(find, "too many orders lead to some of the values");
 	for (size_t i = 0; i < find->search.nr; i++)
 		doubtful |= find->search.found[i].doubtful;
 	if (merge->result == IMALOG_MERGE_PROVED)
