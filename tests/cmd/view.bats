@@ -32,7 +32,7 @@ expect_view() {
 	local before
 	before=$(store_state)
 	imafs_ctl dump-all >ever
-	expect_code 0 convert -t kernel -o seen "$@"
+	expect_code 0 convert -t kernel -o seen
 	expect_same ever seen 'the view is not what was measured'
 	expect_code 0 replay --tcti "$TPM2TOOLS_TCTI" --pcr 10 --json
 	expect_verdict match "d['later'] == 0" "d['records'] == $(mklog index ever | wc -l)"
