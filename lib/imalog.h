@@ -1894,8 +1894,9 @@ IMALOG_API const char *imalog_merge_result_name(enum imalog_merge_result result)
  * @result: gets what came of it
  *
  * Returns 0 whatever came of it, -IMALOG_ERR_OS, -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO,
- * -IMALOG_ERR_UNSUPPORTED (a record that the output cannot express), or a failure of the
- * function that prepares replays.
+ * -IMALOG_ERR_AMBIGUOUS (how a piece is laid out), -IMALOG_ERR_UNSUPPORTED (a record that the
+ * output cannot express), -IMALOG_ERR_INVALID (there are no pieces), or a failure of the function
+ * that prepares replays.
  */
 IMALOG_API int imalog_merge_run(struct imalog_merge *merge, enum imalog_merge_result *result,
 				struct imalog_error *reterr);

@@ -234,7 +234,7 @@ static int load_piece(struct load *load)
 		imalog_piece_done(&reader);
 	}
 	imalog_stream_free(&sum);
-	if (rc < 0 && rc > -IMALOG_ERR_INVALID)
+	if (rc < 0 && rc > -IMALOG_ERR_INVALID && rc != -IMALOG_ERR_AMBIGUOUS)
 		rc = say_broken(load, rc);
 	return rc < 0 ? rc : 0;
 }

@@ -174,7 +174,7 @@ static int run_part(struct run *run)
 	if (rc == 0)
 		rc = read_part(run);
 	imalog_stream_free(&run->sum);
-	if (rc < 0 && rc > -IMALOG_ERR_INVALID)
+	if (rc < 0 && rc > -IMALOG_ERR_INVALID && rc != -IMALOG_ERR_AMBIGUOUS)
 		rc = say_broken(run, rc);
 	return rc;
 }
