@@ -151,7 +151,7 @@ static int check_point(struct imalog_ledger *ledger, const struct point *point,
 
 	agrees = agrees || imalog_state_agrees(&now, point->state);
 	imalog_state_free(&now);
-	if (rc < 0 || agrees || pass->misfit != IMALOG_NOWHERE)
+	if (rc < 0 || agrees || pass->misfit != IMALOG_NOWHERE || pass->contradicts)
 		return rc;
 	pass->misfit = point->piece;
 	return imalog_notes_add(&pass->notes, IMALOG_MERGE_EDITED, point->piece, error,
