@@ -701,6 +701,8 @@ enum imalog_problem {
 	IMALOG_PROBLEM_ASCII = 2,
 	/** content that cannot be recomputed (an ascii line of an unknown template) */
 	IMALOG_PROBLEM_OPAQUE = 3,
+	/** PCR values in it are not those of the log before it: imalog_replay_marker() */
+	IMALOG_PROBLEM_SNAPSHOT = 4,
 };
 
 /** imalog_problem_text() - a problem in words */
@@ -744,6 +746,80 @@ IMALOG_API uint64_t imalog_replay_problems(const struct imalog_replay *replay);
 
 /** imalog_replay_first_problem() - number of the first such record, 0 when there is none */
 IMALOG_API uint64_t imalog_replay_first_problem(const struct imalog_replay *replay);
+
+/** enum imalog_marker_kind - records that tell of a list that was not kept whole */
+enum imalog_marker_kind {
+	/** no such record */
+	IMALOG_MARKER_NONE = 0,
+	/** snapshot_aggregate: the values of all PCRs before it (kernel patches of 2023) */
+	IMALOG_MARKER_SNAPSHOT = 1,
+	/** trim_ima_event_logs: how many records were trimmed (patches of 2025 and 2026) */
+	IMALOG_MARKER_TRIM = 2,
+};
+
+/** struct imalog_marker - what a marker says */
+struct imalog_marker {
+	enum imalog_marker_kind kind;
+	/** of a snapshot: its number */
+	uint64_t attempt;
+	/** of a trim: when, in nanoseconds since 1970 */
+	uint64_t time;
+	/** of a trim: records */
+	uint64_t number;
+	/** number is of this trim; else of this one or of all before it: the text does not tell */
+	bool of_this_trim;
+};
+
+/**
+ * imalog_marker_parse() - understands a marker
+ * @name: of the record (imalog_record_name())
+ * @data: its field IMALOG_FIELD_BUF
+ * @pcrs: gets the PCR values of a snapshot; may be NULL
+ *
+ * Both the grammar and the example of the snapshot proposal, which differ, are accepted, and
+ * both forms of the trimming ones.
+ *
+ * Returns 1; 0 when the name is that of no marker; -IMALOG_ERR_BAD_VALUE, -IMALOG_ERR_LIMIT,
+ * -IMALOG_ERR_TRAILING when it is and the data is not what these kernels measured;
+ * -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_marker_parse(struct imalog_span name, struct imalog_span data,
+				   struct imalog_marker *ret, struct imalog_pcrs *pcrs,
+				   struct imalog_error *reterr);
+
+/** struct imalog_marker_check - what became of a marker in a replay */
+struct imalog_marker_check {
+	uint64_t record;
+	enum imalog_marker_kind kind;
+	/** it cannot be understood, and says nothing */
+	bool malformed;
+	/** of a snapshot: do its values fit?  Those that the log has led to, in computed banks */
+	enum imalog_verdict verdict;
+	/** how many do not */
+	size_t misfits;
+	/** the first of them */
+	enum imalog_alg bank;
+	uint32_t pcr;
+	uint8_t claimed[IMALOG_DIGEST_MAX];
+	uint8_t computed[IMALOG_DIGEST_MAX];
+	/** of a trim: so many records at least had been trimmed when it was measured */
+	uint64_t trimmed;
+	/** records before this one: when these are fewer, the difference at least is missing */
+	uint64_t before;
+};
+
+/**
+ * imalog_replay_markers() - how many markers there were, the first 1000 of them
+ *
+ * A snapshot whose values do not fit is a problem of that record, IMALOG_PROBLEM_SNAPSHOT.
+ * What a trim says changes no verdict: when the log leads to expected values it is whole,
+ * whatever it says, and when not, it can help to see why.
+ */
+IMALOG_API size_t imalog_replay_markers(const struct imalog_replay *replay);
+
+/** imalog_replay_marker() - marker @i, from 0 */
+IMALOG_API void imalog_replay_marker(const struct imalog_replay *replay, size_t i,
+				     struct imalog_marker_check *ret);
 
 /** struct imalog_check - one comparison of a PCR with an expected value */
 struct imalog_check {

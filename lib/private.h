@@ -562,6 +562,11 @@ int imalog_replay_resume(struct imalog_replay *replay, enum imalog_alg alg, uint
 			 const uint8_t *const values[IMALOG_VARIANTS], uint64_t number,
 			 struct imalog_error *error);
 
+/* ---- replay-marker.c ---- */
+
+/* Markers are nobody's business here: the records are only to be saved. */
+void imalog_replay_ignore_markers(struct imalog_replay *replay);
+
 /* ---- write.c ---- */
 
 /* A growing buffer; once memory ran out it stays so and its size is 0. */

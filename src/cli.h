@@ -429,6 +429,11 @@ struct imalog_span report_digest(enum imalog_alg alg, const uint8_t *data);
 /* PCR number @i that was asked for and not given; IMALOG_ALG_NONE: in no bank. */
 bool report_missing(const struct report *report, size_t i, enum imalog_alg *alg, uint32_t *pcr);
 
+/* ---- report-marker.c ---- */
+
+void report_markers_text(const struct report *report);
+json_t *report_markers_json(const struct report *report);
+
 /* ---- print.c ---- */
 
 /* Says so; EXIT_UNABLE. */

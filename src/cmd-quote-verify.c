@@ -93,8 +93,10 @@ static void on_problem(void *arg, const struct imalog_record *record,
 {
 	struct verify *verify = arg;
 
-	if (problem != IMALOG_PROBLEM_OPAQUE && !verify->bad_record)
-		verify->bad_record = imalog_record_number(record);
+	if (problem == IMALOG_PROBLEM_OPAQUE || verify->bad_record)
+		return;
+	verify->bad_record = imalog_record_number(record);
+	verify->bad_problem = problem;
 }
 
 static int replay_files(struct verify *verify)

@@ -191,6 +191,14 @@ static int replay_paddings(struct replay *replay)
 	if (padding != IMALOG_PADDING_AUTO || !log_can_rewind(&replay->log))
 		return replay_log(replay, padding);
 	rc = replay_log(replay, IMALOG_PADDING_PERBANK);
+	/* What is in a marker may be the value of a padded bank, too. */
+	for (size_t i = 0; rc == EXIT_YES && i < imalog_replay_markers(replay->engine); i++) {
+		struct imalog_marker_check marker;
+
+		imalog_replay_marker(replay->engine, i, &marker);
+		if (marker.misfits)
+			return replay_log(replay, padding);
+	}
 	for (size_t i = 0; rc == EXIT_YES && i < imalog_replay_checks(replay->engine); i++) {
 		struct imalog_check check;
 

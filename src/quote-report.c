@@ -71,7 +71,12 @@ static void judge_later(const struct verify *verify, struct findings *findings)
 	struct finding *log = &findings->of[IMALOG_QUOTE_LOG];
 	uint64_t later = later_records(verify);
 
-	if (log->verdict == IMALOG_MATCH && verify->bad_record)
+	if (log->verdict == IMALOG_MATCH && verify->bad_record &&
+	    verify->bad_problem == IMALOG_PROBLEM_SNAPSHOT)
+		snprintf(findings->log_reason, sizeof(findings->log_reason),
+			 "record %" PRIu64 ": %s", verify->bad_record,
+			 imalog_problem_text(verify->bad_problem));
+	else if (log->verdict == IMALOG_MATCH && verify->bad_record)
 		snprintf(findings->log_reason, sizeof(findings->log_reason),
 			 "the recorded digest does not fit the content of record %" PRIu64
 			 ", which is later",

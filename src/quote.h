@@ -39,7 +39,8 @@ struct verify {
 	struct imalog_replay *replay;
 	struct imalog_quote_match *match;
 	uint64_t first_record[IMALOG_PCR_MAX + 1]; /* that extends the PCR, 0 for none */
-	uint64_t bad_record; /* the first whose recorded digest does not fit, 0 for none */
+	uint64_t bad_record; /* the first that does not fit, 0 for none */
+	enum imalog_problem bad_problem;
 	/* Did the first of two quotes sign what the log starts from? */
 	enum imalog_verdict first_selection;
 	char first_unsigned[32]; /* what it did not, "sha256:10" */

@@ -174,6 +174,8 @@ json_t *report_object(const struct report *report)
 		json_object_set_new(json, "notes", live_notes(&report->log->live));
 	if (imalog_pcrs_count(report->compare->start))
 		json_object_set_new(json, "start", json_start(report));
+	if (imalog_replay_markers(report->replay))
+		json_object_set_new(json, "markers", report_markers_json(report));
 	if (report->boot->wanted)
 		json_object_set_new(json, "boot_aggregates", json_boot(report->boot));
 	if (report->error)

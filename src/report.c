@@ -344,6 +344,7 @@ void report_text(const struct report *report)
 	if (report_only_computes(report) && report->verdict == IMALOG_NOT_CHECKED)
 		return;
 	print_verdict(report);
+	report_markers_text(report);
 	print_boot(report);
 	if (report->log->options->verbose)
 		log_print_facts(report->log, stdout);
