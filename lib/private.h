@@ -539,6 +539,12 @@ void imalog_quote_judge_values(struct imalog_quote *quote, const struct imalog_s
 
 /* ---- replay.c ---- */
 
+/* What was prepared: the values it compares with, and those it starts from */
+struct imalog_setup {
+	const struct imalog_pcrs *expected, *start;
+	enum imalog_padding padding;
+};
+struct imalog_setup imalog_replay_setup(const struct imalog_replay *replay);
 /* Computes every variant that the padding allows, also of PCRs without an expected value. */
 int imalog_replay_compute_every_variant(struct imalog_replay *replay,
 					struct imalog_error *error);
@@ -556,6 +562,11 @@ int imalog_replay_resume(struct imalog_replay *replay, enum imalog_alg alg, uint
 			 const uint8_t *const values[IMALOG_VARIANTS], uint64_t number,
 			 struct imalog_error *error);
 
+/* ---- replay-marker.c ---- */
+
+/* Markers are nobody's business here: the records are only to be saved. */
+void imalog_replay_ignore_markers(struct imalog_replay *replay);
+
 /* ---- write.c ---- */
 
 /* A growing buffer; once memory ran out it stays so and its size is 0. */
@@ -568,6 +579,9 @@ struct imalog_buffer {
 
 void imalog_buffer_add(struct imalog_buffer *buffer, const void *data, size_t size);
 void imalog_buffer_free(struct imalog_buffer *buffer);
+/* Digests of this algorithm in the column, computed where others are recorded; once */
+int imalog_writer_set_digest(struct imalog_writer *writer, enum imalog_alg alg,
+			     struct imalog_error *error);
 
 /* ---- receipt-file.c ---- */
 

@@ -193,6 +193,7 @@ static int run(struct pass *pass, struct imalog_replay *replay, struct imalog_re
 				     pass->error);
 
 	imalog_replay_on_record(replay, on_record, pass);
+	imalog_replay_ignore_markers(replay);
 	if (rc == 0)
 		rc = imalog_replay_run(replay, reader, pass->error);
 	if (rc == 0 && pass->public->copy_to)
