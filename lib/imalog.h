@@ -1368,6 +1368,58 @@ IMALOG_API int imalog_list_open(const char *root, unsigned int wait_ms, int *fd,
 IMALOG_API int imalog_staged_open(const char *root, unsigned int wait_ms, int *fd,
 				  struct imalog_error *reterr);
 
+/* ---- policies ---- */
+
+/** struct imalog_policy - the rules of an IMA policy */
+struct imalog_policy;
+
+/**
+ * imalog_policy_parse() - takes the text of a policy apart
+ * @text: the whole of it, copied
+ * @ret:  gets the policy
+ *
+ * One rule a line; empty lines and those that begin with '#' mean nothing.  Whether a kernel
+ * takes the rules is another question.  In an error, the record is the number of the line.
+ *
+ * Returns 0, -IMALOG_ERR_BAD_VALUE (a control character, a line that begins with '/', or no rule
+ * at all), -IMALOG_ERR_LIMIT (a rule longer than this machine's kernel takes), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_policy_parse(struct imalog_span text, struct imalog_policy **ret,
+				   struct imalog_error *reterr);
+
+/** imalog_policy_free() - frees a policy */
+IMALOG_API void imalog_policy_free(struct imalog_policy **policy);
+
+/** imalog_policy_rules() - how many rules it has, at least 1 */
+IMALOG_API size_t imalog_policy_rules(const struct imalog_policy *policy);
+
+/** imalog_rule_fn - is told the number of a line whose rule the kernel rejects */
+typedef void (*imalog_rule_fn)(void *arg, uint64_t line);
+
+/**
+ * imalog_policy_load() - gives the kernel a policy, and finds out whether it took it
+ * @root: where /sys and /proc are: "" for this machine's, or a prefix
+ * @path: NULL to write the rules; or the absolute path of a file with these rules, which the
+ *        kernel reads, measures, and, if it is configured so, accepts only when it is signed
+ * @fn:   is called for each rule that is rejected; not with a path; may be NULL
+ *
+ * A policy is taken whole or not at all.  Signals to the calling thread wait until the end,
+ * since the kernel takes what it was given when a process dies; nothing can be done about
+ * SIGKILL.
+ *
+ * Returns IMALOG_MATCH (the kernel took the policy, and shows it), IMALOG_MISMATCH (it did not)
+ * or IMALOG_NOT_CHECKED (nothing tells), with imalog_policy_reason(); -IMALOG_ERR_OS: ENOENT
+ * (the detail says what is missing), EBUSY (another program loads a policy, or the kernel takes
+ * but one), EACCES and others; -IMALOG_ERR_INVALID (@path), -IMALOG_ERR_TRUNCATED (with @path:
+ * the last line of the file has no newline), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_policy_load(struct imalog_policy *policy, const char *root,
+				  const char *path, imalog_rule_fn fn, void *arg,
+				  struct imalog_error *reterr);
+
+/** imalog_policy_reason() - why that was the answer, in words, as imalog_quote_reason() */
+IMALOG_API const char *imalog_policy_reason(const struct imalog_policy *policy);
+
 /* ---- receipts ---- */
 
 /** enum imalog_receipt_state - what is known of a segment that was saved */
