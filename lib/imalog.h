@@ -218,6 +218,12 @@ struct imalog_hasher;
  */
 IMALOG_API struct imalog_hasher *imalog_hasher_new(void);
 
+/** imalog_hasher_engine() - the name of what computes digests: "evp" */
+IMALOG_API const char *imalog_hasher_engine(void);
+
+/** imalog_hasher_library() - the library behind it, such as "OpenSSL 3.0.17 1 Jul 2025" */
+IMALOG_API const char *imalog_hasher_library(void);
+
 /** imalog_hasher_free() - frees a hasher */
 IMALOG_API void imalog_hasher_free(struct imalog_hasher **hasher);
 
@@ -855,6 +861,9 @@ struct imalog_tpm;
 /** imalog_tpm_supported() - was the library built with tpm2-tss? */
 IMALOG_API bool imalog_tpm_supported(void);
 
+/** imalog_tpm_library() - what it was built with, such as "tpm2-tss 3.2.1"; NULL: without */
+IMALOG_API const char *imalog_tpm_library(void);
+
 /**
  * imalog_tpm_open() - connects to a TPM through tpm2-tss
  * @tcti: such as "device:/dev/tpmrm0"; or NULL: the environment variable TPM2TOOLS_TCTI, or
@@ -1368,6 +1377,80 @@ IMALOG_API int imalog_list_open(const char *root, unsigned int wait_ms, int *fd,
 IMALOG_API int imalog_staged_open(const char *root, unsigned int wait_ms, int *fd,
 				  struct imalog_error *reterr);
 
+/* ---- this machine's kernel ---- */
+
+/** enum imalog_answer - what is known of something; the zero value is nothing */
+enum imalog_answer {
+	IMALOG_UNKNOWN = 0,
+	IMALOG_YES = 1,
+	IMALOG_NO = 2,
+};
+
+/** enum imalog_feature - what a kernel may offer */
+enum imalog_feature {
+	/** securityfs is mounted: without it nothing else can be told */
+	IMALOG_FEATURE_SECURITYFS = 0,
+	/** IMA, and so a measurement list */
+	IMALOG_FEATURE_LIST = 1,
+	/** the list can be staged (Linux 7.2, CONFIG_IMA_STAGING) */
+	IMALOG_FEATURE_STAGING = 2,
+	/** the first records of the list can be deleted (Linux 7.2, no ima_flush_htable) */
+	IMALOG_FEATURE_TRIM = 3,
+	/** kexec_file_load() takes the list along (CONFIG_IMA_KEXEC) */
+	IMALOG_FEATURE_KEXEC = 4,
+	/** the policy can be read (CONFIG_IMA_READ_POLICY) */
+	IMALOG_FEATURE_READ_POLICY = 5,
+	/** a policy can be loaded, still (CONFIG_IMA_WRITE_POLICY, or none was loaded yet) */
+	IMALOG_FEATURE_WRITE_POLICY = 6,
+};
+
+/** struct imalog_kernel - what this machine's kernel offers and has, at one moment */
+struct imalog_kernel;
+
+/**
+ * imalog_kernel_look() - looks at this machine's kernel; needs no privileges, but for numbers
+ * @root: where /sys, /proc and the kernel's configuration are: "", or a prefix
+ * @ret:  gets what was seen
+ *
+ * Returns 0; -IMALOG_ERR_OS for a failure other than that something is not there;
+ * -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_kernel_look(const char *root, struct imalog_kernel **ret,
+				  struct imalog_error *reterr);
+
+/** imalog_kernel_free() - frees it */
+IMALOG_API void imalog_kernel_free(struct imalog_kernel **kernel);
+
+/** imalog_kernel_offers() - does the kernel offer this? */
+IMALOG_API enum imalog_answer imalog_kernel_offers(const struct imalog_kernel *kernel,
+						   enum imalog_feature feature);
+
+/** imalog_kernel_release() - its release, as uname(2) has it; "" when not known */
+IMALOG_API const char *imalog_kernel_release(const struct imalog_kernel *kernel);
+
+/** imalog_kernel_has_list() - is there a list with the digests of this algorithm? */
+IMALOG_API bool imalog_kernel_has_list(const struct imalog_kernel *kernel,
+				       enum imalog_alg alg);
+
+/**
+ * imalog_kernel_counts() - numbers that the kernel tells
+ * @records:    gets how many records its list has; staged ones are not counted
+ * @violations: gets how many violations there were since this kernel booted
+ *
+ * Returns false, and leaves both alone, when they cannot be read.
+ */
+IMALOG_API bool imalog_kernel_counts(const struct imalog_kernel *kernel, uint64_t *records,
+				     uint64_t *violations);
+
+/**
+ * imalog_list_holder() - which process has a measurement list open
+ * @buf: gets a sentence: "ascii_runtime_measurements is held open by cat (pid 812)"
+ *
+ * Returns false when no such process can be seen.  To see those of others takes CAP_SYS_PTRACE
+ * and CAP_DAC_READ_SEARCH.
+ */
+IMALOG_API bool imalog_list_holder(const char *root, char *buf, size_t size);
+
 /* ---- policies ---- */
 
 /** struct imalog_policy - the rules of an IMA policy */
@@ -1502,6 +1585,10 @@ struct imalog_store;
  * -IMALOG_ERR_NOMEM.
  */
 IMALOG_API int imalog_store_open(const char *path, unsigned int wait_ms, struct imalog_store **ret,
+				 struct imalog_error *reterr);
+
+/** imalog_store_look() - the same for those who change nothing, several of whom have room */
+IMALOG_API int imalog_store_look(const char *path, unsigned int wait_ms, struct imalog_store **ret,
 				 struct imalog_error *reterr);
 
 /** imalog_store_close() - unlocks and closes a store */
