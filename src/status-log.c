@@ -118,7 +118,9 @@ static int replay_fd(struct status *status, int fd, const char *name, uint64_t s
 	int rc = -IMALOG_ERR_NOMEM;
 
 	if (reader) {
+		/* Violations alone would not tell it. */
 		imalog_reader_set_format(reader, IMALOG_FORMAT_KERNEL);
+		imalog_reader_set_digest_size(reader, 20);
 		imalog_reader_set_first_record(reader, first > skip ? first - skip : 1);
 		rc = skip_records(reader, skip, status->error);
 		if (rc == 0)

@@ -69,6 +69,21 @@ expect_finding() {
 	expect_stdout '^Programs +[0-9.]+, hashes by evp of OpenSSL 3' 'tpm2-tss [0-9]' 'jansson'
 }
 
+@test "status: violations alone, in every part of the log" {
+	make_machine
+	expect_code 0 export -q
+	imafs_ctl violation /x 2
+	expect_code 0 export -q
+	imafs_ctl violation /x 2
+	status_is 0
+	expect_well '^List +2 records, 0 staged; 4 violations' ' with record 5$'
+	expect_code 0 stage
+	imafs_ctl violation /x 2
+	status_is 1
+	expect_wrong '2 records are staged'
+	expect_stdout ' with record 7$'
+}
+
 @test "status: nothing is changed" {
 	make_machine
 	imafs_ctl add /one
