@@ -218,6 +218,12 @@ struct imalog_hasher;
  */
 IMALOG_API struct imalog_hasher *imalog_hasher_new(void);
 
+/** imalog_hasher_engine() - the name of what computes digests: "evp" */
+IMALOG_API const char *imalog_hasher_engine(void);
+
+/** imalog_hasher_library() - the library behind it, such as "OpenSSL 3.0.17 1 Jul 2025" */
+IMALOG_API const char *imalog_hasher_library(void);
+
 /** imalog_hasher_free() - frees a hasher */
 IMALOG_API void imalog_hasher_free(struct imalog_hasher **hasher);
 
@@ -931,6 +937,9 @@ struct imalog_tpm;
 /** imalog_tpm_supported() - was the library built with tpm2-tss? */
 IMALOG_API bool imalog_tpm_supported(void);
 
+/** imalog_tpm_library() - what it was built with, such as "tpm2-tss 3.2.1"; NULL: without */
+IMALOG_API const char *imalog_tpm_library(void);
+
 /**
  * imalog_tpm_open() - connects to a TPM through tpm2-tss
  * @tcti: such as "device:/dev/tpmrm0"; or NULL: the environment variable TPM2TOOLS_TCTI, or
@@ -1444,6 +1453,132 @@ IMALOG_API int imalog_list_open(const char *root, unsigned int wait_ms, int *fd,
 IMALOG_API int imalog_staged_open(const char *root, unsigned int wait_ms, int *fd,
 				  struct imalog_error *reterr);
 
+/* ---- this machine's kernel ---- */
+
+/** enum imalog_answer - what is known of something; the zero value is nothing */
+enum imalog_answer {
+	IMALOG_UNKNOWN = 0,
+	IMALOG_YES = 1,
+	IMALOG_NO = 2,
+};
+
+/** enum imalog_feature - what a kernel may offer */
+enum imalog_feature {
+	/** securityfs is mounted: without it nothing else can be told */
+	IMALOG_FEATURE_SECURITYFS = 0,
+	/** IMA, and so a measurement list */
+	IMALOG_FEATURE_LIST = 1,
+	/** the list can be staged (Linux 7.2, CONFIG_IMA_STAGING) */
+	IMALOG_FEATURE_STAGING = 2,
+	/** the first records of the list can be deleted (Linux 7.2, no ima_flush_htable) */
+	IMALOG_FEATURE_TRIM = 3,
+	/** kexec_file_load() takes the list along (CONFIG_IMA_KEXEC) */
+	IMALOG_FEATURE_KEXEC = 4,
+	/** the policy can be read (CONFIG_IMA_READ_POLICY) */
+	IMALOG_FEATURE_READ_POLICY = 5,
+	/** a policy can be loaded, still (CONFIG_IMA_WRITE_POLICY, or none was loaded yet) */
+	IMALOG_FEATURE_WRITE_POLICY = 6,
+};
+
+/** struct imalog_kernel - what this machine's kernel offers and has, at one moment */
+struct imalog_kernel;
+
+/**
+ * imalog_kernel_look() - looks at this machine's kernel; needs no privileges, but for numbers
+ * @root: where /sys, /proc and the kernel's configuration are: "", or a prefix
+ * @ret:  gets what was seen
+ *
+ * Returns 0; -IMALOG_ERR_OS for a failure other than that something is not there;
+ * -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_kernel_look(const char *root, struct imalog_kernel **ret,
+				  struct imalog_error *reterr);
+
+/** imalog_kernel_free() - frees it */
+IMALOG_API void imalog_kernel_free(struct imalog_kernel **kernel);
+
+/** imalog_kernel_offers() - does the kernel offer this? */
+IMALOG_API enum imalog_answer imalog_kernel_offers(const struct imalog_kernel *kernel,
+						   enum imalog_feature feature);
+
+/** imalog_kernel_release() - its release, as uname(2) has it; "" when not known */
+IMALOG_API const char *imalog_kernel_release(const struct imalog_kernel *kernel);
+
+/** imalog_kernel_has_list() - is there a list with the digests of this algorithm? */
+IMALOG_API bool imalog_kernel_has_list(const struct imalog_kernel *kernel,
+				       enum imalog_alg alg);
+
+/**
+ * imalog_kernel_counts() - numbers that the kernel tells
+ * @records:    gets how many records its list has; staged ones are not counted
+ * @violations: gets how many violations there were since this kernel booted
+ *
+ * Returns false, and leaves both alone, when they cannot be read.
+ */
+IMALOG_API bool imalog_kernel_counts(const struct imalog_kernel *kernel, uint64_t *records,
+				     uint64_t *violations);
+
+/**
+ * imalog_list_holder() - which process has a measurement list open
+ * @buf: gets a sentence: "ascii_runtime_measurements is held open by cat (pid 812)"
+ *
+ * Returns false when no such process can be seen.  To see those of others takes CAP_SYS_PTRACE
+ * and CAP_DAC_READ_SEARCH.
+ */
+IMALOG_API bool imalog_list_holder(const char *root, char *buf, size_t size);
+
+/* ---- policies ---- */
+
+/** struct imalog_policy - the rules of an IMA policy */
+struct imalog_policy;
+
+/**
+ * imalog_policy_parse() - takes the text of a policy apart
+ * @text: the whole of it, copied
+ * @ret:  gets the policy
+ *
+ * One rule a line; empty lines and those that begin with '#' mean nothing.  Whether a kernel
+ * takes the rules is another question.  In an error, the record is the number of the line.
+ *
+ * Returns 0, -IMALOG_ERR_BAD_VALUE (a control character, a line that begins with '/', or no rule
+ * at all), -IMALOG_ERR_LIMIT (a rule longer than this machine's kernel takes), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_policy_parse(struct imalog_span text, struct imalog_policy **ret,
+				   struct imalog_error *reterr);
+
+/** imalog_policy_free() - frees a policy */
+IMALOG_API void imalog_policy_free(struct imalog_policy **policy);
+
+/** imalog_policy_rules() - how many rules it has, at least 1 */
+IMALOG_API size_t imalog_policy_rules(const struct imalog_policy *policy);
+
+/** imalog_rule_fn - is told the number of a line whose rule the kernel rejects */
+typedef void (*imalog_rule_fn)(void *arg, uint64_t line);
+
+/**
+ * imalog_policy_load() - gives the kernel a policy, and finds out whether it took it
+ * @root: where /sys and /proc are: "" for this machine's, or a prefix
+ * @path: NULL to write the rules; or the absolute path of a file with these rules, which the
+ *        kernel reads, measures, and, if it is configured so, accepts only when it is signed
+ * @fn:   is called for each rule that is rejected; not with a path; may be NULL
+ *
+ * A policy is taken whole or not at all.  Signals to the calling thread wait until the end,
+ * since the kernel takes what it was given when a process dies; nothing can be done about
+ * SIGKILL.
+ *
+ * Returns IMALOG_MATCH (the kernel took the policy, and shows it), IMALOG_MISMATCH (it did not)
+ * or IMALOG_NOT_CHECKED (nothing tells), with imalog_policy_reason(); -IMALOG_ERR_OS: ENOENT
+ * (the detail says what is missing), EBUSY (another program loads a policy, or the kernel takes
+ * but one), EACCES and others; -IMALOG_ERR_INVALID (@path), -IMALOG_ERR_TRUNCATED (with @path:
+ * the last line of the file has no newline), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_policy_load(struct imalog_policy *policy, const char *root,
+				  const char *path, imalog_rule_fn fn, void *arg,
+				  struct imalog_error *reterr);
+
+/** imalog_policy_reason() - why that was the answer, in words, as imalog_quote_reason() */
+IMALOG_API const char *imalog_policy_reason(const struct imalog_policy *policy);
+
 /* ---- receipts ---- */
 
 /** enum imalog_receipt_state - what is known of a segment that was saved */
@@ -1526,6 +1661,10 @@ struct imalog_store;
  * -IMALOG_ERR_NOMEM.
  */
 IMALOG_API int imalog_store_open(const char *path, unsigned int wait_ms, struct imalog_store **ret,
+				 struct imalog_error *reterr);
+
+/** imalog_store_look() - the same for those who change nothing, several of whom have room */
+IMALOG_API int imalog_store_look(const char *path, unsigned int wait_ms, struct imalog_store **ret,
 				 struct imalog_error *reterr);
 
 /** imalog_store_close() - unlocks and closes a store */

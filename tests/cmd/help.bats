@@ -4,7 +4,7 @@
 
 load helpers
 
-COMMANDS='show convert replay quote-verify stage save confirm export store'
+COMMANDS='show convert replay merge quote-verify stage save confirm export store status policy-load'
 READING='--format --byte-order --digest-size --define-template --help --version --quiet --verbose'
 LIVE='--list-only --store --wait --config --root'
 REPLAY="$READING $LIVE --pcr --bank --pcrs --expect --start --padding --print --ignore-violations --json"
@@ -13,6 +13,9 @@ CONVERT="$READING $LIVE --to --output"
 QUOTE_VERIFY="$READING $LIVE --quote --signature --hash --key --ca --nonce --nonce-file --no-nonce
 	--previous --from-quote --from-signature --start --pcrs --eventlog --padding --max-later
 	--print-count --json"
+STATUS='--tpm --tcti --sysfs --no-tpm --store --config --wait --root --json --help --version --quiet
+	--verbose'
+POLICY_LOAD='--by-path --root --help --version --quiet --verbose'
 
 STAGE='--help --version --quiet --verbose --root --wait --config'
 SAVE="$STAGE --store"
