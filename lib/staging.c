@@ -12,6 +12,7 @@
  *
  * Requests are written once, whatever comes of it: the kernel takes them whole or not at all.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -39,6 +40,29 @@ static int start_stream(struct imalog_staging *staging, struct imalog_error *err
 	return staging->stream ? 0 : -IMALOG_ERR_CRYPTO;
 }
 
+/*
+ * The kernel knows a writer by its thread, and loses count when another one closes (ima_fs.c).
+ * Libraries that reach a TPM may have started threads; without /proc there is no telling.
+ */
+static int check_threads(struct imalog_error *error)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	int threads = 0;
+
+	while (dir && (entry = readdir(dir)))
+		threads += entry->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	if (threads <= 1)
+		return 0;
+	return imalog_fail(error, IMALOG_ERR_INVALID, "",
+			   "the measurement list must be held by a process of one thread, and "
+			   "this one has %d: a TPM that is reached through D-Bus (tabrmd) "
+			   "starts others, /dev/tpmrm0 does not",
+			   threads);
+}
+
 /* What takes long, or opens files as OpenSSL does, is done before the hold. */
 int imalog_staging_open(const char *root, unsigned int wait_ms, struct imalog_staging **ret,
 			struct imalog_error *reterr)
@@ -49,7 +73,9 @@ int imalog_staging_open(const char *root, unsigned int wait_ms, struct imalog_st
 	if (!staging)
 		return imalog_fail_nomem(reterr);
 	staging->fd = -1;
-	rc = start_stream(staging, reterr);
+	rc = check_threads(reterr);
+	if (rc == 0)
+		rc = start_stream(staging, reterr);
 	if (rc == 0)
 		rc = imalog_list_open_as(root, IMALOG_STAGED_NAME, O_RDWR, wait_ms,
 					 &staging->fd, reterr);
