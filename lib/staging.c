@@ -10,6 +10,9 @@
  *   "D\n"  frees it: ENOENT (nothing is), ESTALE (going down: a kexec takes it along),
  *          ENOMEM (ima_flush_htable: it is gone all the same)
  *
+ * The list itself can be opened beside it by the thread that has this one, O_RDWR again, and is
+ * only read: to know how much of the boot is not staged (moment.c).
+ *
  * Requests are written once, whatever comes of it: the kernel takes them whole or not at all.
  */
 #include <dirent.h>
@@ -24,7 +27,9 @@
 #define SHA256_SIZE 32
 
 struct imalog_staging {
+	char *root;
 	int fd;
+	int list; /* -1: not opened */
 	struct imalog_stream *stream;
 	uint64_t position; /* of what is being read */
 	bool whole;	   /* it was read to its end, and that is size and sha256 */
@@ -72,8 +77,9 @@ int imalog_staging_open(const char *root, unsigned int wait_ms, struct imalog_st
 
 	if (!staging)
 		return imalog_fail_nomem(reterr);
-	staging->fd = -1;
-	rc = check_threads(reterr);
+	staging->fd = staging->list = -1;
+	staging->root = strdup(root);
+	rc = staging->root ? check_threads(reterr) : imalog_fail_nomem(reterr);
 	if (rc == 0)
 		rc = start_stream(staging, reterr);
 	if (rc == 0)
@@ -91,9 +97,12 @@ void imalog_staging_close(struct imalog_staging **staging)
 {
 	if (!staging || !*staging)
 		return;
+	if ((*staging)->list >= 0)
+		close((*staging)->list);
 	if ((*staging)->fd >= 0)
 		close((*staging)->fd);
 	imalog_stream_free(&(*staging)->stream);
+	free((*staging)->root);
 	free(*staging);
 	*staging = NULL;
 }
@@ -179,6 +188,32 @@ struct imalog_source *imalog_staging_source(struct imalog_staging *staging,
 	if (!source)
 		imalog_fail_nomem(reterr);
 	return source;
+}
+
+/* Who holds what is staged is let in to the list at once. */
+struct imalog_source *imalog_staging_list(struct imalog_staging *staging,
+					  struct imalog_error *error)
+{
+	struct imalog_source *source;
+
+	if (staging->list < 0 &&
+	    imalog_list_open_as(staging->root, IMALOG_LIST_NAME, O_RDWR, 0, &staging->list,
+				error) < 0)
+		return NULL;
+	if (lseek(staging->list, 0, SEEK_SET) != 0) {
+		imalog_fail_errno(error, errno,
+				  "cannot read the measurement list from its start");
+		return NULL;
+	}
+	source = imalog_source_from_fd(staging->list, IMALOG_LIST_NAME);
+	if (!source)
+		imalog_fail_nomem(error);
+	return source;
+}
+
+const char *imalog_staging_root(const struct imalog_staging *staging)
+{
+	return staging->root;
 }
 
 uint64_t imalog_staging_bytes(const struct imalog_staging *staging)

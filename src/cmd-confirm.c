@@ -43,9 +43,6 @@ static int confirm_store(struct machine *machine, const char *file)
 	machine_show_notes(machine);
 	if (rc < 0)
 		return fail(machine, file, rc);
-	/* The store has the records; the mark only says what became of the file. */
-	if (rc > 0 && file)
-		imalog_staging_mark(file, NULL);
 	return rc > 0 ? EXIT_YES : EXIT_NO;
 }
 
@@ -94,7 +91,8 @@ const struct command cmd_confirm = {
 		"copy into the machine's store if there is one, and has the kernel delete it.\n"
 		"Without FILE: what 'imalog save' has put into the store.  What is not durably\n"
 		"saved is never deleted.  Exit status 0: deleted; 1: nothing is staged; 4: FILE\n"
-		"holds something else, would not survive a power cut, or was confirmed before.\n"
+		"holds something else, or what may be other records of the same bytes, or would\n"
+		"not survive a power cut.\n"
 		"\n"
 		"      --store DIR            the store; default /var/lib/imalog\n"
 		"      --wait TIME            how long to try while others have a list open, such\n"
