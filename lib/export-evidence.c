@@ -88,35 +88,11 @@ int imalog_evidence_settle(struct imalog_export *export, bool newest_is_staged,
 
 /* ---- one pending segment ---- */
 
-/* Has nothing been measured since it was saved? */
-static bool is_unchanged(const struct imalog_pcrs *before, const struct imalog_pcrs *now)
-{
-	for (size_t i = 0; before && i < imalog_pcrs_count(before); i++) {
-		enum imalog_alg alg;
-		uint32_t pcr;
-		const uint8_t *value = imalog_pcrs_at(before, i, &alg, &pcr);
-		const uint8_t *other = imalog_pcrs_get(now, alg, pcr);
-
-		if (!other || memcmp(value, other, imalog_alg_size(alg)) != 0)
-			return false;
-	}
-	return before && imalog_pcrs_count(before);
-}
-
-bool imalog_evidence_needs_none(const struct imalog_export *export)
-{
-	const struct imalog_receipt *newest = export->pending[export->nr_pending - 1];
-
-	/* Without a TPM there is nothing to tell; of two, it is known which one is newer. */
-	return !export->witness.pcrs || export->nr_pending > 1 ||
-	       is_unchanged(newest->pcrs, export->witness.pcrs);
-}
-
 /*
  * A saved segment was not deleted by us.  But somebody else may have done that, and staged
  * records of the same bytes.
  */
-int imalog_evidence_saved(struct imalog_export *export, bool *sure, struct imalog_error *error)
+int imalog_evidence_saved(struct imalog_export *export, struct imalog_error *error)
 {
 	const struct imalog_receipt *newest = export->pending[export->nr_pending - 1];
 	const struct imalog_sequence both[2] = {
@@ -126,16 +102,15 @@ int imalog_evidence_saved(struct imalog_export *export, bool *sure, struct imalo
 	struct imalog_witness witness = export->witness;
 	int rc;
 
-	*sure = true;
-	if (imalog_evidence_needs_none(export))
-		return 0;
+	/* Of two, the one before is in question, too. */
+	if (!export->witness.pcrs || export->nr_pending > 1)
+		return IMALOG_NOT_CHECKED;
 	/* What was read, and quoted, for the records to come is kept. */
 	export->witness = (struct imalog_witness){ 0 };
 	rc = tell_apart(export, both, error);
 	imalog_witness_free(&export->witness);
 	export->witness = witness;
-	*sure = rc == IMALOG_MATCH;
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
 /* ---- epochs ---- */

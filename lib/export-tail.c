@@ -112,14 +112,36 @@ static int change_kind(struct imalog_export *export, uint64_t number,
 	return rc;
 }
 
+/* What a disk has lost must not become part of the log unseen. */
+static int check_size(const struct imalog_export *export, const struct imalog_receipt *receipt,
+		      struct imalog_error *error)
+{
+	const struct imalog_segment segment = { .number = receipt->segment };
+	int fd = imalog_segment_open_any(export->epoch, receipt->segment, error);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) != 0)
+		st.st_size = -1;
+	close(fd);
+	return st.st_size >= 0 && (uint64_t)st.st_size == receipt->bytes ?
+		       0 :
+		       inconsistent(export, &segment,
+				    "is damaged: its file has not the size of its receipt",
+				    error);
+}
+
 /* Gives the file the name that goes with its receipt, and goes on from behind it. */
 static int finish(struct imalog_export *export, const struct imalog_receipt *receipt,
 		  const uint8_t self[IMALOG_SHA256_SIZE], struct imalog_error *error)
 {
 	bool is_log = receipt->state == IMALOG_RECEIPT_COMMITTED;
-	int rc = change_kind(export, receipt->segment,
-			     is_log ? IMALOG_SEGMENT_LOG : IMALOG_SEGMENT_DROPPED, error);
+	int rc = is_log ? check_size(export, receipt, error) : 0;
 
+	if (rc == 0)
+		rc = change_kind(export, receipt->segment,
+				 is_log ? IMALOG_SEGMENT_LOG : IMALOG_SEGMENT_DROPPED, error);
 	if (rc < 0)
 		return rc;
 	memcpy(export->base.chain, self, IMALOG_SHA256_SIZE);

@@ -193,6 +193,7 @@ const struct imalog_world imalog_machine = {
 	.open = imalog_staging_open,
 	.stage = imalog_staging_stage,
 	.source = imalog_staging_source,
+	.list = imalog_staging_list,
 	.discard = imalog_staging_delete,
 	.close = imalog_staging_close,
 	.open_list = open_list,

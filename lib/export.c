@@ -269,16 +269,18 @@ static int commit_all(struct imalog_export *export, struct imalog_error *error)
 	return rc;
 }
 
-/* What was saved is deleted without saving it again, if it can be told that it is the same. */
-static int look_at_saved(struct imalog_export *export, struct imalog_error *error)
+/*
+ * What was saved is not saved again if it is still staged, which is looked at under the hold.
+ * Only the TPM's values can say before that it is not.
+ */
+static void look_at_saved(struct imalog_export *export)
 {
 	const struct imalog_receipt *newest =
 		export->nr_pending ? export->pending[export->nr_pending - 1] : NULL;
 
-	if (!newest || !export->deletes || newest->state != IMALOG_RECEIPT_SAVED ||
-	    !imalog_tail_same_boot(export, newest))
-		return 0;
-	return imalog_evidence_saved(export, &export->sure, error);
+	export->sure = newest && newest->state == IMALOG_RECEIPT_SAVED &&
+		       imalog_tail_same_boot(export, newest) &&
+		       imalog_evidence_saved(export, NULL) != IMALOG_MISMATCH;
 }
 
 /* One hold on the lists, and what follows from it; an enum imalog_outcome, or negative */
@@ -289,7 +291,7 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 	if (rc == 0)
 		rc = imalog_evidence_epoch(export, error);
 	if (rc == 0)
-		rc = look_at_saved(export, error);
+		look_at_saved(export);
 	if (rc == 0)
 		rc = export->world->open(export->root, export->wait_ms, &export->staging,
 					 error);

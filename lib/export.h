@@ -29,6 +29,9 @@ struct imalog_world {
 	int (*stage)(struct imalog_staging *staging, struct imalog_error *error);
 	struct imalog_source *(*source)(struct imalog_staging *staging,
 					struct imalog_error *error);
+	/* The list itself, under the same hold */
+	struct imalog_source *(*list)(struct imalog_staging *staging,
+				      struct imalog_error *error);
 	int (*discard)(struct imalog_staging *staging, const struct imalog_receipt *receipt,
 		       struct imalog_error *error);
 	void (*close)(struct imalog_staging **staging);
@@ -88,7 +91,7 @@ struct imalog_export {
 	struct imalog_receipt *pending[IMALOG_PENDING_MAX]; /* in their order */
 	size_t nr_pending;
 	uint64_t last_number; /* of a segment */
-	bool sure; /* that the newest, in state saved, is what is staged if its bytes are */
+	bool sure; /* the TPM does not say that the newest is not what is staged */
 	bool only_looks;   /* for a view: nothing is written */
 	const int *copies; /* of a view: list and what is staged, -1 or NULL: as they are */
 	char partial[IMALOG_SEGMENT_NAME_MAX + 16]; /* that this run found; "" when none */
@@ -175,11 +178,11 @@ int imalog_sequence_count(struct imalog_export *export,
 /* Do the first or both of two pending segments have the same records?  Commits or drops. */
 int imalog_evidence_settle(struct imalog_export *export, bool newest_is_staged,
 			   struct imalog_error *error);
-/* Is it clear that a saved segment is what is staged if its bytes are? */
-bool imalog_evidence_needs_none(const struct imalog_export *export);
-/* Is what is staged, if it has the bytes of the newest segment, really that? */
-int imalog_evidence_saved(struct imalog_export *export, bool *sure,
-			  struct imalog_error *error);
+/*
+ * Is what is staged, if it has the bytes of the newest segment, really that?  An enum
+ * imalog_verdict: IMALOG_MISMATCH when that was deleted; or negative
+ */
+int imalog_evidence_saved(struct imalog_export *export, struct imalog_error *error);
 
 /* What the list of this boot belongs to */
 enum imalog_belongs {
@@ -194,6 +197,21 @@ enum imalog_belongs {
 int imalog_evidence_judge(struct imalog_export *export, struct imalog_error *error);
 /* The same; starts a new epoch if there is to be one. */
 int imalog_evidence_epoch(struct imalog_export *export, struct imalog_error *error);
+
+/* ---- export-same.c: what is staged has the bytes of a pending segment ---- */
+
+bool imalog_same_sum(const struct imalog_prefix *sum, const struct imalog_receipt *receipt);
+/* Notes, under the hold, by what these records can be told from others of the same bytes. */
+void imalog_same_note(struct imalog_export *export, struct imalog_receipt *receipt);
+/* Are they the same records?  @list: the list as it is now, while nobody can stage */
+bool imalog_same_records(const struct imalog_export *export,
+			 const struct imalog_receipt *receipt, struct imalog_source *list);
+/* The same under the hold */
+bool imalog_same_as_staged(const struct imalog_export *export,
+			   const struct imalog_receipt *receipt);
+/* Under the hold, when what is staged begins with its bytes: if the disk has not, it does now. */
+int imalog_same_mend(struct imalog_export *export, const struct imalog_receipt *receipt,
+		     struct imalog_error *error);
 
 /* ---- export-save.c: what is done while nobody else can open the lists ---- */
 

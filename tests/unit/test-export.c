@@ -517,15 +517,204 @@ TEST(somebody_else_deletes_and_stages_the_same)
 		measure_all("VV");
 		do_stage();
 		measure_all("V");
-		/* The TPM knows; without one, bytes in this state must do. */
-		CHECK_INT(imalog_export_confirm(run.export, NULL, run.error), tpm ? 2 : 1);
+		/* They are others: the kernel has counted more violations. */
+		CHECK_INT(imalog_export_confirm(run.export, NULL, run.error), 2);
 		run_free(&run);
-		if (!tpm)
-			continue;
 		check_whole(1);
-		CHECK_EXPORT(1);
+		run = run_export();
+		CHECK_INT(run.rc, 1);
+		run_free(&run);
+		check_whole(1);
 		check_epoch(1);
 	}
+}
+
+/* Deletes what is saved, and stages records of the same bytes. */
+static void swap(void)
+{
+	do_delete();
+	measure_all("VV");
+	do_stage();
+	kernel->before_open = NULL;
+}
+
+/* Between what the TPM says and the hold */
+TEST(somebody_else_is_quicker)
+{
+	struct run run;
+
+	for (int tpm = 0; tpm < 2; tpm++) {
+		machine_new();
+		CHECK_EXPORT(1);
+		kernel->has_tpm = tpm;
+		measure_all("VV");
+		do_stage();
+		run = run_new();
+		CHECK_INT(imalog_export_save(run.export, run.error), 1);
+		kernel->before_open = swap;
+		CHECK_INT(imalog_export_confirm(run.export, NULL, run.error), 2);
+		CHECK_INT(kernel->nr_staged, 0);
+		run_free(&run);
+		check_whole(1);
+		check_epoch(1);
+	}
+}
+
+/* What is saved is not said to be saved when it is not. */
+TEST(saving_what_has_the_same_bytes)
+{
+	struct run run;
+
+	machine_new();
+	CHECK_EXPORT(1);
+	measure_all("VV");
+	do_stage();
+	run = run_new();
+	CHECK_INT(imalog_export_save(run.export, run.error), 1);
+	CHECK_INT(imalog_export_save(run.export, run.error), 1);
+	CHECK(!store_has("epoch-000001/pending.00000003"));
+	kernel->before_open = swap;
+	CHECK_INT(imalog_export_save(run.export, run.error), 1);
+	CHECK(store_has("epoch-000001/pending.00000003"));
+	run_free(&run);
+	CHECK_EXPORT(2);
+	check_whole(1);
+	check_epoch(1);
+}
+
+/* When deleting failed, it is known under the same hold what is staged. */
+TEST(deleting_fails_without_a_tpm)
+{
+	struct run run;
+
+	for (int others = 0; others < 2; others++) {
+		machine_new();
+		kernel->has_tpm = false;
+		run = run_export();
+		run_free(&run);
+		measure_all("VV");
+		kernel->discard_errno = EIO;
+		run = run_export();
+		CHECK_INT(run.rc, -IMALOG_ERR_OS);
+		run_free(&run);
+		if (others)
+			kernel->before_open = swap;
+		else
+			measure_all("V");
+		run = run_export();
+		CHECK_INT(run.rc, 2);
+		run_free(&run);
+		check_whole(1);
+	}
+}
+
+TEST(without_violations_the_kernel_must_remember)
+{
+	struct run run;
+
+	for (int forgets = 0; forgets < 2; forgets++) {
+		machine_new();
+		kernel->has_tpm = false;
+		kernel->flush_htable = forgets;
+		measure_all("ac");
+		do_stage();
+		run = run_new();
+		CHECK_INT(imalog_export_save(run.export, run.error), 1);
+		CHECK_INT(imalog_export_confirm(run.export, NULL, run.error), 1 + forgets);
+		CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), forgets);
+		run_free(&run);
+	}
+}
+
+/* ---- damage ---- */
+
+/* As if it had been killed then */
+static void write_state(uint64_t segment, const char *state)
+{
+	struct bytes bytes = bytes_new(0);
+	char path[512], *found;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/epoch-000001/receipts/%08u.json", store_path,
+		 (unsigned int)segment);
+	add_file(&bytes, path);
+	found = memmem(bytes.data, bytes.size, "\"saved\"", 7);
+	REQUIRE(found);
+	file = fopen(path, "wb");
+	fwrite(bytes.data, 1, (size_t)(found - (char *)bytes.data), file);
+	fprintf(file, "\"%s\"", state);
+	fwrite(found + 7, 1, bytes.size - 7 - (size_t)(found - (char *)bytes.data), file);
+	fclose(file);
+	bytes_free(&bytes);
+}
+
+/* Of the file of a segment: its end is lost, or its first byte is another. */
+static void damage(const char *name, bool cut)
+{
+	char path[512];
+	uint8_t byte;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/epoch-000001/%s", store_path, name);
+	fd = open(path, O_RDWR);
+	REQUIRE(fd >= 0);
+	CHECK_INT(pread(fd, &byte, 1, 0), 1);
+	byte ^= 1;
+	CHECK_INT(cut ? ftruncate(fd, 10) : pwrite(fd, &byte, 1, 0) - 1, 0);
+	close(fd);
+}
+
+TEST(what_is_damaged_is_saved_again)
+{
+	struct run run;
+
+	for (int i = 0; i < 8; i++) {
+		bool cut = i & 1, deleting = i & 2, killed = i & 4;
+
+		machine_new();
+		CHECK_EXPORT(1);
+		measure_all("VVa");
+		do_stage();
+		run = run_new();
+		CHECK_INT(imalog_export_save(run.export, run.error), 1);
+		if (killed)
+			write_state(2, "deleting");
+		damage("pending.00000002", cut);
+		if (deleting)
+			CHECK_INT(imalog_export_confirm(run.export, NULL, run.error),
+				  killed ? -IMALOG_ERR_INVALID : 1);
+		else
+			CHECK_INT(imalog_export_save(run.export, run.error), 1);
+		run_free(&run);
+		run = run_export();
+		CHECK(run.rc >= 0);
+		CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), 0);
+		run_free(&run);
+		check_whole(1);
+		check_epoch(1);
+	}
+}
+
+TEST(what_is_damaged_and_gone_is_no_part_of_the_log)
+{
+	struct run run;
+
+	machine_new();
+	CHECK_EXPORT(1);
+	measure_all("VVa");
+	do_stage();
+	run = run_new();
+	CHECK_INT(imalog_export_save(run.export, run.error), 1);
+	run_free(&run);
+	damage("pending.00000002", true);
+	do_delete();
+	measure('c');
+	run = run_export();
+	CHECK_INT(run.rc, -IMALOG_ERR_INVALID);
+	CHECK(strstr(imalog_error_detail(run.error), "segment 2 of epoch 1"));
+	run_free(&run);
+	CHECK_INT(kernel->nr_current + kernel->nr_staged, 1);
+	CHECK(!store_has("epoch-000001/log.00000002"));
 }
 
 TEST(what_is_saved_is_not_saved_again)
@@ -594,5 +783,8 @@ TEST_MAIN(CASE(exports_what_there_is), CASE(nothing_to_do_does_nothing),
 	  CASE(another_boot_that_nothing_proves), CASE(a_store_of_another_machine),
 	  CASE(without_a_tpm), CASE(somebody_else_deletes_what_is_saved),
 	  CASE(somebody_else_deletes_and_stages_the_same),
+	  CASE(somebody_else_is_quicker), CASE(saving_what_has_the_same_bytes),
+	  CASE(deleting_fails_without_a_tpm), CASE(without_violations_the_kernel_must_remember),
+	  CASE(what_is_damaged_is_saved_again), CASE(what_is_damaged_and_gone_is_no_part_of_the_log),
 	  CASE(what_is_saved_is_not_saved_again), CASE(somebody_else_takes_records_away),
 	  CASE(a_held_list))
