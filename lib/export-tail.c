@@ -423,6 +423,28 @@ static int check_order(const struct imalog_export *export, size_t *nr,
 	return 0;
 }
 
+/* Links and mounts can lead each of the directories to a place of its own. */
+static int check_places(const struct imalog_export *export, struct imalog_error *error)
+{
+	const int dirs[] = { export->store->dir, export->epoch->dir, export->epoch->receipts };
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < IMALOG_ARRAY_SIZE(dirs); i++)
+		rc = export->world->check_dir(dirs[i], error);
+	if (rc < 0)
+		imalog_error_set_source(error, export->store_path);
+	return rc;
+}
+
+static int prepare_to_write(struct imalog_export *export, struct imalog_error *error)
+{
+	int rc = check_places(export, error);
+
+	if (rc == 0)
+		rc = imalog_store_make_durable(export->store, export->epoch, error);
+	return rc < 0 ? rc : imalog_epoch_sweep(export->epoch, error);
+}
+
 int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 {
 	size_t nr = 0;
@@ -431,7 +453,7 @@ int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 	imalog_tail_free(export);
 	rc = imalog_epoch_open(export->store, export->store->current, &export->epoch, error);
 	if (rc == 0 && !export->only_looks)
-		rc = imalog_epoch_sweep(export->epoch, error);
+		rc = prepare_to_write(export, error);
 	if (rc == 0)
 		rc = check_order(export, &nr, error);
 	if (rc == 0)

@@ -41,8 +41,9 @@ struct imalog_world {
 	/* @quote: with one, if one is wanted.  0, also when there is no TPM, or negative */
 	int (*read_tpm)(const struct imalog_export *export, bool quote,
 			struct imalog_witness *ret, struct imalog_error *error);
-	/* Does what is written to the store survive? */
+	/* Does what is written to the store survive?  Where it is to be, and what it is in */
 	int (*check_store)(const char *path, struct imalog_error *error);
+	int (*check_dir)(int fd, struct imalog_error *error);
 };
 
 extern const struct imalog_world imalog_machine;

@@ -118,6 +118,7 @@ struct imalog_store {
 	uint64_t *epochs; /* their numbers, ascending */
 	size_t nr_epochs;
 	uint64_t current; /* 0: none */
+	bool linked;	  /* and there is the link to it */
 };
 
 /* What somebody wants to do with a store */
@@ -132,6 +133,13 @@ int imalog_store_take(const char *path, enum imalog_store_use use, unsigned int 
 /* Creates an epoch, unless there is an empty one of that number, and makes it current. */
 int imalog_store_start_epoch(struct imalog_store *store, uint64_t number,
 			     struct imalog_error *error);
+
+/*
+ * Whoever made the directories, and the link to the current epoch, may not have come to make
+ * them durable: what is in them lasts only then.
+ */
+int imalog_store_make_durable(struct imalog_store *store, const struct imalog_epoch *epoch,
+			      struct imalog_error *error);
 
 /* "epoch-000001" */
 void imalog_epoch_name(uint64_t number, char name[32]);

@@ -356,6 +356,13 @@ static int fake_check_store(const char *path, struct imalog_error *error)
 	return 0;
 }
 
+static int fake_check_dir(int fd, struct imalog_error *error)
+{
+	(void)fd;
+	(void)error;
+	return 0;
+}
+
 static const struct imalog_world fake_world __attribute__((unused)) = {
 	.probe = fake_probe,
 	.open = fake_open,
@@ -367,6 +374,7 @@ static const struct imalog_world fake_world __attribute__((unused)) = {
 	.open_list = fake_open_list,
 	.read_tpm = fake_read_tpm,
 	.check_store = fake_check_store,
+	.check_dir = fake_check_dir,
 };
 
 /* ---- the machine ---- */

@@ -71,6 +71,7 @@ static void recover(bool clean)
 	if (!CHECK(run.rc >= 0) ||
 	    (clean && !CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), 0)))
 		run_show(&run);
+	CHECK(store_has("current"));
 	run_free(&run);
 }
 
