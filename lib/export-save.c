@@ -225,7 +225,8 @@ static void remove_partial(struct imalog_export *export, bool saved_again)
 				  "what an interrupted run had begun to save is saved anew");
 	else
 		imalog_export_say(
-			export, IMALOG_NOTE_WRONG,
+			export,
+			export->partial_is_spare ? IMALOG_NOTE_INFO : IMALOG_NOTE_WRONG,
 			"'%s' is what an interrupted run had saved, and its records are "
 			"no longer in the kernel: it is kept, but no part of the log",
 			export->partial);

@@ -24,9 +24,6 @@
 
 #include "export.h"
 
-/* partial.N, and partial.N.1 and so on when that is taken */
-#define PARTIALS_MAX 1000
-
 static int inconsistent(const struct imalog_export *export,
 			const struct imalog_segment *segment, const char *what,
 			struct imalog_error *error)
@@ -316,51 +313,6 @@ static int take_finished(struct imalog_export *export, struct imalog_error *erro
 	return rc;
 }
 
-/* A name for what is set aside; false when there is none left */
-static bool name_partial(struct imalog_export *export, uint64_t number)
-{
-	size_t size = sizeof(export->partial);
-	struct stat st;
-
-	snprintf(export->partial, size, "partial.%08" PRIu64, number);
-	for (int i = 1; i < PARTIALS_MAX; i++) {
-		if (fstatat(export->epoch->dir, export->partial, &st, AT_SYMLINK_NOFOLLOW) !=
-		    0)
-			return errno == ENOENT;
-		snprintf(export->partial, size, "partial.%08" PRIu64 ".%d", number, i);
-	}
-	return false;
-}
-
-/* What a crash cut short, summed and out of the way */
-static int set_aside(struct imalog_export *export, const struct imalog_segment *segment,
-		     struct imalog_error *error)
-{
-	char from[IMALOG_SEGMENT_NAME_MAX];
-	struct imalog_source *source;
-	int fd = imalog_segment_open(export->epoch, segment, error), rc;
-
-	if (fd < 0)
-		return fd;
-	source = imalog_source_from_fd(fd, "partial");
-	rc = source ? imalog_source_sum(source, &export->partial_sum.size,
-					export->partial_sum.sha256, error) :
-		      imalog_fail_nomem(error);
-	imalog_source_free(&source);
-	close(fd);
-	if (rc < 0 || export->only_looks)
-		return rc;
-	imalog_segment_name(segment->kind, segment->number, from);
-	if (export->partial_sum.size == 0) /* nothing is no loss */
-		return unlinkat(export->epoch->dir, from, 0) == 0 ?
-			       0 :
-			       imalog_fail_errno(error, errno,
-						 "cannot remove an empty segment");
-	if (!name_partial(export, segment->number))
-		return inconsistent(export, segment, "has left too many partial files", error);
-	return imalog_durable_rename(export->epoch->dir, from, export->partial, error);
-}
-
 static bool is_dropped(const struct imalog_export *export, uint64_t number)
 {
 	char name[IMALOG_SEGMENT_NAME_MAX];
@@ -462,7 +414,7 @@ int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 		const struct imalog_segment *segment = &export->epoch->segments[i];
 
 		if (!segment->has_receipt && i + 1 == export->epoch->nr) {
-			rc = set_aside(export, segment, error);
+			rc = imalog_orphan_take(export, segment, error);
 			export->epoch->nr--;
 		} else {
 			rc = take_pending(export, segment, error);
@@ -479,8 +431,10 @@ void imalog_tail_free(struct imalog_export *export)
 	for (size_t i = 0; i < export->nr_pending; i++)
 		imalog_receipt_free(&export->pending[i]);
 	export->nr_pending = 0;
+	imalog_receipt_free(&export->orphan);
 	export->partial[0] = '\0';
 	export->partial_sum = (struct imalog_prefix){ 0 };
+	export->partial_is_spare = false;
 	export->past = (struct imalog_past){ 0 };
 	imalog_state_free(&export->base.state);
 	export->base.records = 0;

@@ -252,17 +252,17 @@ static int read_tpm(struct imalog_export *export, struct imalog_error *error)
 }
 
 /* What became of the newest pending segment is known; the one before it goes first. */
-static int settle(struct imalog_export *export, bool newest_is_staged,
+static int settle(struct imalog_export *export, bool newest_is_gone,
 		  struct imalog_error *error)
 {
 	if (export->nr_pending < IMALOG_PENDING_MAX)
 		return 0;
-	return imalog_evidence_settle(export, newest_is_staged, error);
+	return imalog_evidence_settle(export, newest_is_gone, error);
 }
 
 static int commit_all(struct imalog_export *export, struct imalog_error *error)
 {
-	int rc = settle(export, false, error);
+	int rc = settle(export, true, error);
 
 	while (rc == 0 && export->nr_pending)
 		rc = imalog_tail_commit_first(export, error);
@@ -289,6 +289,8 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 	int outcome, rc = read_tpm(export, error);
 
 	if (rc == 0)
+		rc = imalog_orphan_settle(export, error);
+	if (rc == 0)
 		rc = imalog_evidence_epoch(export, error);
 	if (rc == 0)
 		look_at_saved(export);
@@ -301,7 +303,7 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 	export->world->close(&export->staging);
 	switch (outcome) {
 	case IMALOG_OUTCOME_SETTLE:
-		rc = settle(export, true, error);
+		rc = settle(export, false, error);
 		break;
 	case IMALOG_OUTCOME_GONE:
 	case IMALOG_OUTCOME_AGAIN:

@@ -91,12 +91,14 @@ struct imalog_export {
 	} past;
 	struct imalog_receipt *pending[IMALOG_PENDING_MAX]; /* in their order */
 	size_t nr_pending;
-	uint64_t last_number; /* of a segment */
+	uint64_t last_number;	       /* of a segment */
+	struct imalog_receipt *orphan; /* of the next one, which is there without; or NULL */
 	bool sure; /* the TPM does not say that the newest is not what is staged */
 	bool only_looks;   /* for a view: nothing is written */
 	const int *copies; /* of a view: list and what is staged, -1 or NULL: as they are */
 	char partial[IMALOG_SEGMENT_NAME_MAX + 16]; /* that this run found; "" when none */
 	struct imalog_prefix partial_sum;
+	bool partial_is_spare; /* the TPM's values prove that the log is whole without it */
 
 	/* What came of it */
 	struct imalog_done {
@@ -144,6 +146,14 @@ bool imalog_tail_is_undetermined(const struct imalog_export *export,
 int imalog_tail_write(struct imalog_export *export, const struct imalog_receipt *receipt,
 		      struct imalog_error *error);
 
+/* ---- export-orphan.c: a segment without a receipt ---- */
+
+/* Takes what a crash left at the end of the store; if it is cut short, out of the way. */
+int imalog_orphan_take(struct imalog_export *export, const struct imalog_segment *segment,
+		       struct imalog_error *error);
+/* Becomes a pending segment if the TPM's values prove that it must be one. */
+int imalog_orphan_settle(struct imalog_export *export, struct imalog_error *error);
+
 /* ---- sequence.c: what a sequence of records leads to ---- */
 
 /* Readings of TPM and lists, while others may measure */
@@ -155,6 +165,8 @@ struct imalog_sequence {
 	const struct imalog_receipt *segments[IMALOG_PENDING_MAX]; /* NULL: none */
 	bool with_staged;
 	uint64_t in_lists; /* records at the start of the lists that are in question, too */
+	bool alone; /* without the lists */
+	uint64_t end; /* the last record that is in question, or 0: it is the last of all these */
 };
 
 /* Anew; false when there is none, or it fails: that must not hold up an export. */
@@ -176,8 +188,14 @@ int imalog_sequence_count(struct imalog_export *export,
 
 /* ---- export-evidence.c: what PCR values prove ---- */
 
-/* Do the first or both of two pending segments have the same records?  Commits or drops. */
-int imalog_evidence_settle(struct imalog_export *export, bool newest_is_staged,
+/*
+ * Do the first or both of two pending segments have the same records?  Commits or drops.
+ * @newest_is_gone: the kernel has not got its records any more
+ */
+int imalog_evidence_settle(struct imalog_export *export, bool newest_is_gone,
+			   struct imalog_error *error);
+/* Is it part of the log?  IMALOG_MISMATCH when it is, IMALOG_MATCH when the lists have it */
+int imalog_evidence_orphan(struct imalog_export *export, const struct imalog_receipt *orphan,
 			   struct imalog_error *error);
 /*
  * Is what is staged, if it has the bytes of the newest segment, really that?  An enum
