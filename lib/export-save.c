@@ -157,7 +157,7 @@ static int write_quote(const struct imalog_export *export, struct imalog_receipt
 	if (!witness->quote.size)
 		return 0;
 	receipt->has_quote = true;
-	receipt->covers = receipt->verdict == IMALOG_MATCH ? receipt->matched_at : 0;
+	receipt->covers = imalog_receipt_covers(receipt);
 	memcpy(receipt->nonce, witness->nonce, sizeof(receipt->nonce));
 	rc = write_beside(export, receipt->segment, ".quote", witness->quote, error);
 	if (rc == 0)

@@ -174,7 +174,7 @@ static int move(struct imalog_export *export, struct imalog_receipt *receipt,
 		rc = inconsistent(export, &segment, "is not what was saved", error);
 	imalog_receipt_excuse(receipt);
 	if (receipt->has_quote)
-		receipt->covers = receipt->verdict == IMALOG_MATCH ? receipt->matched_at : 0;
+		receipt->covers = imalog_receipt_covers(receipt);
 	receipt->undetermined = imalog_tail_is_undetermined(export, receipt);
 	return rc;
 }

@@ -310,7 +310,6 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 		rc = commit_all(export, error);
 		break;
 	case IMALOG_OUTCOME_NOTHING:
-		imalog_export_say_end(export);
 		break;
 	case IMALOG_OUTCOME_SAVED:
 		rc = imalog_export_add(export, export->pending[export->nr_pending - 1], error);
@@ -366,6 +365,8 @@ static int run(struct imalog_export *export, struct imalog_error *error)
 	rc = begin(export, error);
 	if (rc > 0)
 		rc = all_rounds(export, error);
+	if (rc == 0 && export->deletes)
+		imalog_export_say_end(export);
 	reset(export);
 	return rc < 0 ? rc : (int)export->nr_done;
 }

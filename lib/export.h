@@ -122,7 +122,7 @@ void imalog_export_forget_notes(struct imalog_export *export);
 int imalog_export_add(struct imalog_export *export, const struct imalog_receipt *receipt,
 		      struct imalog_error *error);
 
-/* After the last segment: does the log lead to the TPM's values? */
+/* After the last segment: does the log lead to the TPM's values, with what the kernel has? */
 void imalog_export_say_end(struct imalog_export *export);
 
 /* ---- export-tail.c: the end of the store ---- */

@@ -62,6 +62,11 @@ void imalog_receipt_excuse(struct imalog_receipt *receipt)
 		receipt->verdict = IMALOG_NOT_CHECKED;
 }
 
+uint64_t imalog_receipt_covers(const struct imalog_receipt *receipt)
+{
+	return receipt->verdict == IMALOG_MISMATCH ? 0 : receipt->matched_at;
+}
+
 /* ---- what it says ---- */
 
 enum imalog_receipt_state imalog_receipt_state(const struct imalog_receipt *receipt)

@@ -99,6 +99,8 @@ void imalog_receipt_name(uint64_t segment, const char *suffix,
 			 char name[IMALOG_RECEIPT_NAME_MAX]);
 /* A mismatch means nothing while records that came later may lead to the TPM's values. */
 void imalog_receipt_excuse(struct imalog_receipt *receipt);
+/* The last record that the TPM's values cover, also if that is before this segment */
+uint64_t imalog_receipt_covers(const struct imalog_receipt *receipt);
 /* Writes it, replacing what was there, durably; @self gets the SHA-256 of its bytes. */
 int imalog_receipt_write(const struct imalog_receipt *receipt, int dir,
 			 uint8_t self[IMALOG_SHA256_SIZE], struct imalog_error *error);

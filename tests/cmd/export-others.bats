@@ -146,6 +146,98 @@ renew_machine() {
 	expect_proved
 }
 
+# ---- what does not fit
+
+@test "export others: confirm says what export says" {
+	prepare saved
+	imafs_ctl add /later
+	expect_code 0 confirm
+	expect_no_stderr
+	expect_code 0 export
+	imafs_ctl extend 10 foreign
+	imafs_ctl add /one
+	expect_code 0 stage
+	expect_code 0 save
+	expect_code 1 confirm
+	expect_stderr "does not lead to the TPM's values"
+	[ "$(wc -c <"$IMA/binary_runtime_measurements_staged")" = 0 ] || fail 'not deleted'
+	imafs_ctl set bad-digests 1
+	imafs_ctl add /bad
+	expect_code 0 stage
+	expect_code 0 save log.1
+	expect_code 1 confirm log.1
+	expect_stderr 'the digest of record 6 does not fit its data'
+	expect_all
+}
+
+@test "export others: the only new record never reached the TPM" {
+	expect_code 0 export
+	imafs_ctl set tpm-errors 1
+	imafs_ctl add /lost || true
+	expect_code 1 export
+	expect_stdout 'segment 2: 1 record from 2, [0-9]+ bytes: not-checked$'
+	expect_stderr "segment 2: the log does not lead to the TPM's values"
+	expect_all
+}
+
+# ---- a kexec
+
+# Killed after the kernel was asked for, twice: two segments with the same records
+pending_twice() {
+	local i
+	expect_code 0 export
+	imafs_ctl violation /x 2
+	for i in 1 2; do
+		imafs_at before D kill
+		imalog --root "$ROOT" export
+	done
+	[ "$(segments)" = 'log.00000001 pending.00000002 pending.00000003' ] ||
+		fail "$(segments)"
+}
+
+@test "export others: killed twice, and a kexec that carries or loses the list" {
+	pending_twice
+	imafs_ctl kexec carried
+	imafs_ctl violation /x 2
+	expect_code 0 export
+	expect_proved
+	renew_machine
+	pending_twice
+	imafs_ctl kexec lost
+	imafs_ctl violation /x 2
+	expect_code 0 export
+	expect_proved
+}
+
+@test "export others: killed twice, and a reset" {
+	local old
+	pending_twice
+	imafs_ctl dump-all >old
+	stop_swtpm tpm
+	start_swtpm tpm
+	imafs_ctl reboot
+	expect_code 0 export
+	cat "$STORE"/epoch-000001/log.* >log
+	expect_same old log
+	expect_proved
+}
+
+@test "export others: killed before the receipt, and a kexec that loses the list" {
+	need_strace
+	expect_code 0 export
+	imafs_ctl violation /x 2
+	imafs_ctl add /one
+	faults_strace -e trace=renameat -e inject=renameat:signal=SIGKILL:when=1 \
+		-o trace -- --root "$ROOT" export
+	[ -s "$STORE/current/pending.00000002" ] || fail "$(segments)"
+	[ ! -e "$STORE/current/receipts/00000002.json" ] || fail 'too late'
+	imafs_ctl kexec lost
+	imafs_ctl violation /x 2
+	expect_code 0 export -v
+	expect_stderr 'segment 2 is the only copy of its records'
+	expect_proved
+}
+
 # ---- damage
 
 @test "export others: the file of a segment is not what was saved" {
