@@ -233,6 +233,25 @@ static void remove_partial(struct imalog_export *export, bool saved_again)
 	export->partial[0] = '\0';
 }
 
+/*
+ * The kernel still has what was to be saved.  The receipt is taken back first, durably: a
+ * segment that is missing would stop all exports.
+ */
+static void take_back(const struct imalog_export *export, uint64_t segment)
+{
+	static const char *const suffixes[] = { ".json", ".quote", ".signature" };
+	char name[IMALOG_RECEIPT_NAME_MAX], file[IMALOG_SEGMENT_NAME_MAX];
+
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(suffixes); i++) {
+		imalog_receipt_name(segment, suffixes[i], name);
+		if (unlinkat(export->epoch->receipts, name, 0) != 0 && errno != ENOENT)
+			return;
+	}
+	imalog_segment_name(IMALOG_SEGMENT_PENDING, segment, file);
+	if (imalog_durable_sync(export->epoch->receipts, "the receipts", NULL) == 0)
+		unlinkat(export->epoch->dir, file, 0);
+}
+
 /* @doubtful: a pending segment that may have the same records, or NULL */
 static int save(struct imalog_export *export, const struct imalog_receipt *doubtful,
 		bool staged_before, struct imalog_error *error)
@@ -243,6 +262,7 @@ static int save(struct imalog_export *export, const struct imalog_receipt *doubt
 				    .pcrs = export->witness.pcrs,
 				    .templates = export->templates,
 				    .prefixes = { { 0 }, export->partial_sum } };
+	bool written;
 	int rc;
 
 	if (!receipt)
@@ -257,6 +277,7 @@ static int save(struct imalog_export *export, const struct imalog_receipt *doubt
 	receipt->segment = export->last_number + 1;
 	if (rc == 0)
 		rc = write_segment(export, &pass, receipt, error);
+	written = rc == 0;
 	/* Two segments with the same bytes are compared by them. */
 	if (rc == 0 && pass.prefixes[0].found)
 		rc = imalog_same_mend(export, doubtful, error);
@@ -276,6 +297,8 @@ static int save(struct imalog_export *export, const struct imalog_receipt *doubt
 	if (rc == 0)
 		rc = imalog_tail_write(export, receipt, error);
 	if (rc < 0) {
+		if (written)
+			take_back(export, receipt->segment);
 		imalog_receipt_free(&receipt);
 		return rc;
 	}

@@ -264,6 +264,22 @@ pending_twice() {
 	[ "$(imafs_stat current)" = 1 ] || fail 'deleted'
 }
 
+@test "export others: a receipt that cannot be written leaves nothing behind" {
+	need_strace
+	local i
+	expect_code 0 export
+	imafs_ctl violation /x 2
+	for i in 1 2 3; do
+		faults_strace -e trace=renameat -e inject=renameat:error=ENOSPC \
+			-o trace -- --root "$ROOT" export
+		expect_status 4
+		[ "$(segments)" = log.00000001 ] || fail "$(segments)"
+	done
+	expect_code 0 export
+	[ "$(segments)" = 'log.00000001 log.00000002' ] || fail "$(segments)"
+	expect_proved
+}
+
 # ---- places
 
 @test "export others: a store that a link or a mount leads to memory" {
