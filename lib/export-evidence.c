@@ -11,68 +11,117 @@
 #include "export.h"
 
 /*
- * Which of two sequences is it: IMALOG_MATCH the first, IMALOG_MISMATCH the second, or it is
- * not known
+ * Which is it: IMALOG_MATCH one of the first half of these sequences, IMALOG_MISMATCH one of the
+ * second, or it is not known
  *
  * When the list goes on with the same bytes once more, the TPM's values of before it was read
  * can be in both: the last records could be later than those values.  Then only values of
- * after it was read tell, if nothing was measured meanwhile.
+ * after it was read tell, if nothing was measured meanwhile.  When both halves lead to those,
+ * they are the same bytes, and so is the log that comes of them.
  */
-static int tell_apart(struct imalog_export *export, const struct imalog_sequence both[2],
-		      struct imalog_error *error)
+static int tell_apart(struct imalog_export *export, const struct imalog_sequence *sequences,
+		      size_t half, struct imalog_error *error)
 {
-	int count = 0;
-	size_t which = 0;
+	struct imalog_witness witness = export->witness;
+	int rc = IMALOG_NOT_CHECKED;
 
-	for (int i = 0; i < IMALOG_SEQUENCE_ATTEMPTS && count != 1; i++) {
+	/* What was read, and quoted, for the records to come is kept. */
+	export->witness = (struct imalog_witness){ 0 };
+	for (int i = 0; i < IMALOG_SEQUENCE_ATTEMPTS && rc == IMALOG_NOT_CHECKED; i++) {
+		int counts[2] = { 0, 0 };
+		size_t which;
+
 		if (!imalog_sequence_read_tpm(export))
-			return IMALOG_NOT_CHECKED;
-		count = imalog_sequence_count(export, both, 2, i > 0, &which, error);
-		if (count < 0)
-			return count;
-		if (i == 0 && count == 0)
+			break;
+		for (int j = 0; j < 2 && rc >= 0; j++) {
+			counts[j] = imalog_sequence_count(export, sequences + j * half, half,
+							  i > 0, &which, error);
+			rc = counts[j] < 0 ? counts[j] : rc;
+		}
+		if (rc == 0 && counts[0] && (!counts[1] || i > 0))
+			rc = IMALOG_MATCH;
+		else if (rc == 0 && counts[1] && !counts[0])
+			rc = IMALOG_MISMATCH;
+		else if (rc == 0 && i == 0 && !counts[0])
 			break;
 	}
-	if (count != 1)
-		return IMALOG_NOT_CHECKED;
-	return which == 0 ? IMALOG_MATCH : IMALOG_MISMATCH;
+	imalog_witness_free(&export->witness);
+	export->witness = witness;
+	return rc;
 }
 
 /* ---- two pending segments ---- */
 
-/* Have both segments the same records (IMALOG_MATCH), or others (IMALOG_MISMATCH)? */
-static int compare_records(struct imalog_export *export, bool newest_is_staged,
+/*
+ * Have both segments the same records (IMALOG_MATCH), or others (IMALOG_MISMATCH)?  Where the
+ * newest can be, if it is not gone: it is what is staged, or of another boot, whose list a kexec
+ * has put at the start of this one, or has lost.
+ */
+static int compare_records(struct imalog_export *export, bool newest_is_gone,
 			   struct imalog_error *error)
 {
 	const struct imalog_receipt *first = export->pending[0], *newest = export->pending[1];
-	const struct imalog_sequence both[2] = {
-		{ .base = &export->base,
-		  .segments = { newest },
-		  .with_staged = !newest_is_staged },
-		{ .base = &export->base,
-		  .segments = { first, newest },
-		  .with_staged = !newest_is_staged },
-	};
+	bool staged = !newest_is_gone && imalog_tail_same_boot(export, newest);
+	bool listed = !newest_is_gone && !staged;
+	const struct imalog_sequence saved = { .base = &export->base,
+					       .segments = { newest },
+					       .with_staged = !staged };
+	struct imalog_sequence four[4] = { saved, saved, saved, saved };
 
-	return tell_apart(export, both, error);
+	/* The same records: newest, list; or list.  Others: first, newest, list; first, list */
+	four[1].segments[0] = NULL;
+	four[1].in_lists = newest->records;
+	four[2].segments[0] = four[3].segments[0] = first;
+	four[2].segments[1] = newest;
+	four[3].in_lists = newest->records;
+	if (listed)
+		return tell_apart(export, four, 2, error);
+	four[1] = four[2];
+	return tell_apart(export, four, 1, error);
 }
 
-int imalog_evidence_settle(struct imalog_export *export, bool newest_is_staged,
-			   struct imalog_error *error)
+/*
+ * By the values that the TPM had when the newest was saved: its lists are there no more.  What
+ * was staged before they were read is in them, at least.
+ */
+static int compare_after_reset(struct imalog_export *export, struct imalog_error *error)
+{
+	const struct imalog_receipt *first = export->pending[0], *newest = export->pending[1];
+	uint64_t end = newest->staged_before ? 0 : export->base.records + first->records;
+	const struct imalog_sequence both[2] = {
+		{ .base = &export->base, .segments = { newest }, .alone = true, .end = end },
+		{ .base = &export->base,
+		  .segments = { first, newest },
+		  .alone = true,
+		  .end = end },
+	};
+	struct imalog_witness witness = export->witness;
+	size_t which = 0;
+	int count;
+
+	if (!newest->pcrs)
+		return IMALOG_NOT_CHECKED;
+	export->witness = (struct imalog_witness){ .pcrs = newest->pcrs };
+	count = imalog_sequence_count(export, both, 2, false, &which, error);
+	export->witness = witness;
+	if (count != 1)
+		return count < 0 ? count : IMALOG_NOT_CHECKED;
+	return which == 0 ? IMALOG_MATCH : IMALOG_MISMATCH;
+}
+
+/* Acts on what is known of two pending segments. */
+static int settle(struct imalog_export *export, int verdict, struct imalog_error *error)
 {
 	struct imalog_receipt *first = export->pending[0], *newest = export->pending[1];
 	int rc;
 
-	if (newest->may_repeat != first->segment)
-		return imalog_tail_commit_first(export, error);
-	rc = compare_records(export, newest_is_staged, error);
-	if (rc < 0)
-		return rc;
-	if (rc == IMALOG_MATCH) {
+	if (verdict < 0)
+		return verdict;
+	if (verdict == IMALOG_MATCH) {
 		newest->may_repeat = 0;
 		return imalog_tail_drop_first(export, error);
 	}
-	if (rc == IMALOG_MISMATCH) {
+	if (verdict == IMALOG_MISMATCH) {
 		/* Written first, or a crash would bring the doubt back. */
 		newest->may_repeat = 0;
 		rc = imalog_tail_write(export, newest, error);
@@ -86,56 +135,54 @@ int imalog_evidence_settle(struct imalog_export *export, bool newest_is_staged,
 	return imalog_tail_commit_first(export, error);
 }
 
+static bool is_in_doubt(const struct imalog_export *export)
+{
+	return export->nr_pending == IMALOG_PENDING_MAX &&
+	       export->pending[1]->may_repeat == export->pending[0]->segment;
+}
+
+int imalog_evidence_settle(struct imalog_export *export, bool newest_is_gone,
+			   struct imalog_error *error)
+{
+	if (!is_in_doubt(export))
+		return imalog_tail_commit_first(export, error);
+	return settle(export, compare_records(export, newest_is_gone, error), error);
+}
+
 /* ---- one pending segment ---- */
-
-/* Has nothing been measured since it was saved? */
-static bool is_unchanged(const struct imalog_pcrs *before, const struct imalog_pcrs *now)
-{
-	for (size_t i = 0; before && i < imalog_pcrs_count(before); i++) {
-		enum imalog_alg alg;
-		uint32_t pcr;
-		const uint8_t *value = imalog_pcrs_at(before, i, &alg, &pcr);
-		const uint8_t *other = imalog_pcrs_get(now, alg, pcr);
-
-		if (!other || memcmp(value, other, imalog_alg_size(alg)) != 0)
-			return false;
-	}
-	return before && imalog_pcrs_count(before);
-}
-
-bool imalog_evidence_needs_none(const struct imalog_export *export)
-{
-	const struct imalog_receipt *newest = export->pending[export->nr_pending - 1];
-
-	/* Without a TPM there is nothing to tell; of two, it is known which one is newer. */
-	return !export->witness.pcrs || export->nr_pending > 1 ||
-	       is_unchanged(newest->pcrs, export->witness.pcrs);
-}
 
 /*
  * A saved segment was not deleted by us.  But somebody else may have done that, and staged
  * records of the same bytes.
  */
-int imalog_evidence_saved(struct imalog_export *export, bool *sure, struct imalog_error *error)
+int imalog_evidence_saved(struct imalog_export *export, struct imalog_error *error)
 {
 	const struct imalog_receipt *newest = export->pending[export->nr_pending - 1];
 	const struct imalog_sequence both[2] = {
 		{ .base = &export->base, .segments = { newest } },
 		{ .base = &export->base, .segments = { newest }, .with_staged = true },
 	};
-	struct imalog_witness witness = export->witness;
-	int rc;
 
-	*sure = true;
-	if (imalog_evidence_needs_none(export))
-		return 0;
-	/* What was read, and quoted, for the records to come is kept. */
-	export->witness = (struct imalog_witness){ 0 };
-	rc = tell_apart(export, both, error);
-	imalog_witness_free(&export->witness);
-	export->witness = witness;
-	*sure = rc == IMALOG_MATCH;
-	return rc < 0 ? rc : 0;
+	/* Of two, the one before is in question, too. */
+	if (!export->witness.pcrs || export->nr_pending > 1)
+		return IMALOG_NOT_CHECKED;
+	return tell_apart(export, both, 1, error);
+}
+
+/* ---- a segment without a receipt ---- */
+
+int imalog_evidence_orphan(struct imalog_export *export, const struct imalog_receipt *orphan,
+			   struct imalog_error *error)
+{
+	const struct imalog_receipt *first = export->nr_pending ? export->pending[0] : NULL;
+	const struct imalog_sequence four[4] = {
+		{ .base = &export->base, .with_staged = true },
+		{ .base = &export->base, .segments = { first }, .with_staged = true },
+		{ .base = &export->base, .segments = { orphan }, .with_staged = true },
+		{ .base = &export->base, .segments = { first, orphan }, .with_staged = true },
+	};
+
+	return tell_apart(export, four, 2, error);
 }
 
 /* ---- epochs ---- */
@@ -155,6 +202,10 @@ static int follows(struct imalog_export *export, struct imalog_error *error)
 {
 	struct imalog_base base = export->base;
 	const struct imalog_sequence list = { .base = &base, .with_staged = true };
+	const struct imalog_sequence all = { .base = &export->base,
+					     .segments = { export->pending[0],
+							   export->pending[1] },
+					     .with_staged = true };
 	int rc = imalog_sequence_leads(export, &list, false, error);
 
 	for (size_t i = 0; rc == 0 && i < export->nr_pending; i++) {
@@ -165,6 +216,9 @@ static int follows(struct imalog_export *export, struct imalog_error *error)
 						     pending->first + pending->records - 1 };
 		rc = imalog_sequence_leads(export, &list, false, error);
 	}
+	/* What comes after both, no receipt says. */
+	if (rc == 0 && export->nr_pending == IMALOG_PENDING_MAX)
+		rc = imalog_sequence_leads(export, &all, false, error);
 	return rc;
 }
 
@@ -172,6 +226,8 @@ static int start_new(struct imalog_export *export, struct imalog_error *error)
 {
 	int rc = 0;
 
+	if (is_in_doubt(export))
+		rc = settle(export, compare_after_reset(export, error), error);
 	while (rc == 0 && export->nr_pending)
 		rc = imalog_tail_commit_first(export, error);
 	if (rc == 0)

@@ -24,9 +24,6 @@
 
 #include "export.h"
 
-/* partial.N, and partial.N.1 and so on when that is taken */
-#define PARTIALS_MAX 1000
-
 static int inconsistent(const struct imalog_export *export,
 			const struct imalog_segment *segment, const char *what,
 			struct imalog_error *error)
@@ -112,14 +109,36 @@ static int change_kind(struct imalog_export *export, uint64_t number,
 	return rc;
 }
 
+/* What a disk has lost must not become part of the log unseen. */
+static int check_size(const struct imalog_export *export, const struct imalog_receipt *receipt,
+		      struct imalog_error *error)
+{
+	const struct imalog_segment segment = { .number = receipt->segment };
+	int fd = imalog_segment_open_any(export->epoch, receipt->segment, error);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) != 0)
+		st.st_size = -1;
+	close(fd);
+	return st.st_size >= 0 && (uint64_t)st.st_size == receipt->bytes ?
+		       0 :
+		       inconsistent(export, &segment,
+				    "is damaged: its file has not the size of its receipt",
+				    error);
+}
+
 /* Gives the file the name that goes with its receipt, and goes on from behind it. */
 static int finish(struct imalog_export *export, const struct imalog_receipt *receipt,
 		  const uint8_t self[IMALOG_SHA256_SIZE], struct imalog_error *error)
 {
 	bool is_log = receipt->state == IMALOG_RECEIPT_COMMITTED;
-	int rc = change_kind(export, receipt->segment,
-			     is_log ? IMALOG_SEGMENT_LOG : IMALOG_SEGMENT_DROPPED, error);
+	int rc = is_log ? check_size(export, receipt, error) : 0;
 
+	if (rc == 0)
+		rc = change_kind(export, receipt->segment,
+				 is_log ? IMALOG_SEGMENT_LOG : IMALOG_SEGMENT_DROPPED, error);
 	if (rc < 0)
 		return rc;
 	memcpy(export->base.chain, self, IMALOG_SHA256_SIZE);
@@ -155,7 +174,7 @@ static int move(struct imalog_export *export, struct imalog_receipt *receipt,
 		rc = inconsistent(export, &segment, "is not what was saved", error);
 	imalog_receipt_excuse(receipt);
 	if (receipt->has_quote)
-		receipt->covers = receipt->verdict == IMALOG_MATCH ? receipt->matched_at : 0;
+		receipt->covers = imalog_receipt_covers(receipt);
 	receipt->undetermined = imalog_tail_is_undetermined(export, receipt);
 	return rc;
 }
@@ -294,51 +313,6 @@ static int take_finished(struct imalog_export *export, struct imalog_error *erro
 	return rc;
 }
 
-/* A name for what is set aside; false when there is none left */
-static bool name_partial(struct imalog_export *export, uint64_t number)
-{
-	size_t size = sizeof(export->partial);
-	struct stat st;
-
-	snprintf(export->partial, size, "partial.%08" PRIu64, number);
-	for (int i = 1; i < PARTIALS_MAX; i++) {
-		if (fstatat(export->epoch->dir, export->partial, &st, AT_SYMLINK_NOFOLLOW) !=
-		    0)
-			return errno == ENOENT;
-		snprintf(export->partial, size, "partial.%08" PRIu64 ".%d", number, i);
-	}
-	return false;
-}
-
-/* What a crash cut short, summed and out of the way */
-static int set_aside(struct imalog_export *export, const struct imalog_segment *segment,
-		     struct imalog_error *error)
-{
-	char from[IMALOG_SEGMENT_NAME_MAX];
-	struct imalog_source *source;
-	int fd = imalog_segment_open(export->epoch, segment, error), rc;
-
-	if (fd < 0)
-		return fd;
-	source = imalog_source_from_fd(fd, "partial");
-	rc = source ? imalog_source_sum(source, &export->partial_sum.size,
-					export->partial_sum.sha256, error) :
-		      imalog_fail_nomem(error);
-	imalog_source_free(&source);
-	close(fd);
-	if (rc < 0 || export->only_looks)
-		return rc;
-	imalog_segment_name(segment->kind, segment->number, from);
-	if (export->partial_sum.size == 0) /* nothing is no loss */
-		return unlinkat(export->epoch->dir, from, 0) == 0 ?
-			       0 :
-			       imalog_fail_errno(error, errno,
-						 "cannot remove an empty segment");
-	if (!name_partial(export, segment->number))
-		return inconsistent(export, segment, "has left too many partial files", error);
-	return imalog_durable_rename(export->epoch->dir, from, export->partial, error);
-}
-
 static bool is_dropped(const struct imalog_export *export, uint64_t number)
 {
 	char name[IMALOG_SEGMENT_NAME_MAX];
@@ -401,6 +375,28 @@ static int check_order(const struct imalog_export *export, size_t *nr,
 	return 0;
 }
 
+/* Links and mounts can lead each of the directories to a place of its own. */
+static int check_places(const struct imalog_export *export, struct imalog_error *error)
+{
+	const int dirs[] = { export->store->dir, export->epoch->dir, export->epoch->receipts };
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < IMALOG_ARRAY_SIZE(dirs); i++)
+		rc = export->world->check_dir(dirs[i], error);
+	if (rc < 0)
+		imalog_error_set_source(error, export->store_path);
+	return rc;
+}
+
+static int prepare_to_write(struct imalog_export *export, struct imalog_error *error)
+{
+	int rc = check_places(export, error);
+
+	if (rc == 0)
+		rc = imalog_store_make_durable(export->store, export->epoch, error);
+	return rc < 0 ? rc : imalog_epoch_sweep(export->epoch, error);
+}
+
 int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 {
 	size_t nr = 0;
@@ -409,7 +405,7 @@ int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 	imalog_tail_free(export);
 	rc = imalog_epoch_open(export->store, export->store->current, &export->epoch, error);
 	if (rc == 0 && !export->only_looks)
-		rc = imalog_epoch_sweep(export->epoch, error);
+		rc = prepare_to_write(export, error);
 	if (rc == 0)
 		rc = check_order(export, &nr, error);
 	if (rc == 0)
@@ -418,7 +414,7 @@ int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 		const struct imalog_segment *segment = &export->epoch->segments[i];
 
 		if (!segment->has_receipt && i + 1 == export->epoch->nr) {
-			rc = set_aside(export, segment, error);
+			rc = imalog_orphan_take(export, segment, error);
 			export->epoch->nr--;
 		} else {
 			rc = take_pending(export, segment, error);
@@ -435,8 +431,10 @@ void imalog_tail_free(struct imalog_export *export)
 	for (size_t i = 0; i < export->nr_pending; i++)
 		imalog_receipt_free(&export->pending[i]);
 	export->nr_pending = 0;
+	imalog_receipt_free(&export->orphan);
 	export->partial[0] = '\0';
 	export->partial_sum = (struct imalog_prefix){ 0 };
+	export->partial_is_spare = false;
 	export->past = (struct imalog_past){ 0 };
 	imalog_state_free(&export->base.state);
 	export->base.records = 0;

@@ -252,33 +252,35 @@ static int read_tpm(struct imalog_export *export, struct imalog_error *error)
 }
 
 /* What became of the newest pending segment is known; the one before it goes first. */
-static int settle(struct imalog_export *export, bool newest_is_staged,
+static int settle(struct imalog_export *export, bool newest_is_gone,
 		  struct imalog_error *error)
 {
 	if (export->nr_pending < IMALOG_PENDING_MAX)
 		return 0;
-	return imalog_evidence_settle(export, newest_is_staged, error);
+	return imalog_evidence_settle(export, newest_is_gone, error);
 }
 
 static int commit_all(struct imalog_export *export, struct imalog_error *error)
 {
-	int rc = settle(export, false, error);
+	int rc = settle(export, true, error);
 
 	while (rc == 0 && export->nr_pending)
 		rc = imalog_tail_commit_first(export, error);
 	return rc;
 }
 
-/* What was saved is deleted without saving it again, if it can be told that it is the same. */
-static int look_at_saved(struct imalog_export *export, struct imalog_error *error)
+/*
+ * What was saved is not saved again if it is still staged, which is looked at under the hold.
+ * Only the TPM's values can say before that it is not.
+ */
+static void look_at_saved(struct imalog_export *export)
 {
 	const struct imalog_receipt *newest =
 		export->nr_pending ? export->pending[export->nr_pending - 1] : NULL;
 
-	if (!newest || !export->deletes || newest->state != IMALOG_RECEIPT_SAVED ||
-	    !imalog_tail_same_boot(export, newest))
-		return 0;
-	return imalog_evidence_saved(export, &export->sure, error);
+	export->sure = newest && newest->state == IMALOG_RECEIPT_SAVED &&
+		       imalog_tail_same_boot(export, newest) &&
+		       imalog_evidence_saved(export, NULL) != IMALOG_MISMATCH;
 }
 
 /* One hold on the lists, and what follows from it; an enum imalog_outcome, or negative */
@@ -287,9 +289,11 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 	int outcome, rc = read_tpm(export, error);
 
 	if (rc == 0)
+		rc = imalog_orphan_settle(export, error);
+	if (rc == 0)
 		rc = imalog_evidence_epoch(export, error);
 	if (rc == 0)
-		rc = look_at_saved(export, error);
+		look_at_saved(export);
 	if (rc == 0)
 		rc = export->world->open(export->root, export->wait_ms, &export->staging,
 					 error);
@@ -299,14 +303,13 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 	export->world->close(&export->staging);
 	switch (outcome) {
 	case IMALOG_OUTCOME_SETTLE:
-		rc = settle(export, true, error);
+		rc = settle(export, false, error);
 		break;
 	case IMALOG_OUTCOME_GONE:
 	case IMALOG_OUTCOME_AGAIN:
 		rc = commit_all(export, error);
 		break;
 	case IMALOG_OUTCOME_NOTHING:
-		imalog_export_say_end(export);
 		break;
 	case IMALOG_OUTCOME_SAVED:
 		rc = imalog_export_add(export, export->pending[export->nr_pending - 1], error);
@@ -362,6 +365,8 @@ static int run(struct imalog_export *export, struct imalog_error *error)
 	rc = begin(export, error);
 	if (rc > 0)
 		rc = all_rounds(export, error);
+	if (rc == 0 && export->deletes)
+		imalog_export_say_end(export);
 	reset(export);
 	return rc < 0 ? rc : (int)export->nr_done;
 }

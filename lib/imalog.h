@@ -1401,9 +1401,12 @@ IMALOG_API int imalog_staging_delete(struct imalog_staging *staging,
  * imalog_staging_save() - makes a durable copy of what is staged
  * @path: the file, which appears complete or not at all and is never written over
  *
+ * The file is marked, where the file system has extended attributes, with what tells these
+ * records from others of the same bytes.
+ *
  * Returns 1 when it is saved now, 2 when the file held exactly this and is durable now, 0 when
- * nothing is staged; -IMALOG_ERR_OS: EEXIST (the file holds something else, or was confirmed
- * before), ELOOP (a symbolic link) and others; any of the data group.
+ * nothing is staged; -IMALOG_ERR_OS: EEXIST (the file holds something else, or bytes that may be
+ * those of other records), ELOOP (a symbolic link) and others; any of the data group.
  */
 IMALOG_API int imalog_staging_save(struct imalog_staging *staging, const char *path,
 				   struct imalog_error *reterr);
@@ -1412,23 +1415,15 @@ IMALOG_API int imalog_staging_save(struct imalog_staging *staging, const char *p
  * imalog_staging_confirm() - deletes what is staged, if a file holds exactly that, durably
  *
  * For machines without a store.  Brings the file and its directory to the disk, reads both it
- * and what is staged to their ends, marks the file, so that it never stands for other records
- * of the same bytes, and deletes.
+ * and what is staged to their ends, and deletes, if the mark of imalog_staging_save() proves
+ * that they are the same records: lists repeat.
  *
  * Returns 1 when the records are deleted, 0 when nothing is staged; -IMALOG_ERR_OS: EEXIST
- * (the file holds something else, or was confirmed before), ENOTSUP (it cannot be marked) and
- * others; -IMALOG_ERR_INVALID when a power cut or a kexec would erase it; any of the data
+ * (the file holds something else, or bytes that may be those of other records) and others; -IMALOG_ERR_INVALID when a power cut or a kexec would erase it; any of the data
  * group; failures of imalog_staging_delete().
  */
 IMALOG_API int imalog_staging_confirm(struct imalog_staging *staging, const char *path,
 				      struct imalog_error *reterr);
-
-/**
- * imalog_staging_mark() - notes on a file that its records have been deleted from the kernel
- *
- * Returns 0 or -IMALOG_ERR_OS: ENOTSUP (no extended attributes) and others.
- */
-IMALOG_API int imalog_staging_mark(const char *path, struct imalog_error *reterr);
 
 /**
  * imalog_durable_check() - does a power cut or a kexec leave this file, or directory, as it is?

@@ -240,6 +240,30 @@ int imalog_list_open_as(const char *root, const char *name, int flags, unsigned 
 /* Has all that is staged been read under this hold?  Then its SHA-256, else NULL. */
 const uint8_t *imalog_staging_sha256(const struct imalog_staging *staging);
 void imalog_staging_set_records(struct imalog_staging *staging, uint64_t records);
+const char *imalog_staging_root(const struct imalog_staging *staging);
+/* The whole list, from its first byte, as it is now; only to be looked at */
+struct imalog_source *imalog_staging_list(struct imalog_staging *staging,
+					  struct imalog_error *error);
+
+/* ---- moment.c ---- */
+
+/* Which of the lists of a boot is staged */
+struct imalog_moment {
+	bool known;
+	uint64_t violations; /* of this boot, up to its end */
+};
+
+/* How many violations are in the list; 0, or negative */
+int imalog_moment_count(struct imalog_source *list, const struct imalog_templates *templates,
+			uint64_t *ret);
+/* What the kernel has counted, without those */
+struct imalog_moment imalog_moment_of(const struct imalog_kernel_info *kernel, uint64_t listed);
+/*
+ * Is what is staged now, @violations among it, what was staged then?  It is the same boot, and
+ * they are the same bytes; the list was counted, then the kernel was probed.
+ */
+bool imalog_moment_same(const char *root, const struct imalog_kernel_info *kernel,
+			const struct imalog_moment *then, uint64_t listed, uint64_t violations);
 
 /* ---- template.c ---- */
 

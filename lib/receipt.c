@@ -62,6 +62,11 @@ void imalog_receipt_excuse(struct imalog_receipt *receipt)
 		receipt->verdict = IMALOG_NOT_CHECKED;
 }
 
+uint64_t imalog_receipt_covers(const struct imalog_receipt *receipt)
+{
+	return receipt->verdict == IMALOG_MISMATCH ? 0 : receipt->matched_at;
+}
+
 /* ---- what it says ---- */
 
 enum imalog_receipt_state imalog_receipt_state(const struct imalog_receipt *receipt)
@@ -169,7 +174,9 @@ static bool put_machine(json_t *json, const struct imalog_receipt *receipt)
 			      "reset_count", (json_int_t)clock->reset_count, "restart_count",
 			      (json_int_t)clock->restart_count, "safe", clock->safe))) &&
 	       (!receipt->pcrs || put(json, "pcrs", imalog_json_of_pcrs(receipt->pcrs))) &&
-	       (!receipt->staged_before || put(json, "staged_before", json_true()));
+	       (!receipt->staged_before || put(json, "staged_before", json_true())) &&
+	       (!receipt->moment.known ||
+		put_number(json, "boot_violations", receipt->moment.violations));
 }
 
 static bool put_outcome(json_t *json, const struct imalog_receipt *receipt)
@@ -295,7 +302,10 @@ static bool get_machine(const json_t *json, struct imalog_receipt *receipt)
 	    !get_text(json, "boot_id", receipt->boot_id, sizeof(receipt->boot_id)))
 		return false;
 	receipt->staged_before = json_is_true(json_object_get(json, "staged_before"));
+	receipt->moment.known = json_object_get(json, "boot_violations");
 	receipt->has_clock = tpm;
+	if (!get_number(json, "boot_violations", &receipt->moment.violations))
+		return false;
 	if (tpm && (!get_number(tpm, "clock", &receipt->clock.clock) ||
 		    !get_number(tpm, "reset_count", &reset) ||
 		    !get_number(tpm, "restart_count", &restart) || reset > UINT32_MAX ||

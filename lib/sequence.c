@@ -75,6 +75,10 @@ static int run_all(struct run *run, struct imalog_error *error)
 			rc = run_segment(run, sequence->segments[i], error);
 	run->end = sequence->base->records + imalog_replay_records(run->replay) +
 		   sequence->in_lists;
+	if (sequence->end)
+		run->end = sequence->end;
+	if (sequence->alone)
+		return rc;
 	if (rc == 0 && sequence->with_staged)
 		rc = run_list(run, true, error);
 	return rc < 0 ? rc : run_list(run, false, error);

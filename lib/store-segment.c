@@ -180,8 +180,9 @@ static int judge(struct pass *pass, const struct imalog_replay *replay)
 	receipt->problems = imalog_replay_problems(replay);
 	receipt->first_problem = imalog_replay_first_problem(replay);
 	receipt->verdict = imalog_replay_verdict(replay, &receipt->matched_at);
-	/* Problems alone are no comparison. */
-	if (imalog_replay_checks(replay) == 0)
+	/* Problems alone are no comparison, and values of before these records say nothing. */
+	if (imalog_replay_checks(replay) == 0 ||
+	    (receipt->verdict == IMALOG_MATCH && receipt->matched_at < receipt->first))
 		receipt->verdict = IMALOG_NOT_CHECKED;
 	return rc;
 }

@@ -57,10 +57,9 @@ uint64_t imalog_number_behind(const char *name, const char *prefix, const char *
 /* ---- opening ---- */
 
 /* Makes the last directory of the path if it is not there. */
-static int make_directory(const char *path, bool *made, struct imalog_error *error)
+static int make_directory(const char *path, struct imalog_error *error)
 {
-	*made = mkdir(path, 0700) == 0;
-	if (*made || errno == EEXIST)
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
 		return 0;
 	return fail_at(error, errno, "cannot make the store", path);
 }
@@ -156,6 +155,7 @@ static int find_current(struct imalog_store *store, struct imalog_error *error)
 	ssize_t size = readlinkat(store->dir, "current", target, sizeof(target) - 1);
 
 	store->current = store->nr_epochs ? store->epochs[store->nr_epochs - 1] : 0;
+	store->linked = size >= 0;
 	if (size < 0 && errno == ENOENT)
 		return 0;
 	if (size < 0)
@@ -172,7 +172,6 @@ int imalog_store_take(const char *path, enum imalog_store_use use, unsigned int 
 		      struct imalog_store **ret, struct imalog_error *error)
 {
 	struct imalog_store *store = calloc(1, sizeof(*store));
-	bool made = false;
 	int rc = 0;
 
 	if (!store)
@@ -182,13 +181,11 @@ int imalog_store_take(const char *path, enum imalog_store_use use, unsigned int 
 	if (!store->path)
 		rc = imalog_fail_nomem(error);
 	if (rc == 0 && use == IMALOG_STORE_CREATE)
-		rc = make_directory(path, &made, error);
+		rc = make_directory(path, error);
 	if (rc == 0)
 		store->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (rc == 0 && store->dir < 0)
 		rc = fail_at(error, errno, "cannot open the store", path);
-	if (rc == 0 && made)
-		rc = imalog_durable_sync_dirs(store->dir, error);
 	if (rc == 0)
 		rc = take_lock(store, use, wait_ms, error);
 	if (rc == 0)
@@ -286,7 +283,20 @@ static int link_current(struct imalog_store *store, const char *name,
 	if (symlinkat(name, store->dir, temporary) != 0 ||
 	    renameat(store->dir, temporary, store->dir, "current") != 0)
 		return fail_at(error, errno, "cannot link 'current' to", name);
+	store->linked = true;
 	return imalog_durable_sync(store->dir, "the store", error);
+}
+
+int imalog_store_make_durable(struct imalog_store *store, const struct imalog_epoch *epoch,
+			      struct imalog_error *error)
+{
+	char name[32];
+	int rc = 0;
+
+	imalog_epoch_name(epoch->number, name);
+	if (!store->linked)
+		rc = link_current(store, name, error);
+	return rc < 0 ? rc : imalog_durable_sync_dirs(epoch->receipts, error);
 }
 
 int imalog_store_start_epoch(struct imalog_store *store, uint64_t number,

@@ -83,6 +83,7 @@ struct imalog_receipt {
 	struct imalog_tpm_clock clock;
 	struct imalog_pcrs *pcrs; /* the TPM's before the records were read; NULL: not read */
 	bool staged_before;	  /* and so they may be later than the last record */
+	struct imalog_moment moment; /* of what was staged, in state saved */
 	/* What came of comparing them */
 	enum imalog_verdict verdict;
 	uint64_t matched_at;
@@ -104,6 +105,8 @@ void imalog_receipt_name(uint64_t segment, const char *suffix,
 			 char name[IMALOG_RECEIPT_NAME_MAX]);
 /* A mismatch means nothing while records that came later may lead to the TPM's values. */
 void imalog_receipt_excuse(struct imalog_receipt *receipt);
+/* The last record that the TPM's values cover, also if that is before this segment */
+uint64_t imalog_receipt_covers(const struct imalog_receipt *receipt);
 /* Writes it, replacing what was there, durably; @self gets the SHA-256 of its bytes. */
 int imalog_receipt_write(const struct imalog_receipt *receipt, int dir,
 			 uint8_t self[IMALOG_SHA256_SIZE], struct imalog_error *error);
@@ -123,6 +126,7 @@ struct imalog_store {
 	uint64_t *epochs; /* their numbers, ascending */
 	size_t nr_epochs;
 	uint64_t current; /* 0: none */
+	bool linked;	  /* and there is the link to it */
 };
 
 /* What somebody wants to do with a store */
@@ -137,6 +141,13 @@ int imalog_store_take(const char *path, enum imalog_store_use use, unsigned int 
 /* Creates an epoch, unless there is an empty one of that number, and makes it current. */
 int imalog_store_start_epoch(struct imalog_store *store, uint64_t number,
 			     struct imalog_error *error);
+
+/*
+ * Whoever made the directories, and the link to the current epoch, may not have come to make
+ * them durable: what is in them lasts only then.
+ */
+int imalog_store_make_durable(struct imalog_store *store, const struct imalog_epoch *epoch,
+			      struct imalog_error *error);
 
 /* "epoch-000001" */
 void imalog_epoch_name(uint64_t number, char name[32]);

@@ -6,8 +6,25 @@
  * its bytes, and where they do not tell by what leads to the TPM's values (sequence.c).
  */
 #include <string.h>
+#include <unistd.h>
 
 #include "view.h"
+
+/* Are these the records of a saved segment, and not others of the same bytes? */
+static bool are_same(const struct imalog_view *view, const struct imalog_receipt *receipt)
+{
+	struct imalog_source *list = NULL;
+	bool same;
+	int fd;
+
+	if (imalog_sequence_open_list(view->export, false, &fd, NULL) < 0)
+		return false;
+	list = imalog_source_from_fd(fd, "list");
+	same = imalog_same_records(view->export, receipt, list);
+	imalog_source_free(&list);
+	close(fd);
+	return same;
+}
 
 /* Can a pending segment be what the kernel has?  1, 0, or negative; @surely: it is. */
 static int is_in_lists(const struct imalog_view *view, const struct imalog_receipt *receipt,
@@ -20,8 +37,7 @@ static int is_in_lists(const struct imalog_view *view, const struct imalog_recei
 	/* In the boot that it was saved in, it is what is staged, or gone from the kernel. */
 	if (same_boot && imalog_view_staged_bytes(view) != receipt->bytes)
 		return 0;
-	*surely = same_boot && receipt->state == IMALOG_RECEIPT_SAVED &&
-		  imalog_evidence_needs_none(export);
+	*surely = same_boot && are_same(view, receipt);
 	return imalog_view_begins_with(view, receipt->bytes, receipt->sha256, error);
 }
 

@@ -288,6 +288,8 @@ bool machine_names_store(const struct machine *machine);
 int machine_open_store(struct machine *machine);
 /* Says what the last export had to say. */
 void machine_show_notes(const struct machine *machine);
+/* The exit code of what is saved and deleted: does what is known of it hold? */
+int export_judge(const struct imalog_export *export);
 int machine_open_staging(struct machine *machine);
 /* Says what the library complained of; the exit code of @rc. */
 int machine_complain(const struct machine *machine, int rc);

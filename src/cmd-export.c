@@ -214,18 +214,6 @@ static bool print_json_of(const struct exporting *exporting, int rc)
 
 /* ---- running ---- */
 
-/* Saved it is; does what is known hold? */
-static int judge(const struct imalog_export *export)
-{
-	enum imalog_note_kind kind, worst = IMALOG_NOTE_INFO;
-
-	for (size_t i = 0; imalog_export_note(export, i, &kind); i++)
-		worst = kind > worst ? kind : worst;
-	return worst == IMALOG_NOTE_WRONG     ? EXIT_NO :
-	       worst == IMALOG_NOTE_UNCHECKED ? EXIT_UNABLE :
-						EXIT_YES;
-}
-
 static int export_once(struct exporting *exporting)
 {
 	const struct options *options = &exporting->options;
@@ -244,7 +232,7 @@ static int export_once(struct exporting *exporting)
 	flushed = stdout_flush();
 	if (flushed != EXIT_YES)
 		return flushed;
-	return rc < 0 ? exit_code_of(rc) : judge(exporting->export);
+	return rc < 0 ? exit_code_of(rc) : export_judge(exporting->export);
 }
 
 /*

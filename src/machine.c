@@ -124,6 +124,17 @@ void machine_show_notes(const struct machine *machine)
 			complain("note: %s", note);
 }
 
+int export_judge(const struct imalog_export *export)
+{
+	enum imalog_note_kind kind, worst = IMALOG_NOTE_INFO;
+
+	for (size_t i = 0; imalog_export_note(export, i, &kind); i++)
+		worst = kind > worst ? kind : worst;
+	return worst == IMALOG_NOTE_WRONG     ? EXIT_NO :
+	       worst == IMALOG_NOTE_UNCHECKED ? EXIT_UNABLE :
+						EXIT_YES;
+}
+
 int machine_open_staging(struct machine *machine)
 {
 	int rc = imalog_staging_open(machine->options.root, machine->config.wait_ms,

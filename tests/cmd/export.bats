@@ -295,7 +295,7 @@ expect_all_of_kernel() {
 	imafs_at before D fail EIO
 	expect_code 4 export
 	[ "$(segments)" = pending.00000001 ] || fail "$(segments)"
-	imafs_at before 'read@*_staged' fail EIO
+	imafs_at before 'open-write@*_staged' at before 'read@*_staged' fail EIO
 	expect_code 4 export
 	imafs_at before A fail EIO
 	imafs_ctl add /one

@@ -75,7 +75,7 @@ expect_all() {
 	expect_code 1 confirm
 	expect_code 1 save
 	expect_all
-	imafs_single
+	imafs_single 2
 }
 
 @test "staging and store: a store elsewhere" {
@@ -123,11 +123,11 @@ expect_all() {
 	imafs_ctl violation /x 2
 	expect_code 0 stage
 	expect_code 4 save log.1
-	expect_stderr 'confirmed before'
+	expect_stderr 'nothing proves'
 	expect_code 0 save log.2
 	expect_code 0 confirm log.2
 	expect_all
-	imafs_single
+	imafs_single 2
 }
 
 @test "staging and store: a FILE beside what is pending already" {

@@ -31,6 +31,8 @@ TEST(what_is_missing_is_said)
 	put_file(in_work("proc/sys/kernel/osrelease"), span_of("6.12.3-x\n", 9));
 	check_sentence(ENOENT, "the kernel 6.12.3-x cannot stage");
 	unlink(in_work(LIST));
+	unlink(in_work(IMA "/violations"));
+	unlink(in_work(IMA "/runtime_measurements_count"));
 	check_sentence(ENOENT, "the kernel has no IMA: there is no '");
 	rmdir(in_work(IMA));
 	check_sentence(ENOENT, "securityfs is not mounted on '");
