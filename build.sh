@@ -47,6 +47,7 @@ install_packages() {
 	# shellcheck disable=SC2086 # a list of words
 	{ apt-get -q update && apt-get -q install -y --no-install-recommends $missing; } \
 		</dev/null || die "cannot install$missing"
+	rm -f build/Makefile # configure is to find them
 }
 
 # build [OPTION...]: configures with these options, anew if they were others, and makes.
@@ -93,6 +94,9 @@ bench)
 demo)
 	install_packages $build_packages $check_packages
 	build
+	if pkg-config --exists fuse3; then
+		make -C build tests/imafs/imafs
+	fi
 	IMALOG_SRC=$PWD IMALOG_BUILD=$PWD/build
 	IMALOG=$IMALOG_BUILD/src/imalog MKLOG=$IMALOG_SRC/tests/mklog
 	export IMALOG_SRC IMALOG_BUILD IMALOG MKLOG

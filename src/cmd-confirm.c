@@ -62,10 +62,11 @@ static int run(struct machine *machine, const char *file)
 	else if (rc == EXIT_NO && file && !machine_names_store(machine))
 		rc = confirm_file(machine, file);
 	else if (rc == EXIT_NO)
-		return usage_error(
-			options->command,
-			"this machine has no store: give the FILE of 'imalog save', or "
-			"let 'imalog export' make one");
+		return usage_error(options->command,
+				   file ? "there is no store '%s': 'imalog export' makes one" :
+					  "there is no store '%s': give the FILE of 'imalog "
+					  "save', or let 'imalog export' make one",
+				   machine->config.store);
 	if (rc == EXIT_NO && !options->quiet)
 		complain("nothing is staged, so there is nothing to confirm");
 	if (rc == EXIT_YES && options->verbose)

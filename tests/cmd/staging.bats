@@ -96,11 +96,11 @@ expect_all() {
 	measure one two
 	expect_code 0 stage
 	expect_code 0 save log.1 -v
-	expect_stdout '^[0-9]+ records, [0-9]+ bytes, are saved\.$'
+	expect_stdout '^[0-9]+ records?, [0-9]+ bytes: saved\.$'
 	[ "$(stat -c %a log.1)" = 600 ] || fail 'others can read it'
 	expect_same "$IMA/$STAGED" log.1
 	expect_code 0 save log.1 -v
-	expect_stdout 'were saved before'
+	expect_stdout ': saved before, and still there\.$'
 	cp log.1 before
 	echo more >>log.1
 	cp log.1 longer
