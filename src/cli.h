@@ -231,9 +231,7 @@ void machine_free(struct machine *machine);
 /* Options of its own a command has none; an exit code, or EXIT_CODE_DONE(). */
 int machine_parse(struct machine *machine, int argc, char **argv,
 		  const struct option *long_options, int max_files);
-/* Is there to be a store in any case: was it said where? */
-bool machine_names_store(const struct machine *machine);
-/* Makes the export to the machine's store; EXIT_NO: there is no store. */
+/* Makes the export to the machine's store; EXIT_NO: there is none, and none was named. */
 int machine_open_store(struct machine *machine);
 /* Says what the last export had to say. */
 void machine_show_notes(const struct machine *machine);

@@ -59,13 +59,12 @@ static int run(struct machine *machine, const char *file)
 	rc = machine_open_store(machine);
 	if (rc == EXIT_YES)
 		rc = confirm_store(machine, file);
-	else if (rc == EXIT_NO && file && !machine_names_store(machine))
+	else if (rc == EXIT_NO && file)
 		rc = confirm_file(machine, file);
 	else if (rc == EXIT_NO)
 		return usage_error(options->command,
-				   file ? "there is no store '%s': 'imalog export' makes one" :
-					  "there is no store '%s': give the FILE of 'imalog "
-					  "save', or let 'imalog export' make one",
+				   "there is no store '%s': give the FILE of 'imalog save', "
+				   "or let 'imalog export' make one",
 				   machine->config.store);
 	if (rc == EXIT_NO && !options->quiet)
 		complain("nothing is staged, so there is nothing to confirm");

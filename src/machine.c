@@ -2,6 +2,7 @@
 /* What the commands on the kernel's side of the list share: this machine, and its store. */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli.h"
 
@@ -72,24 +73,32 @@ int machine_complain(const struct machine *machine, int rc)
 	return exit_code_of(rc);
 }
 
-bool machine_names_store(const struct machine *machine)
+/* Is there to be a store in any case: was it said where? */
+static bool names_store(const struct machine *machine)
 {
 	return machine->values[OPT_STORE] || machine->config.given[CONFIG_STORE];
 }
 
-/* Takes the lock for a moment, so that it is known to be a store. */
+/*
+ * Takes the lock for a moment, so that it is known to be a store.  Only if there is nothing at
+ * all by its name is there no store: records that pass by a damaged one are a gap in it.
+ */
 static int find_store(struct machine *machine)
 {
+	const char *path = machine->config.store;
 	struct imalog_store *store = NULL;
-	int rc = imalog_store_open(machine->config.store, machine->config.wait_ms, &store,
-				   machine->error);
+	struct stat st;
+	int rc;
 
+	if (lstat(path, &st) != 0 && errno == ENOENT) {
+		if (!names_store(machine))
+			return EXIT_NO;
+		complain("there is no store '%s': 'imalog export' makes one", path);
+		return EXIT_UNABLE;
+	}
+	rc = imalog_store_open(path, machine->config.wait_ms, &store, machine->error);
 	imalog_store_close(&store);
-	if (rc == 0)
-		return EXIT_YES;
-	if (imalog_error_os_errno(machine->error) == ENOENT)
-		return EXIT_NO;
-	return machine_complain(machine, rc);
+	return rc < 0 ? machine_complain(machine, rc) : EXIT_YES;
 }
 
 int machine_open_store(struct machine *machine)

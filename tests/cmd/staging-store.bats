@@ -52,11 +52,15 @@ expect_all() {
 		expect_code 2 "$command"
 		expect_usage_error "$command"
 		expect_stderr "no store.*give .*FILE.*imalog export"
-		expect_code 2 "$command" --store none
+		expect_code 4 "$command" --store none
+		expect_stderr "there is no store 'none'"
 	done
 	expect_code 0 stage
 	expect_code 0 save log.1
-	expect_code 2 confirm --store none log.1
+	expect_code 4 confirm --store none log.1
+	expect_stderr "there is no store 'none': 'imalog export' makes one"
+	expect_code 4 confirm --store none/store log.1
+	expect_stderr "there is no store 'none/store'"
 	[ ! -e none ] && [ ! -e "$STORE" ] || fail 'a store was made'
 }
 
@@ -97,11 +101,11 @@ expect_all() {
 	imafs_ctl dump-all >ever
 	expect_same ever elsewhere/current/log.00000001
 	printf 'store = %s\n' "$PWD/none" >none.conf
-	expect_code 2 save --config none.conf
+	expect_code 4 save --config none.conf
 	imafs_ctl add /one
 	expect_code 0 stage --config none.conf
 	expect_code 0 save --config none.conf log.1
-	expect_code 2 confirm --config none.conf log.1
+	expect_code 4 confirm --config none.conf log.1
 	expect_stderr 'no store'
 	echo nonsense >wrong.conf
 	expect_code 3 stage --config wrong.conf
@@ -128,6 +132,28 @@ expect_all() {
 	expect_code 0 confirm log.2
 	expect_all
 	imafs_single
+}
+
+@test "staging and store: a damaged store is one all the same" {
+	make_store
+	imafs_ctl add /one
+	expect_code 0 stage
+	expect_code 0 save log.1
+	mv "$STORE/epoch-000001" away
+	expect_code 4 confirm log.1
+	expect_stderr "the link 'current' leads to no epoch"
+	mv away "$STORE/epoch-000001"
+	# A disk that is not mounted
+	mv "$STORE" away
+	ln -s nowhere "$STORE"
+	expect_code 4 confirm log.1
+	expect_stderr 'cannot open the store'
+	rm "$STORE"
+	mv away "$STORE"
+	expect_same log.1 "$IMA/binary_runtime_measurements_staged" 'deleted'
+	expect_code 0 confirm log.1
+	expect_same log.1 "$STORE/current/log.00000002"
+	expect_all
 }
 
 @test "staging and store: a FILE beside what is pending already" {
