@@ -66,6 +66,7 @@ struct imalog_export {
 	/* Stage what is not staged, save what is not saved, let the kernel delete what is */
 	bool stages, saves, deletes;
 	const struct imalog_receipt *must_equal; /* a file that is what is staged, or NULL */
+	bool was_equal;				 /* and that it was */
 
 	const struct imalog_world *world;
 	struct imalog_templates *templates;

@@ -1626,8 +1626,9 @@ IMALOG_API int imalog_export_save(struct imalog_export *handle, struct imalog_er
  * @file: NULL, or a file that must be what is staged, to its last byte; it is saved in the
  *        store first
  *
- * Returns as imalog_export_run(); 0 when nothing is staged; -IMALOG_ERR_INVALID when what is
- * staged is not in the store, or not in @file.
+ * Returns as imalog_export_run(); 0 when nothing is staged, also if something that was deleted
+ * before is finished now, so that @file was compared with nothing; -IMALOG_ERR_INVALID when
+ * what is staged is not in the store, or not in @file.
  */
 IMALOG_API int imalog_export_confirm(struct imalog_export *handle, const char *file,
 				     struct imalog_error *reterr);

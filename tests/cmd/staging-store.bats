@@ -168,6 +168,22 @@ expect_all() {
 		"$STORE/current/log.00000001 $STORE/current/log.00000002" ] || fail 'twice'
 }
 
+@test "staging and store: a FILE that was compared with nothing is not confirmed" {
+	make_store
+	imafs_ctl add /one
+	imafs_at after D kill
+	imalog --root "$ROOT" export
+	imafs_ctl clear
+	[ -e "$STORE/current/pending.00000002" ] || fail 'not interrupted'
+	echo hello >unrelated
+	expect_code 1 confirm -v unrelated
+	expect_no_stdout
+	expect_stderr 'nothing is staged'
+	# What was interrupted is finished all the same.
+	[ -e "$STORE/current/log.00000002" ] || fail 'not finished'
+	expect_all
+}
+
 @test "staging and store: a busy store is waited for" {
 	make_store
 	imafs_ctl add /one
