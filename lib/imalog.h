@@ -1514,15 +1514,15 @@ typedef void (*imalog_finding_fn)(void *arg, uint64_t segment, const char *text)
 
 /**
  * imalog_epoch_check() - checks an epoch from its first record on
- * @replay:    computes the values; must not have begun, and not have a start value.  Gets the
- *             banks of the receipts, and is used up to the last segment, so that the
- *             kernel's list can follow.
+ * @replay:    computes the values; must not have begun, and not have a start value.  Is used
+ *             up to the last segment of the log, so that the kernel's list can follow.
  * @templates: as for imalog_reader_new()
  * @fn:        is called for each fault, in the order of the segments; may be NULL
  *
  * Each segment against its receipt (size, SHA-256, numbers of records, PCR values before and
- * after, the receipt before), and the order of segments.  Receipts are no proof: what proves
- * an epoch is the comparison of the replay's values.
+ * after, verdict, quote, the receipt before, also that of the epoch before), and the order of
+ * segments; of pending and dropped ones the bytes.  Receipts are no proof: what proves an
+ * epoch is the comparison of the replay's values.
  *
  * Returns the number of faults; one of the data group for a segment that cannot be read to its
  * end, after @fn was told; -IMALOG_ERR_OS, -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.

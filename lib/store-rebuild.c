@@ -128,10 +128,8 @@ int imalog_epoch_rebuild(struct imalog_epoch *epoch, const struct imalog_templat
 	struct rebuild rebuild = {
 		.epoch = epoch, .templates = templates, .fn = fn, .arg = arg
 	};
-	struct imalog_source *nothing = imalog_source_from_memory(NULL, 0, "");
-	uint64_t none;
-	int rc = nothing ? imalog_source_sum(nothing, &none, rebuild.base.chain, reterr) :
-			   imalog_fail_nomem(reterr);
+	bool known;
+	int rc = imalog_epoch_chain_before(epoch, rebuild.base.chain, &known, reterr);
 
 	for (size_t i = 0; rc == 0 && i < epoch->nr; i++) {
 		const struct imalog_segment *segment = &epoch->segments[i];
@@ -142,7 +140,6 @@ int imalog_epoch_rebuild(struct imalog_epoch *epoch, const struct imalog_templat
 		else if (segment->kind != IMALOG_SEGMENT_PENDING)
 			rc = rebuild_one(&rebuild, segment, reterr);
 	}
-	imalog_source_free(&nothing);
 	imalog_state_free(&rebuild.base.state);
 	if (rc == 0)
 		rc = imalog_epoch_scan(epoch, reterr);
