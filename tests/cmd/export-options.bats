@@ -411,7 +411,7 @@ for key in "time", "kernel", "boot_id", "tpm", "pcrs", "matched_at":
 	sed -i 's/"state": "committed"/"state": "done"/' "$R/00000005.json"
 	imafs_ctl add /waits
 	expect_code 3 export
-	expect_stderr "'00000005\.json': "
+	expect_stderr "'epoch-000001/receipts/00000005.json': .*: imalog store rebuild 1 makes it"
 	expect_code 0 store list
 	expect_stdout '^ +1 +2 log: no receipt can be read$' '^ +1 +4 committed '
 	expect_code 0 store rebuild
@@ -421,6 +421,29 @@ for key in "time", "kernel", "boot_id", "tpm", "pcrs", "matched_at":
 	expect_code 0 store check
 	expect_code 0 export
 	expect_proved
+}
+
+@test "store rebuild: of a pending segment" {
+	local part
+	expect_code 0 export -q
+	for part in one two; do
+		# Not deleted, and then deleted by somebody else
+		imafs_ctl violation /x 2
+		imafs_at before D fail EIO
+		expect_code 4 export
+		imafs_ctl clear
+		: >"$STORE/current/receipts/$(segments | grep -o '[0-9]*$').json"
+		[ "$part" = one ] || echo D 1<>"$IMA/binary_runtime_measurements_staged"
+		[ "$part" = one ] || imafs_ctl violation /x 2
+		expect_code 3 export
+		expect_stderr 'the receipt is empty: imalog store rebuild 1 makes it again'
+		expect_code 0 store rebuild
+		expect_stderr 'its receipt is made again'
+		expect_code 0 store list
+		expect_stdout ' deleting '
+		expect_code 0 export
+		expect_proved
+	done
 }
 
 @test "store rebuild: what is not what its receipt says, or is missing, stays so" {
