@@ -74,6 +74,7 @@ struct imalog_export {
 	struct imalog_store *store;
 	struct imalog_staging *staging;
 	struct imalog_witness witness;
+	bool lacks_tpm; /* there should be one, and it could not be read */
 
 	/* The end of the store */
 	struct imalog_epoch *epoch;

@@ -1608,9 +1608,8 @@ IMALOG_API void imalog_export_set_thresholds(struct imalog_export *handle, uint6
  * Returns how many segments were saved or finished, 0 when there was nothing to do.  On failure
  * nothing is lost: what was not durably saved is in the kernel.  -IMALOG_ERR_OS: EBUSY, ENOSPC,
  * ESTALE and others; -IMALOG_ERR_INVALID (the store is on what a power cut erases, or needs
- * imalog_epoch_rebuild()); -IMALOG_ERR_TPM (of a new boot, so that the epoch cannot be told);
- * any of the data group (what is staged cannot be taken apart), -IMALOG_ERR_NOMEM,
- * -IMALOG_ERR_CRYPTO.
+ * imalog_epoch_rebuild()); any of the data group (what is staged cannot be taken apart),
+ * -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.  A TPM that cannot be read is a note.
  */
 IMALOG_API int imalog_export_run(struct imalog_export *handle, struct imalog_error *reterr);
 

@@ -120,17 +120,18 @@ static int prepare(struct exporting *exporting)
 	const bool *given = exporting->given;
 	const struct config *config = &exporting->config;
 	const char *store = given[OPT_EXPORT_STORE] ? values[OPT_EXPORT_STORE] : config->store;
-	const char *tcti = given[OPT_EXPORT_TCTI] ? values[OPT_EXPORT_TCTI] : config->tcti;
-	enum imalog_tpm_use use = given[OPT_EXPORT_SYSFS] ? IMALOG_TPM_SYSFS :
-				  given[OPT_NO_TPM]	  ? IMALOG_TPM_NONE :
-				  tcti			  ? IMALOG_TPM_TSS :
-							    IMALOG_TPM_AUTO;
+	const char *tcti;
+	enum imalog_tpm_use use = config_tpm(config, values[OPT_EXPORT_TCTI],
+					     given[OPT_EXPORT_SYSFS], given[OPT_NO_TPM], &tcti);
 
 	exporting->export = imalog_export_new(exporting->options.root, store);
 	exporting->error = imalog_error_new();
 	if (!exporting->export || !exporting->error ||
-	    imalog_export_set_tpm(exporting->export, use, tcti, values[OPT_AK], NULL) < 0) {
-		complain("out of memory");
+	    imalog_export_set_tpm(exporting->export, use, tcti, values[OPT_AK],
+				  exporting->error) < 0) {
+		complain("%s", exporting->error && imalog_error_code(exporting->error) ?
+				       imalog_error_detail(exporting->error) :
+				       "out of memory");
 		return EXIT_UNABLE;
 	}
 	imalog_export_set_wait(exporting->export, config->wait_ms);
@@ -195,6 +196,13 @@ static json_t *json_notes(const struct imalog_export *export)
 	return notes;
 }
 
+static bool has_notes(const struct imalog_export *export)
+{
+	enum imalog_note_kind kind;
+
+	return imalog_export_note(export, 0, &kind);
+}
+
 static bool print_json_of(const struct exporting *exporting, int rc)
 {
 	json_t *segments = json_array(), *json;
@@ -232,7 +240,7 @@ static int export_once(struct exporting *exporting)
 	int rc = imalog_export_run(exporting->export, exporting->error), flushed;
 
 	if (exporting->given[OPT_JSON]) {
-		if (rc != 0 || !exporting->watch_ms)
+		if (rc != 0 || !exporting->watch_ms || has_notes(exporting->export))
 			print_json_of(exporting, rc);
 	} else {
 		print_text_of(exporting);

@@ -57,10 +57,15 @@ int machine_parse(struct machine *machine, int argc, char **argv,
 	while ((option = options_next(options, argc, argv, ":hqv", long_options, &rc)) >= 0) {
 		if (!options_once(options, option, long_options))
 			return EXIT_USAGE;
+		machine->given[option] = true;
 		machine->values[option] = optarg;
 	}
 	if (option == -2)
 		return EXIT_CODE_DONE(rc);
+	if (machine->given[OPT_STORE_TCTI] + machine->given[OPT_STORE_SYSFS] +
+		    machine->given[OPT_STORE_NO_TPM] > 1)
+		return usage_error(options->command,
+				   "only one of --tcti, --sysfs and --no-tpm can be given");
 	if (argc - optind > max_files)
 		return usage_error(options->command, "too many arguments: '%s'",
 				   argv[optind + max_files]);
@@ -104,17 +109,22 @@ static int find_store(struct machine *machine)
 int machine_open_store(struct machine *machine)
 {
 	const struct config *config = &machine->config;
-	enum imalog_tpm_use use = config->tcti ? IMALOG_TPM_TSS : IMALOG_TPM_AUTO;
+	const char *tcti;
+	enum imalog_tpm_use use = config_tpm(config, machine->values[OPT_STORE_TCTI],
+					     machine->given[OPT_STORE_SYSFS],
+					     machine->given[OPT_STORE_NO_TPM], &tcti);
 	int rc = find_store(machine);
 
 	if (rc != EXIT_YES)
 		return rc;
+	/* tpm2-tss would print what it tried; what failed in the end is said here. */
+	setenv("TSS2_LOG", "all+none", 0);
 	machine->export = imalog_export_new(machine->options.root, config->store);
 	if (!machine->export) {
 		complain("out of memory");
 		return EXIT_UNABLE;
 	}
-	rc = imalog_export_set_tpm(machine->export, use, config->tcti, NULL, machine->error);
+	rc = imalog_export_set_tpm(machine->export, use, tcti, NULL, machine->error);
 	if (rc < 0)
 		return machine_complain(machine, rc);
 	imalog_export_set_wait(machine->export, config->wait_ms);
@@ -128,9 +138,19 @@ void machine_show_notes(const struct machine *machine)
 	const char *note;
 
 	for (size_t i = 0; (note = imalog_export_note(machine->export, i, &kind)); i++)
-		if (kind == IMALOG_NOTE_WRONG ||
-		    (kind == IMALOG_NOTE_INFO ? options->verbose : !options->quiet))
+		if (kind != IMALOG_NOTE_INFO || options->verbose)
 			complain("note: %s", note);
+}
+
+int machine_judge(const struct machine *machine)
+{
+	enum imalog_note_kind kind, worst = IMALOG_NOTE_INFO;
+
+	for (size_t i = 0; imalog_export_note(machine->export, i, &kind); i++)
+		worst = kind > worst ? kind : worst;
+	return worst == IMALOG_NOTE_WRONG     ? EXIT_NO :
+	       worst == IMALOG_NOTE_UNCHECKED ? EXIT_UNABLE :
+						EXIT_YES;
 }
 
 int machine_open_staging(struct machine *machine)

@@ -213,6 +213,48 @@ expect_all() {
 	expect_same ever "$IMA/binary_runtime_measurements_staged"
 }
 
+@test "staging and store: which TPM is asked, and one that is no more" {
+	make_store
+	imafs_ctl kexec carried
+	imafs_ctl add /one
+	expect_code 0 stage
+	expect_code 2 save --sysfs --no-tpm
+	expect_usage_error save
+	expect_code 2 confirm --tcti x --no-tpm
+	expect_usage_error confirm
+	# It is saved and deleted all the same, but that nobody compared it is said.
+	expect_code 0 save --tcti nonsense
+	expect_stderr 'nothing is compared with the TPM: '
+	expect_code 4 confirm -q --tcti nonsense
+	expect_stderr 'nothing is compared with the TPM: '
+	expect_all
+	imafs_ctl add /two
+	expect_code 0 stage
+	expect_code 0 save --no-tpm
+	expect_no_stderr
+	expect_code 0 confirm --no-tpm
+	expect_no_stderr
+	expect_all
+	imafs_ctl add /three
+	expect_code 0 stage
+	expect_code 0 save --sysfs
+	expect_code 0 confirm --sysfs
+	expect_code 0 store list
+	expect_stdout ' match'
+	expect_all
+}
+
+@test "staging and store: what does not fit is deleted, and said" {
+	make_store
+	imafs_ctl set bad-digests 1
+	imafs_ctl add /bad
+	expect_code 0 stage
+	expect_code 0 save
+	expect_code 1 confirm
+	expect_stderr 'the digest of record 2 does not fit its data'
+	expect_all
+}
+
 @test "staging and store: when the machine goes down the segment stays pending" {
 	make_store
 	imafs_ctl add /one
