@@ -225,6 +225,13 @@ static int ask_tpm(struct imalog_export *export, struct imalog_error *error)
 
 	imalog_witness_free(&export->witness);
 	rc = export->world->read_tpm(export, true, &export->witness, error);
+	/* What cannot be quoted can be compared all the same. */
+	if (rc < 0 && export->ak &&
+	    export->world->read_tpm(export, false, &export->witness, NULL) == 0) {
+		imalog_export_say(export, IMALOG_NOTE_UNCHECKED, "there is no quote: %s",
+				  imalog_error_detail(error));
+		rc = 0;
+	}
 	if (rc == 0 && !export->witness.pcrs && export->past.compared &&
 	    export->tpm_use != IMALOG_TPM_NONE)
 		rc = imalog_fail_tpm(error, 0, "there is no TPM any more, and there was one: "
