@@ -304,7 +304,8 @@ int imalog_evidence_epoch(struct imalog_export *export, struct imalog_error *err
 		return 0;
 	case IMALOG_BELONGS_NO_TPM:
 		imalog_export_say(
-			export, IMALOG_NOTE_INFO,
+			export,
+			export->lacks_tpm ? IMALOG_NOTE_UNCHECKED : IMALOG_NOTE_INFO,
 			"this is another boot, and without a TPM nothing tells whether its "
 			"list follows what the store has: it is added to epoch %" PRIu64
 			", marked as undetermined",

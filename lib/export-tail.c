@@ -236,14 +236,37 @@ int imalog_tail_drop_first(struct imalog_export *export, struct imalog_error *er
 
 /* ---- reading ---- */
 
+static void name_receipt(const struct imalog_epoch *epoch, const struct imalog_segment *segment,
+			 struct imalog_error *error)
+{
+	char in[32], name[IMALOG_RECEIPT_NAME_MAX], path[128];
+
+	imalog_epoch_name(epoch->number, in);
+	imalog_receipt_name(segment->number, ".json", name);
+	snprintf(path, sizeof(path), "%s/receipts/%s", in, name);
+	imalog_error_set_source(error, path);
+}
+
 /* The receipt of a file of which one must be there */
 static int read_receipt(struct imalog_export *export, const struct imalog_segment *segment,
 			struct imalog_receipt **ret, uint8_t self[IMALOG_SHA256_SIZE],
 			struct imalog_error *error)
 {
-	if (segment->has_receipt)
-		return imalog_receipt_read(export->epoch->receipts, segment->number, ret, self,
-					   error);
+	char detail[256];
+	int rc;
+
+	if (segment->has_receipt) {
+		rc = imalog_receipt_read(export->epoch->receipts, segment->number, ret, self,
+					 error);
+		if (rc < 0 && rc > -IMALOG_ERR_INVALID && error) {
+			snprintf(detail, sizeof(detail), "%s", imalog_error_detail(error));
+			imalog_fail(error, (enum imalog_code)-rc, "",
+				    "%s: imalog store rebuild %" PRIu64 " makes it again",
+				    detail, export->epoch->number);
+			name_receipt(export->epoch, segment, error);
+		}
+		return rc;
+	}
 	return inconsistent(export, segment,
 			    "has no receipt: imalog store rebuild makes it again", error);
 }

@@ -225,27 +225,35 @@ static int ask_tpm(struct imalog_export *export, struct imalog_error *error)
 
 	imalog_witness_free(&export->witness);
 	rc = export->world->read_tpm(export, true, &export->witness, error);
+	/* What cannot be quoted can be compared all the same. */
+	if (rc < 0 && export->ak &&
+	    export->world->read_tpm(export, false, &export->witness, NULL) == 0) {
+		imalog_export_say(export, IMALOG_NOTE_UNCHECKED, "there is no quote: %s",
+				  imalog_error_detail(error));
+		rc = 0;
+	}
 	if (rc == 0 && !export->witness.pcrs && export->past.compared &&
 	    export->tpm_use != IMALOG_TPM_NONE)
-		rc = imalog_fail_tpm(error, 0, "there is no TPM any more, and there was one");
+		rc = imalog_fail_tpm(error, 0, "there is no TPM any more, and there was one: "
+						 "--no-tpm says that this is so");
 	return rc;
 }
 
-/* The TPM's values, which a new boot needs to be told from the one before */
+/*
+ * The TPM's values.  That they cannot be read holds up nothing: what is durable may leave the
+ * kernel.  But of a new boot it is then not known what its list follows.
+ */
 static int read_tpm(struct imalog_export *export, struct imalog_error *error)
 {
-	const char *boot_id = imalog_tail_boot_id(export);
-	bool same_boot = !boot_id || strcmp(boot_id, export->kernel.boot_id) == 0;
 	struct imalog_error *why = imalog_error_new();
 	int rc = why ? ask_tpm(export, why) : imalog_fail_nomem(error);
 
-	if (why && rc < 0 && same_boot) {
+	export->lacks_tpm = why && rc < 0;
+	if (export->lacks_tpm) {
 		imalog_export_say(export, IMALOG_NOTE_UNCHECKED,
 				  "nothing is compared with the TPM: %s",
 				  imalog_error_detail(why));
 		rc = 0;
-	} else if (why && rc < 0) {
-		imalog_error_copy(error, why);
 	}
 	imalog_error_free(&why);
 	return rc;
@@ -398,7 +406,11 @@ int imalog_export_confirm(struct imalog_export *export, const char *file,
 	export->saves = file;
 	export->deletes = true;
 	export->must_equal = receipt;
+	export->was_equal = false;
 	rc = run(export, reterr);
+	/* What an earlier call had deleted was finished: that says nothing of the file. */
+	if (rc > 0 && file && !export->was_equal)
+		rc = 0;
 	export->must_equal = NULL;
 	imalog_receipt_free(&receipt);
 	return rc;

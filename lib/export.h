@@ -70,6 +70,7 @@ struct imalog_export {
 	/* Stage what is not staged, save what is not saved, let the kernel delete what is */
 	bool stages, saves, deletes;
 	const struct imalog_receipt *must_equal; /* a file that is what is staged, or NULL */
+	bool was_equal;				 /* and that it was */
 
 	const struct imalog_world *world;
 	struct imalog_templates *templates;
@@ -77,6 +78,7 @@ struct imalog_export {
 	struct imalog_store *store;
 	struct imalog_staging *staging;
 	struct imalog_witness witness;
+	bool lacks_tpm; /* there should be one, and it could not be read */
 
 	/* The end of the store */
 	struct imalog_epoch *epoch;

@@ -1724,15 +1724,15 @@ typedef void (*imalog_finding_fn)(void *arg, uint64_t segment, const char *text)
 
 /**
  * imalog_epoch_check() - checks an epoch from its first record on
- * @replay:    computes the values; must not have begun, and not have a start value.  Gets the
- *             banks of the receipts, and is used up to the last segment, so that the
- *             kernel's list can follow.
+ * @replay:    computes the values; must not have begun, and not have a start value.  Is used
+ *             up to the last segment of the log, so that the kernel's list can follow.
  * @templates: as for imalog_reader_new()
  * @fn:        is called for each fault, in the order of the segments; may be NULL
  *
  * Each segment against its receipt (size, SHA-256, numbers of records, PCR values before and
- * after, the receipt before), and the order of segments.  Receipts are no proof: what proves
- * an epoch is the comparison of the replay's values.
+ * after, verdict, quote, the receipt before, also that of the epoch before), and the order of
+ * segments; of pending and dropped ones the bytes.  Receipts are no proof: what proves an
+ * epoch is the comparison of the replay's values.
  *
  * Returns the number of faults; one of the data group for a segment that cannot be read to its
  * end, after @fn was told; -IMALOG_ERR_OS, -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
@@ -1818,9 +1818,8 @@ IMALOG_API void imalog_export_set_thresholds(struct imalog_export *handle, uint6
  * Returns how many segments were saved or finished, 0 when there was nothing to do.  On failure
  * nothing is lost: what was not durably saved is in the kernel.  -IMALOG_ERR_OS: EBUSY, ENOSPC,
  * ESTALE and others; -IMALOG_ERR_INVALID (the store is on what a power cut erases, or needs
- * imalog_epoch_rebuild()); -IMALOG_ERR_TPM (of a new boot, so that the epoch cannot be told);
- * any of the data group (what is staged cannot be taken apart), -IMALOG_ERR_NOMEM,
- * -IMALOG_ERR_CRYPTO.
+ * imalog_epoch_rebuild()); any of the data group (what is staged cannot be taken apart),
+ * -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.  A TPM that cannot be read is a note.
  */
 IMALOG_API int imalog_export_run(struct imalog_export *handle, struct imalog_error *reterr);
 
@@ -1836,8 +1835,9 @@ IMALOG_API int imalog_export_save(struct imalog_export *handle, struct imalog_er
  * @file: NULL, or a file that must be what is staged, to its last byte; it is saved in the
  *        store first
  *
- * Returns as imalog_export_run(); 0 when nothing is staged; -IMALOG_ERR_INVALID when what is
- * staged is not in the store, or not in @file.
+ * Returns as imalog_export_run(); 0 when nothing is staged, also if something that was deleted
+ * before is finished now, so that @file was compared with nothing; -IMALOG_ERR_INVALID when
+ * what is staged is not in the store, or not in @file.
  */
 IMALOG_API int imalog_export_confirm(struct imalog_export *handle, const char *file,
 				     struct imalog_error *reterr);

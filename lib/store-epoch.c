@@ -123,7 +123,7 @@ static int add_file(struct imalog_epoch *epoch, const char *name, struct imalog_
 						 .kind = (enum imalog_segment_kind)kind },
 					 error);
 	}
-	if (strncmp(name, "partial.", 8) == 0)
+	if (strncmp(name, IMALOG_PARTIAL, strlen(IMALOG_PARTIAL)) == 0)
 		epoch->partials++;
 	else if (is_leftover(name))
 		epoch->leftovers++;
@@ -244,6 +244,44 @@ const struct imalog_segment *imalog_epoch_find(const struct imalog_epoch *epoch,
 uint64_t imalog_epoch_last(const struct imalog_epoch *epoch)
 {
 	return epoch->nr ? epoch->segments[epoch->nr - 1].number : 0;
+}
+
+/* The last receipt of the epoch before; false when there is none that can be read. */
+static bool receipt_before(const struct imalog_epoch *epoch, struct imalog_receipt **ret,
+			   uint8_t self[IMALOG_SHA256_SIZE])
+{
+	int dir = openat(epoch->dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct imalog_epoch *before = NULL;
+	bool found = dir >= 0 &&
+		     imalog_epoch_open_in(dir, epoch->before, &before, NULL) == 0 &&
+		     imalog_receipt_read(before->receipts, imalog_epoch_last(before), ret,
+					 self, NULL) == 0;
+
+	imalog_epoch_close(&before);
+	if (dir >= 0)
+		close(dir);
+	return found;
+}
+
+int imalog_epoch_chain_before(const struct imalog_epoch *epoch,
+			      uint8_t chain[IMALOG_SHA256_SIZE], bool *known,
+			      struct imalog_error *error)
+{
+	struct imalog_source *nothing = imalog_source_from_memory(NULL, 0, "");
+	struct imalog_receipt *receipt = NULL;
+	uint8_t self[IMALOG_SHA256_SIZE];
+	uint64_t none;
+	int rc = nothing ? imalog_source_sum(nothing, &none, chain, error) :
+			   imalog_fail_nomem(error);
+
+	imalog_source_free(&nothing);
+	*known = epoch->number == 1;
+	if (rc == 0 && epoch->before && receipt_before(epoch, &receipt, self)) {
+		memcpy(chain, self, sizeof(self));
+		*known = !receipt->rebuilt;
+	}
+	imalog_receipt_free(&receipt);
+	return rc;
 }
 
 size_t imalog_epoch_segments(const struct imalog_epoch *epoch)

@@ -327,29 +327,39 @@ int imalog_store_start_epoch(struct imalog_store *store, uint64_t number,
 	return rc;
 }
 
-int imalog_epoch_open(struct imalog_store *store, uint64_t number, struct imalog_epoch **ret,
-		      struct imalog_error *reterr)
+int imalog_epoch_open_in(int dir, uint64_t number, struct imalog_epoch **ret,
+			 struct imalog_error *error)
 {
 	struct imalog_epoch *epoch = calloc(1, sizeof(*epoch));
 	char name[32];
 	int rc = 0;
 
 	if (!epoch)
-		return imalog_fail_nomem(reterr);
+		return imalog_fail_nomem(error);
 	imalog_epoch_name(number, name);
 	epoch->number = number;
 	epoch->receipts = -1;
-	epoch->dir = openat(store->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	epoch->dir = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (epoch->dir >= 0)
 		epoch->receipts = openat(epoch->dir, "receipts",
 					 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (epoch->dir < 0 || epoch->receipts < 0)
-		rc = fail_at(reterr, errno, "cannot open the epoch", name);
+		rc = fail_at(error, errno, "cannot open the epoch", name);
 	if (rc == 0)
-		rc = imalog_epoch_scan(epoch, reterr);
+		rc = imalog_epoch_scan(epoch, error);
 	if (rc == 0)
 		*ret = epoch;
 	else
 		imalog_epoch_close(&epoch);
+	return rc;
+}
+
+int imalog_epoch_open(struct imalog_store *store, uint64_t number, struct imalog_epoch **ret,
+		      struct imalog_error *reterr)
+{
+	int rc = imalog_epoch_open_in(store->dir, number, ret, reterr);
+
+	for (size_t i = 0; rc == 0 && i < store->nr_epochs && store->epochs[i] < number; i++)
+		(*ret)->before = store->epochs[i];
 	return rc;
 }

@@ -149,6 +149,10 @@ int imalog_store_start_epoch(struct imalog_store *store, uint64_t number,
 int imalog_store_make_durable(struct imalog_store *store, const struct imalog_epoch *epoch,
 			      struct imalog_error *error);
 
+/* As imalog_epoch_open(), of the store whose directory this is; but not which one is before */
+int imalog_epoch_open_in(int dir, uint64_t number, struct imalog_epoch **ret,
+			 struct imalog_error *error);
+
 /* "epoch-000001" */
 void imalog_epoch_name(uint64_t number, char name[32]);
 
@@ -173,12 +177,20 @@ struct imalog_epoch {
 	int dir, receipts;
 	struct imalog_segment *segments; /* by number */
 	size_t nr;
+	uint64_t before;   /* number of the epoch before it in the store, 0: none */
 	size_t partials;   /* partial.*: cut short by a crash, no part of the log */
 	size_t leftovers;  /* temporary files that a crash left */
 	size_t strangers;  /* files that are none of the store's */
 	char stranger[64]; /* one of them, printable */
 };
 
+/*
+ * The SHA-256 of the last receipt of the epoch before, or of nothing.  @known: that is what the
+ * first receipt should have; else the one before is lost, or was made again.
+ */
+int imalog_epoch_chain_before(const struct imalog_epoch *epoch,
+			      uint8_t chain[IMALOG_SHA256_SIZE], bool *known,
+			      struct imalog_error *error);
 int imalog_epoch_scan(struct imalog_epoch *epoch, struct imalog_error *error);
 /* Removes temporary files; only for who has the lock. */
 int imalog_epoch_sweep(struct imalog_epoch *epoch, struct imalog_error *error);
@@ -197,6 +209,16 @@ int imalog_segment_open_any(const struct imalog_epoch *epoch, uint64_t number,
 			    struct imalog_error *error);
 /* The number behind "NAME." when there is nothing else; 0 otherwise */
 uint64_t imalog_number_behind(const char *name, const char *prefix, const char *suffix);
+
+/* ---- store-partial.c ---- */
+
+#define IMALOG_PARTIAL "partial."
+typedef void (*imalog_partial_fn)(void *arg, const char *name);
+/* Calls @fn for each file partial.*, in no order. */
+int imalog_epoch_partials(const struct imalog_epoch *epoch, imalog_partial_fn fn, void *arg,
+			  struct imalog_error *error);
+/* Has the segment of that number its bytes, from the first on? */
+bool imalog_partial_is_saved(const struct imalog_epoch *epoch, const char *name);
 
 /* ---- store-segment.c ---- */
 

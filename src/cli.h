@@ -114,7 +114,7 @@ int usage_error(const struct command *command, const char *format, ...)
 
 /* Unless it is said otherwise */
 #define CONFIG_WAIT_MS 5000
-#define CONFIG_KEYS    7
+#define CONFIG_KEYS    8
 /* In given[] */
 #define CONFIG_STORE 0
 
@@ -125,16 +125,21 @@ struct config {
 	uint64_t min_records, min_bytes, max_age; /* in seconds; 0: not given */
 	uint64_t keep_epochs;			  /* 0: not given */
 	char *tcti;				  /* NULL: not given */
+	enum imalog_tpm_use tpm;
 	bool given[CONFIG_KEYS];
 };
 
 /* @path NULL: the file of this machine, if there is one; an exit code. */
 int config_read(struct config *config, const struct options *options, const char *path);
 void config_free(struct config *config);
-/* A number; with a unit, one that K, M, G or T multiplies; false when it is none. */
+/*
+ * Which TPM is asked, by the options --tcti (NULL: not given), --sysfs and --no-tpm, else by the
+ * configuration; *@ret_tcti gets the TCTI, or NULL.
+ */
+enum imalog_tpm_use config_tpm(const struct config *config, const char *tcti, bool sysfs,
+			       bool no_tpm, const char **ret_tcti);
+/* A number; with a unit, one that K, M or G multiplies; false when it is none. */
 bool parse_count(const char *text, bool with_unit, uint64_t *ret);
-/* A time in seconds, as parse_duration() */
-bool parse_age(const char *text, uint64_t *ret);
 
 /* ---- live.c ---- */
 
@@ -251,6 +256,8 @@ void progress_end(void);
 
 /* "500ms", "5s", "2m", "1h", "7d", or seconds alone, in milliseconds; false when it is none. */
 bool parse_duration(const char *text, unsigned int *ret);
+/* The same in seconds, rounded up, and longer: 60d, 1000d */
+bool parse_age(const char *text, uint64_t *ret);
 
 /* ---- machine.c ---- */
 
@@ -259,6 +266,9 @@ enum {
 	OPT_STORE = OPT_OWN,
 	OPT_WAIT,
 	OPT_CONFIG_FILE,
+	OPT_STORE_TCTI,
+	OPT_STORE_SYSFS,
+	OPT_STORE_NO_TPM,
 	OPT_MACHINE_OWN,
 };
 
@@ -266,11 +276,25 @@ enum {
 	{ "root", required_argument, NULL, OPT_ROOT },                                       \
 	{ "wait", required_argument, NULL, OPT_WAIT },                                       \
 	{ "config", required_argument, NULL, OPT_CONFIG_FILE }
+/* And of those that work on the store */
+#define MACHINE_STORE_LONG                                                                 \
+	{ "store", required_argument, NULL, OPT_STORE },                                     \
+	{ "tcti", required_argument, NULL, OPT_STORE_TCTI },                                 \
+	{ "sysfs", no_argument, NULL, OPT_STORE_SYSFS },                                     \
+	{ "no-tpm", no_argument, NULL, OPT_STORE_NO_TPM }
+/* Their --help */
+#define MACHINE_STORE_HELP                                                                 \
+	"      --store DIR            the store; default /var/lib/imalog\n"                   \
+	"      --tcti TCTI            the TPM to compare with, in the store: that of this\n"   \
+	"                             TCTI, such as device:/dev/tpmrm0;\n"                    \
+	"      --sysfs                the kernel's, through /sys/class/tpm;\n"                \
+	"      --no-tpm               or none; default: the one that is found\n"
 
 /* What such a command works with; whatever is open is closed at the end. */
 struct machine {
 	struct options options;
 	const char *values[OPT_MACHINE_OWN]; /* of the options that were given */
+	bool given[OPT_MACHINE_OWN];
 	struct config config;		     /* with these options in it */
 	struct imalog_error *error;
 	struct imalog_export *export; /* of the store, if there is one */
@@ -282,9 +306,7 @@ void machine_free(struct machine *machine);
 /* Options of its own a command has none; an exit code, or EXIT_CODE_DONE(). */
 int machine_parse(struct machine *machine, int argc, char **argv,
 		  const struct option *long_options, int max_files);
-/* Is there to be a store in any case: was it said where? */
-bool machine_names_store(const struct machine *machine);
-/* Makes the export to the machine's store; EXIT_NO: there is no store. */
+/* Makes the export to the machine's store; EXIT_NO: there is none, and none was named. */
 int machine_open_store(struct machine *machine);
 /* Says what the last export had to say. */
 void machine_show_notes(const struct machine *machine);

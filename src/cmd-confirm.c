@@ -7,7 +7,7 @@
 static const struct option long_options[] = {
 	COMMON_LONG,
 	MACHINE_LONG,
-	{ "store", required_argument, NULL, OPT_STORE },
+	MACHINE_STORE_LONG,
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -58,21 +58,19 @@ static int confirm_store(struct machine *machine, const char *file)
 
 static int run(struct machine *machine, const char *file)
 {
-	const struct options *options = &machine->options;
 	int rc = file ? imalog_durable_check(file, machine->error) : 0;
 
 	if (rc < 0)
 		return machine_complain(machine, rc);
 	rc = machine_open_store(machine);
 	if (rc == EXIT_YES)
-		rc = confirm_store(machine, file);
-	else if (rc == EXIT_NO && file && !machine_names_store(machine))
-		rc = confirm_file(machine, file);
-	else if (rc == EXIT_NO)
-		return usage_error(options->command,
-				   file ? "there is no store '%s': 'imalog export' makes one" :
-					  "there is no store '%s': give the FILE of 'imalog "
-					  "save', or let 'imalog export' make one",
+		return confirm_store(machine, file);
+	if (rc == EXIT_NO && file)
+		return confirm_file(machine, file);
+	if (rc == EXIT_NO)
+		return usage_error(machine->options.command,
+				   "there is no store '%s': give the FILE of 'imalog save', "
+				   "or let 'imalog export' make one",
 				   machine->config.store);
 	return rc;
 }
@@ -102,7 +100,7 @@ const struct command cmd_confirm = {
 		"else, or what may be other records of the same bytes, or would not survive a\n"
 		"power cut; or it is deleted, and the TPM could not be read.\n"
 		"\n"
-		"      --store DIR            the store; default /var/lib/imalog\n"
+		MACHINE_STORE_HELP
 		"      --wait TIME            how long to try while others have a list open, such\n"
 		"                             as 500ms, 5s, 2m; default 5s\n"
 		"      --config FILE          the configuration; default /etc/imalog.conf\n"
