@@ -342,7 +342,7 @@ TEST(a_kernel_without_staging)
 
 TEST(the_list_alone)
 {
-	struct look look = { imalog_view_new("", NULL), imalog_error_new(), bytes_new(0), 0 };
+	struct look look = { imalog_view_new("", NULL), imalog_error_new(), { NULL, 0 }, 0 };
 
 	look.view->export->world = &fake_world;
 	machine_new();
@@ -420,18 +420,25 @@ TEST(busy)
 
 /* ---- meanwhile ---- */
 
-static int reads;
+static int reads, first_fd;
 
-/* The store's lock is held, and a list is open: nobody can do a thing. */
+/*
+ * The store's lock is held, and one list stays open, not read yet, until the other is open,
+ * too: nobody can do a thing.
+ */
 static int open_and_watch(const char *root, bool staged, unsigned int wait_ms, int *fd,
 			  struct imalog_error *error)
 {
 	struct imalog_store *store = NULL;
+	int rc;
 
-	reads++;
+	if (reads++)
+		CHECK_INT(lseek(first_fd, 0, SEEK_CUR), 0);
 	CHECK_INT(imalog_store_open(store_path, 0, &store, NULL), -IMALOG_ERR_OS);
 	imalog_store_close(&store);
-	return fake_open_list(root, staged, wait_ms, fd, error);
+	rc = fake_open_list(root, staged, wait_ms, fd, error);
+	first_fd = *fd;
+	return rc;
 }
 
 TEST(store_and_lists_are_of_one_moment)
@@ -448,6 +455,7 @@ TEST(store_and_lists_are_of_one_moment)
 	reads = 0;
 	CHECK_INT(imalog_view_take(look.view, look.error), 0);
 	CHECK_INT(reads, 2);
+	CHECK_INT(lseek(first_fd, 0, SEEK_CUR), -1); /* it is closed */
 	/* What is read later is of that moment, whatever happens. */
 	CHECK_EXPORT(2);
 	measure('a');
