@@ -167,6 +167,23 @@ TEST(doubt_is_said)
 	look_free(&look);
 }
 
+/* The values of before prove nothing about records that came later. */
+TEST(doubt_about_records_that_never_reached_the_tpm)
+{
+	struct look look = look_new(&fake_world);
+
+	machine_new();
+	CHECK_EXPORT(1);
+	measure_as('a', false);
+	measure_as('b', false);
+	interrupted_export(false);
+	doubt_segment_2();
+	look_take(&look);
+	CHECK_INT(look.rc, 0);
+	CHECK(imalog_view_is_doubtful(look.view));
+	look_free(&look);
+}
+
 /* A segment without a receipt: the kernel has it all, unless somebody else deleted it. */
 TEST(cut_short)
 {
@@ -514,7 +531,8 @@ TEST(a_store_that_is_made_meanwhile)
 }
 
 TEST_MAIN(CASE(no_store), CASE(after_exports), CASE(segments_staged_and_list),
-	  CASE(pending_saved), CASE(pending_deleting), CASE(doubt_is_said), CASE(cut_short),
+	  CASE(pending_saved), CASE(pending_deleting), CASE(doubt_is_said),
+	  CASE(doubt_about_records_that_never_reached_the_tpm), CASE(cut_short),
 	  CASE(after_a_kexec), CASE(pending_and_a_kexec), CASE(after_a_reset),
 	  CASE(after_a_reset_with_a_pending_segment), CASE(a_boot_that_nothing_proves),
 	  CASE(a_kernel_without_staging), CASE(the_list_alone), CASE(a_store_without_segments),
