@@ -49,12 +49,12 @@ static void link_piece(struct walk *walk, size_t piece, const struct imalog_rece
 {
 	struct imalog_item *items = walk->merge->items;
 	struct imalog_item *item = &items[piece];
-	uint64_t skip = walk->end + 1 - receipt->first;
 
 	if (item->prev == IMALOG_NOWHERE && items[walk->tail].next == IMALOG_NOWHERE) {
 		item->prev = walk->tail;
 		items[walk->tail].next = piece;
-		item->skip = skip < receipt->records ? skip : receipt->records;
+		/* May be more than it has, if it lies before the end of those before it. */
+		item->skip = walk->end + 1 - receipt->first;
 	}
 	if (item->prev == walk->tail && item->skip == 0 &&
 	    receipt->may_repeat == walk->last->segment &&

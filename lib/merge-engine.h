@@ -22,7 +22,8 @@ struct imalog_item {
 	bool other_form; /* it has the values of its receipt, but other bytes */
 	bool left_out;	 /* of another epoch, or another piece has its records */
 	size_t twin;	 /* the piece that has the same bytes, if it was left out for that */
-	bool follows;	 /* the piece before it, as it is known from a plan */
+	bool machine;	 /* this machine's, from a plan */
+	bool follows;	 /* the piece before it, as the plan has it */
 	size_t prev, next; /* pieces that are its neighbours, or IMALOG_NOWHERE */
 	uint64_t skip;	   /* so many of its records are in the pieces before */
 	uint64_t repeats;  /* or as many are, if not 0: only an anchor tells */
@@ -197,6 +198,13 @@ struct imalog_merge_pass {
 };
 int imalog_merge_pass(struct imalog_merge_pass *pass, struct imalog_error *error);
 void imalog_merge_pass_free(struct imalog_merge_pass *pass);
+
+/* A SHA-256 that is computed in pieces; @error must be there. */
+static inline int imalog_sum_begin(struct imalog_stream **ret, struct imalog_error *error)
+{
+	*ret = imalog_stream_new(IMALOG_ALG_SHA256, error);
+	return *ret ? 0 : -(int)imalog_error_code(error);
+}
 
 /* ---- merge-ledger.c ---- */
 

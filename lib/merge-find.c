@@ -48,20 +48,47 @@ static int choose(struct find *find)
 	return rc;
 }
 
+/* One was found, but with a chain that may be later than the anchor as well */
+static int say_doubtful(struct find *find, uint32_t doubtful)
+{
+	struct imalog_merge *merge = find->merge;
+	int rc = imalog_plan_say(merge, &merge->plan, imalog_replay_records(merge->replay),
+				 find->error);
+
+	merge->result = IMALOG_MERGE_AMBIGUOUS;
+	for (size_t i = 0; rc == 0 && i < find->loaded.nr_sequences; i++) {
+		char shown[IMALOG_PIECE_SHOWN];
+
+		if (!(doubtful >> i & 1))
+			continue;
+		imalog_piece_show(merge, find->loaded.sequences[i].head, shown);
+		rc = imalog_notes_add(&merge->candidates, IMALOG_MERGE_OTHER, IMALOG_NOWHERE,
+				      find->error,
+				      "the same, and %s, which has violations alone, later "
+				      "than what is expected",
+				      shown);
+	}
+	return rc;
+}
+
+static bool is_in_plan(const struct imalog_plan *plan, size_t piece)
+{
+	for (size_t i = 0; i < plan->nr_parts; i++)
+		if (plan->parts[i].piece == piece)
+			return true;
+	return false;
+}
+
 /* Chains that are no part of the plan: all their records are in it. */
 static int say_contained(struct find *find)
 {
-	const struct imalog_found *found = &find->search.found[0];
-	uint32_t parts = 0;
 	int rc = 0;
 
-	for (size_t i = 0; i < found->nr; i++)
-		parts |= (uint32_t)1 << found->order[i];
 	for (size_t i = 0; rc == 0 && i < find->loaded.nr_sequences; i++) {
 		size_t head = find->loaded.sequences[i].head;
 		char shown[IMALOG_PIECE_SHOWN];
 
-		if (parts >> i & 1)
+		if (is_in_plan(&find->merge->plan, head))
 			continue;
 		imalog_piece_show(find->merge, head, shown);
 		rc = find->loaded.sequences[i].nr ?
@@ -136,19 +163,23 @@ static int say_too_many(struct find *find, const char *what)
 static int conclude(struct find *find)
 {
 	struct imalog_merge *merge = find->merge;
+	uint32_t doubtful = 0;
 	int rc = 0;
 
 	if (find->search.gave_up)
 		return say_too_many(find, "the work to try all orders exceeds its limit");
-	if (find->search.more)
-		return say_too_many(find, "too many orders lead to one of the values");
 	merge->result = IMALOG_MERGE_BROKEN;
 	if (find->search.nr)
 		rc = choose(find);
 	if (rc < 0)
 		return rc;
+	/* Of which only some were looked at: one that leads there is not the only one. */
+	if (find->search.more && merge->result != IMALOG_MERGE_AMBIGUOUS)
+		return say_too_many(find, "too many orders lead to some of the values");
+	for (size_t i = 0; i < find->search.nr; i++)
+		doubtful |= find->search.found[i].doubtful;
 	if (merge->result == IMALOG_MERGE_PROVED)
-		return say_contained(find);
+		return doubtful ? say_doubtful(find, doubtful) : say_contained(find);
 	return merge->result == IMALOG_MERGE_BROKEN ? say_why_none(find) : 0;
 }
 

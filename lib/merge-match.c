@@ -128,13 +128,19 @@ static void match_by_sum(struct imalog_merge *merge)
 
 /* ---- pieces that others make superfluous ---- */
 
-/* The piece of a receipt that has the bytes of this one, which got none */
+/*
+ * The piece of a receipt that has the bytes of this one, which got none.  Violations repeat:
+ * bytes of nothing else say nothing.
+ */
 static size_t find_double(const struct imalog_merge *merge, size_t piece)
 {
-	for (size_t i = 0; i < merge->nr; i++)
-		if (i != piece && merge->items[i].receipt &&
-		    has_sum(&merge->items[piece], merge->items[i].receipt))
+	for (size_t i = 0; i < merge->nr; i++) {
+		const struct imalog_receipt *receipt = merge->items[i].receipt;
+
+		if (i != piece && receipt && has_sum(&merge->items[piece], receipt) &&
+		    receipt->violations < receipt->records)
 			return i;
+	}
 	return IMALOG_NOWHERE;
 }
 

@@ -137,6 +137,8 @@ bool imalog_merge_part(const struct imalog_merge *merge, size_t i,
 					   .skipped = part->skip,
 					   .receipt = item->receipt,
 					   .fits = item->fits };
+	if (item->receipt && ret->skipped > item->receipt->records)
+		ret->skipped = item->receipt->records;
 	for (size_t before = 0; before < i; before++)
 		ret->first += merge->plan.parts[before].records;
 	return true;

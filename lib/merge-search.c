@@ -11,6 +11,9 @@
  * What comes entirely behind it is proved by nothing; and a value that was left never comes
  * back, so nothing is added once it was.
  *
+ * A sequence that the others have entirely is taken for a copy.  It may as well be later than
+ * the anchor, if it is of records that repeat by nature: one of violations alone is doubtful.
+ *
  * The same records, made of the same sequences, are gone on with once.  They are known by two
  * polynomials modulo a prime at random points, which no one who writes logs can know.
  */
@@ -30,6 +33,7 @@ __extension__ typedef unsigned __int128 wide;
 struct part {
 	const uint32_t *numbers;
 	size_t nr;
+	bool violations; /* and nothing else */
 	uint32_t *fallback;    /* of the first I + 1: the longest that begins and ends them */
 	uint64_t (*hashes)[2]; /* of the first I */
 };
@@ -109,12 +113,16 @@ static void find_fallbacks(struct part *part)
 	}
 }
 
-static int prepare_part(struct search *search, const struct imalog_sequence *sequence)
+static int prepare_part(struct search *search, const struct imalog_sequence *sequence,
+			const struct imalog_distinct *distinct)
 {
 	struct part *part = &search->parts[search->nr_parts++];
 
 	part->numbers = sequence->numbers;
 	part->nr = sequence->nr;
+	part->violations = part->nr;
+	for (size_t i = 0; i < part->nr; i++)
+		part->violations &= distinct[part->numbers[i]].violation;
 	part->fallback = calloc(part->nr + 1, sizeof(*part->fallback));
 	part->hashes = calloc(part->nr + 1, sizeof(*part->hashes));
 	if (!part->fallback || !part->hashes)
@@ -140,7 +148,7 @@ static int prepare(struct search *search, const struct imalog_loaded *loaded)
 	for (int p = 0; p < 2; p++)
 		search->points[p] = search->points[p] % (MODULUS - 2) + 2;
 	for (size_t i = 0; rc == 0 && i < loaded->nr_sequences; i++) {
-		rc = prepare_part(search, &loaded->sequences[i]);
+		rc = prepare_part(search, &loaded->sequences[i], loaded->distinct);
 		if (loaded->sequences[i].nr > longest)
 			longest = loaded->sequences[i].nr;
 	}
@@ -187,18 +195,16 @@ static int grow_seen(struct search *search)
 	return 0;
 }
 
-/* 1: these records of these sequences are new, 0: they are not */
-static int note_seen(struct search *search, const uint64_t hash[2], size_t nr, uint32_t used)
+static bool is_seen(const struct search *search, const struct seen *seen)
 {
-	const struct seen seen = { { hash[0], hash[1] }, { (uint32_t)nr, used } };
-	size_t slot;
+	return search->seen && search->seen[seen_slot(search, seen)].nr_and_mask[1];
+}
 
+static int note_seen(struct search *search, const struct seen *seen)
+{
 	if (2 * (search->nr_seen + 1) > search->seen_size && grow_seen(search) < 0)
 		return -IMALOG_ERR_NOMEM;
-	slot = seen_slot(search, &seen);
-	if (search->seen[slot].nr_and_mask[1])
-		return 0;
-	search->seen[slot] = seen;
+	search->seen[seen_slot(search, seen)] = *seen;
 	search->nr_seen++;
 	return 1;
 }
@@ -232,6 +238,23 @@ static uint32_t count_bits(uint32_t bits)
 	return nr;
 }
 
+static void keep_found(struct imalog_search *result, const struct imalog_found *found)
+{
+	for (size_t i = 0; i < result->nr; i++) {
+		struct imalog_found *other = &result->found[i];
+
+		if (other->records != found->records ||
+		    memcmp(other->hash, found->hash, sizeof(found->hash)) != 0)
+			continue;
+		other->doubtful |= found->doubtful;
+		return;
+	}
+	if (result->nr < IMALOG_FOUND_MAX)
+		result->found[result->nr++] = *found;
+	else
+		result->more = true;
+}
+
 /* The anchor holds: does that explain all sequences, or more of them than before? */
 static void note_found(struct search *search, const struct node *node)
 {
@@ -242,47 +265,45 @@ static void note_found(struct search *search, const struct node *node)
 	found.last = node->last;
 	found.explained = search->used;
 	memcpy(found.hash, node->hash, sizeof(found.hash));
-	for (size_t i = 0; i < search->nr_parts; i++)
-		if (!(search->used >> i & 1) && has_part(search, &search->parts[i], node->last))
-			found.explained |= (uint32_t)1 << i;
+	found.doubtful = 0;
+	for (size_t i = 0; i < search->nr_parts; i++) {
+		if (search->used >> i & 1 || !has_part(search, &search->parts[i], node->last))
+			continue;
+		found.explained |= (uint32_t)1 << i;
+		if (search->parts[i].violations)
+			found.doubtful |= (uint32_t)1 << i;
+	}
 	if (count_bits(found.explained) > count_bits(result->best.explained))
 		result->best = found;
-	if (count_bits(found.explained) < search->nr_parts)
-		return;
-	for (size_t i = 0; i < result->nr; i++)
-		if (result->found[i].records == found.records &&
-		    memcmp(result->found[i].hash, found.hash, sizeof(found.hash)) == 0)
-			return;
-	if (result->nr < IMALOG_FOUND_MAX)
-		result->found[result->nr++] = found;
-	else
-		result->more = true;
+	if (count_bits(found.explained) == search->nr_parts)
+		keep_found(result, &found);
 }
 
 /* ---- trying ---- */
 
 static int explore(struct search *search, size_t depth);
 
-/* Extends the values with what was added.  1: go on from there, 0: it leads nowhere */
+/*
+ * Extends the values with what was added, as far as they matter.  1: go on from there, 0: what
+ * was added is all behind the anchor
+ */
 static int extend(struct search *search, struct node *node, size_t from)
 {
-	bool could_hold = node->hit == 0 || node->last == from;
+	size_t i = from;
 
-	for (size_t i = from; i < search->nr; i++) {
+	for (; i < search->nr && (node->hit == 0 || node->last == i); i++) {
 		int rc = imalog_anchor_extend(search->anchor, &node->state, search->log[i],
 					      search->error);
 
 		if (rc < 0)
 			return rc;
-		if (!node->state.holds && node->hit)
-			could_hold = false;
-		if (!node->state.holds || !could_hold)
+		if (!node->state.holds)
 			continue;
-		if (!node->hit)
+		if (node->hit == 0)
 			node->hit = i + 1;
 		node->last = i + 1;
 	}
-	search->work += search->nr - from;
+	search->work += i - from;
 	return node->hit == 0 || node->last > from;
 }
 
@@ -291,26 +312,30 @@ static int add_part(struct search *search, size_t depth, size_t p, size_t border
 {
 	const struct part *part = &search->parts[p];
 	struct node *node = &search->nodes[depth + 1];
-	size_t from = search->nr;
+	size_t from = search->nr, nr = from + part->nr - border;
+	struct seen seen = { .nr_and_mask = { (uint32_t)nr,
+					      search->used | (uint32_t)1 << p } };
 	int rc;
 
 	search->work++;
 	join_hash(search, search->nodes[depth].hash, part, border, node->hash);
-	rc = note_seen(search, node->hash, from + part->nr - border,
-		       search->used | (uint32_t)1 << p);
-	if (rc <= 0)
-		return rc;
+	memcpy(seen.hash, node->hash, sizeof(seen.hash));
+	if (is_seen(search, &seen))
+		return 0;
 	node->state = search->nodes[depth].state;
 	node->hit = search->nodes[depth].hit;
 	node->last = search->nodes[depth].last;
 	memcpy(search->log + from, part->numbers + border,
 	       (part->nr - border) * sizeof(*search->log));
-	search->nr = from + part->nr - border;
+	search->nr = nr;
 	search->used |= (uint32_t)1 << p;
 	search->path.order[depth] = p;
 	search->path.border[depth] = border;
 	search->path.nr = depth + 1;
 	rc = extend(search, node, from);
+	/* Only now: in another order, what is added last may be before the anchor. */
+	if (rc > 0)
+		rc = note_seen(search, &seen);
 	if (rc > 0)
 		rc = explore(search, depth + 1);
 	search->used &= ~((uint32_t)1 << p);

@@ -113,6 +113,7 @@ struct imalog_found {
 	uint64_t records;    /* of all */
 	uint64_t last;	     /* the last after which the anchor holds */
 	uint32_t explained;  /* sequences that are in it, a bit for each */
+	uint32_t doubtful;   /* those that it can be made without, and have violations alone */
 	uint64_t hash[2];
 };
 

@@ -184,7 +184,9 @@ int imalog_merge_add_plan(struct imalog_merge *merge, const struct imalog_plan *
 		rc = add_piece(merge, plan->pieces[plan->parts[i].piece], reterr);
 		if (rc == 0)
 			rc = look_at(merge, at, reterr);
-		if (rc < 0 || i == 0)
+		if (rc == 0)
+			merge->items[at].machine = true;
+		if (rc < 0 || i == 0 || !merge->pieces[at].follows)
 			continue;
 		merge->items[at].follows = true;
 		merge->items[at].prev = at - 1;
@@ -205,7 +207,8 @@ int imalog_piece_read(const struct imalog_merge *merge, size_t piece, uint64_t f
 		      struct imalog_piece_reader *ret, struct imalog_error *error)
 {
 	const struct imalog_piece *p = &merge->pieces[piece];
-	bool stored = merge->items[piece].receipt && !merge->items[piece].other_form;
+	const struct imalog_item *item = &merge->items[piece];
+	bool stored = item->machine || (item->receipt && !item->other_form);
 	int rc;
 
 	*ret = (struct imalog_piece_reader){ .fd = -1 };

@@ -35,7 +35,7 @@ struct command {
 	int (*run)(const struct command *command, int argc, char **argv);
 };
 
-extern const struct command cmd_show, cmd_convert, cmd_replay, cmd_quote_verify;
+extern const struct command cmd_show, cmd_convert, cmd_replay, cmd_merge, cmd_quote_verify;
 extern const struct command cmd_stage, cmd_save, cmd_confirm;
 extern const struct command cmd_export, cmd_store;
 
@@ -222,6 +222,8 @@ struct output {
 };
 
 int output_open(struct output *output, const char *path);
+/* Empties a file that is not visible yet; 0, or an errno value. */
+int output_restart(struct output *output);
 int output_write(void *output, const void *data, size_t size); /* imalog_write_fn */
 /* Makes it durable and visible; EXIT_YES, or EXIT_UNABLE with a message. */
 int output_commit(struct output *output);
@@ -340,6 +342,12 @@ int compare_option(struct compare *compare, struct options *options, int option,
 		   const struct option *long_options);
 /* Was anything said to compare with? */
 bool compare_has_source(const struct compare *compare);
+/*
+ * This machine's log is compared with this machine's TPM, unless it was said with what: the one
+ * at @tcti, which may be NULL, or by sysfs, since another root has no other way.
+ */
+void compare_with_machine(struct compare *compare, const struct options *options,
+			  const char *tcti);
 /* Reads the TPM anew, if that was asked; an exit code. */
 int compare_read_live(struct compare *compare, const struct options *options);
 /* Tells the replay the start values alone; an exit code. */
@@ -413,6 +421,8 @@ struct report {
 bool report_only_computes(const struct report *report);
 void report_text(const struct report *report);
 bool report_json(const struct report *report);
+/* The same, not printed */
+json_t *report_object(const struct report *report);
 /* Comparison number @i, and the bytes of one of its digests */
 struct imalog_check report_check(const struct report *report, size_t i);
 struct imalog_span report_digest(enum imalog_alg alg, const uint8_t *data);

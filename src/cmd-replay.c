@@ -266,12 +266,8 @@ static int choose_tpm(struct replay *replay)
 
 	if (!log_is_live(&replay->log))
 		return EXIT_YES;
-	if (!compare_has_source(compare) && !replay->report.print) {
-		compare->sysfs = !tcti && (replay->options.root[0] || !imalog_tpm_supported());
-		compare->tpm = !compare->sysfs;
-	}
-	if (compare->tpm && !compare->tcti)
-		compare->tcti = tcti;
+	if (compare_has_source(compare) || !replay->report.print)
+		compare_with_machine(compare, &replay->options, tcti);
 	if (!compare->tpm && !compare->sysfs)
 		return EXIT_YES;
 	return live_set_tpm(&replay->log.live, compare->tpm ? IMALOG_TPM_TSS : IMALOG_TPM_SYSFS,

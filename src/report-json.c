@@ -149,7 +149,7 @@ static json_t *json_start(const struct report *report)
 	return start;
 }
 
-bool report_json(const struct report *report)
+json_t *report_object(const struct report *report)
 {
 	uint64_t records = imalog_replay_records(report->replay);
 	json_t *json = json_pack("{s:I, s:I, s:o, s:o, s:o, s:s}", "records", (json_int_t)records,
@@ -180,5 +180,10 @@ bool report_json(const struct report *report)
 		json_object_set_new(json, "boot_aggregates", json_boot(report->boot));
 	if (report->error)
 		json_object_set_new(json, "error", json_error(report->error));
-	return print_json(stdout, json);
+	return json;
+}
+
+bool report_json(const struct report *report)
+{
+	return print_json(stdout, report_object(report));
 }

@@ -23,6 +23,7 @@
 struct rec {
 	size_t at, size;
 	uint32_t pcr;
+	bool violation;
 	uint8_t digest[MERGE_BANKS][32]; /* what the banks are extended with */
 };
 
@@ -49,9 +50,10 @@ TEST_FN void digest_rec(struct rec *rec, const uint8_t *recorded, bool ima,
 		memcpy(padded + 20, data.data + 24, data.size - 24);
 		data = span_of(padded, sizeof(padded));
 	}
+	rec->violation = memcmp(recorded, zeros, 20) == 0;
 	for (size_t b = 0; b < MERGE_BANKS; b++) {
 		memset(rec->digest[b], 0xff, 32);
-		if (memcmp(recorded, zeros, 20) != 0)
+		if (!rec->violation)
 			hash_of(banks[b].evp, data, rec->digest[b]);
 	}
 }
@@ -173,10 +175,13 @@ TEST_FN void write_receipt(const char *dir, const struct parsed *log,
 	struct imalog_span bytes = recs_of(log, receipt.from, receipt.to);
 	struct values before = values_after(log, receipt.from);
 	struct values after = values_after(log, receipt.to);
-	uint8_t sum[32];
 	char path[512], hex[65];
+	size_t violations = 0;
+	uint8_t sum[32];
 	FILE *file;
 
+	for (size_t i = receipt.from; i < receipt.to; i++)
+		violations += log->recs[i].violation;
 	hash_of("SHA256", bytes, sum);
 	hex_of(sum, 32, hex);
 	snprintf(path, sizeof(path), "%s/%08u.json", dir, receipt.segment);
@@ -186,9 +191,10 @@ TEST_FN void write_receipt(const char *dir, const struct parsed *log,
 	fprintf(file,
 		"{\"version\": 1, \"segment\": %u, \"state\": \"%s\",\n"
 		"\"first_record\": %zu, \"records\": %zu, \"bytes\": %zu,\n"
-		"\"violations\": 0, \"sha256\": \"%s\",\n",
+		"\"violations\": %zu, \"sha256\": \"%s\",\n",
 		receipt.segment, receipt.state ? receipt.state : "committed",
-		receipt.from + receipt.shift + 1, receipt.to - receipt.from, bytes.size, hex);
+		receipt.from + receipt.shift + 1, receipt.to - receipt.from, bytes.size,
+		violations, hex);
 	print_state(file, "before", &before);
 	print_state(file, "after", &after);
 	if (receipt.may_repeat)
@@ -256,17 +262,18 @@ TEST_FN int trial_restart(void *arg)
 TEST_FN int trial_prepare(void *arg, struct imalog_replay *replay)
 {
 	const struct trial *trial = arg;
+	int rc = 0;
 
 	for (size_t b = 0; b < MERGE_BANKS; b++) {
 		imalog_replay_add_bank(replay, banks[b].alg, NULL);
-		for (uint32_t pcr = 0; pcr <= IMALOG_PCR_MAX; pcr++)
+		for (uint32_t pcr = 0; rc == 0 && pcr <= IMALOG_PCR_MAX; pcr++)
 			if (trial->anchored && trial->banks[b] && trial->anchor.extended[pcr])
-				imalog_replay_expect(replay, banks[b].alg, pcr,
-						     span_of(trial->anchor.value[b][pcr],
-							     banks[b].size),
-						     NULL);
+				rc = imalog_replay_expect(replay, banks[b].alg, pcr,
+							  span_of(trial->anchor.value[b][pcr],
+								  banks[b].size),
+							  NULL);
 	}
-	return 0;
+	return rc;
 }
 
 TEST_FN void trial_init(struct trial *trial)
