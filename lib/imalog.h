@@ -1949,6 +1949,9 @@ IMALOG_API int imalog_view_take(struct imalog_view *view, struct imalog_error *r
 /** imalog_view_plan() - the pieces in their order; until the next imalog_view_take() */
 IMALOG_API const struct imalog_plan *imalog_view_plan(const struct imalog_view *view);
 
+/** imalog_view_epoch() - the epoch of the store that its segments are of; 0: there are none */
+IMALOG_API uint64_t imalog_view_epoch(const struct imalog_view *view);
+
 /**
  * imalog_view_is_doubtful() - may some records be in it twice?
  *
@@ -2007,8 +2010,9 @@ IMALOG_API int imalog_merge_add_fd(struct imalog_merge *merge, int fd, const cha
 				   struct imalog_error *reterr);
 
 /**
- * imalog_merge_add_plan() - adds pieces that are known to follow each other
- * @plan:  must outlive the merge
+ * imalog_merge_add_plan() - adds the pieces of a plan, which are known to follow each other
+ * @plan:  must outlive the merge; of one that is doubtful (imalog_view_is_doubtful()) the order
+ *         is found as of other pieces
  * @epoch: the number of their epoch, 0 when it has none
  *
  * Returns as imalog_merge_add_file().
