@@ -98,9 +98,10 @@ const struct command cmd_confirm = {
 	.help = "Compares what is staged in the kernel with FILE, brings FILE to the disk, puts a\n"
 		"copy into the machine's store if there is one, and has the kernel delete it.\n"
 		"Without FILE: what 'imalog save' has put into the store.  What is not durably\n"
-		"saved is never deleted.  Exit status 0: deleted; 1: nothing is staged, or deleted\n"
-		"and something does not fit; 4: FILE holds something else, would not survive a\n"
-		"power cut, or was confirmed before; or deleted and not compared with the TPM.\n"
+		"saved is never deleted.  Exit status 0: deleted; 1: nothing is staged, or it is\n"
+		"deleted and something does not fit; 4: FILE holds something else, would not\n"
+		"survive a power cut, or was confirmed before; or it is deleted, and was not\n"
+		"compared with the TPM.\n"
 		"\n"
 		MACHINE_STORE_HELP
 		"      --wait TIME            how long to try while others have a list open, such\n"
