@@ -31,8 +31,8 @@ measure() {
 	: >/run/measuring
 	while [ -e /run/measuring ]; do
 		n=$((n + 1))
-		echo $n >/vm/many/$1-$n
-		cat /vm/many/$1-$n >/dev/null
+		echo $n >"/vm/many/$1-$n"
+		cat "/vm/many/$1-$n" >/dev/null
 		sleep "$1"
 	done &
 }

@@ -14,7 +14,8 @@ VM=$IMALOG_SRC/tests/vm
 
 vm_need() {
 	local tool
-	for tool in qemu-system-x86_64 swtpm swtpm_setup busybox mkfs.ext4 cpio tpm2 "$@"; do
+	for tool in qemu-system-x86_64 swtpm swtpm_setup busybox mkfs.ext4 cpio tpm2 \
+		strace; do
 		command -v "$tool" >/dev/null || skip "$tool is not installed"
 	done
 }
@@ -73,7 +74,8 @@ vm_root_disk() {
 	mkdir -p root/dev root/proc root/sys root/run root/tmp root/sbin root/usr/bin root/usr/lib
 	vm_busybox root
 	vm_imalog
-	for file in "$(command -v tpm2)" "$IMALOG_BUILD"/tests/{imafs/imafs,vm/kexec}; do
+	for file in "$(command -v tpm2)" "$(command -v strace)" \
+		"$IMALOG_BUILD"/tests/{imafs/imafs,vm/kexec}; do
 		[ ! -x "$file" ] || vm_install "$file" usr/bin
 	done
 	for file in createprimary create load readpublic quote; do
@@ -133,29 +135,54 @@ vm_scenario() {
 # its console in the file of that name, for so many seconds at most. Without KVM: where
 # that can be opened it does not always run a guest.
 vm_qemu() {
-	local append=$1 initrd=()
+	local append=$1 shared=$BATS_FILE_TMPDIR initrd=()
 	shift
-	[ ! -e initramfs.gz ] || initrd=(-initrd initramfs.gz)
+	[ ! -e "$shared/initramfs.gz" ] || initrd=(-initrd "$shared/initramfs.gz")
 	[ ! -S tpm.ctrl ] || set -- -chardev socket,id=tpm,path=tpm.ctrl \
 		-tpmdev emulator,id=tpm,chardev=tpm -device tpm-crb,tpmdev=tpm "$@"
 	exec timeout -k 5 "${VM_SECONDS:-120}" qemu-system-x86_64 -accel tcg -cpu max -m 512 \
 		-nodefaults -display none -no-reboot -serial file:console \
 		-kernel "$VM_KERNEL/vmlinuz" "${initrd[@]}" \
 		-append "console=ttyS0 root=/dev/vda rw init=/sbin/init panic=-1 $append" \
-		-drive file=root.img,format=raw,if=virtio,snapshot=on \
+		-drive "file=$shared/root.img,format=raw,if=virtio,snapshot=on" \
 		-drive file=exchange.img,format=raw,if=virtio \
-		-device virtio-rng-pci "$@" >qemu.log 2>&1 3>&-
+		-device virtio-rng-pci -pidfile qemu.pid "$@" >qemu.log 2>&1 3>&-
+}
+
+# vm_disk FILE SIZE: an empty disk
+vm_disk() {
+	mkfs.ext4 -q "$1" "$2"
+}
+
+# vm_take_out: what the guest has left, to out/
+vm_take_out() {
+	rm -rf out
+	mkdir out
+	tar -xf exchange.img -C out
 }
 
 # vm_run APPEND [OPTION...]: runs the scenario to its end; what came of it is in out/
 vm_run() {
 	local status=0
 	(vm_qemu "$@") || status=$?
-	rm -rf out
-	mkdir out
-	tar -xf exchange.img -C out
+	vm_take_out
 	[ -s out/done ] || fail "the guest did not finish ($status): $(tail -n 20 console qemu.log)"
 	[ "$(cat out/done)" = 0 ] || fail "the scenario fails: $(tail -n 20 out/said)"
+}
+
+# vm_cut APPEND [OPTION...]: runs the scenario until it says that the power is to be cut.
+# What the machine has only in memory is gone then; what it gave to its disks is not.
+vm_cut() {
+	local pid
+	(vm_qemu "$@") &
+	pid=$!
+	until grep -qs 'cut the power' console; do
+		kill -0 $pid 2>/dev/null || fail "the guest has ended: $(tail -n 20 console qemu.log)"
+		sleep 0.1
+	done
+	kill -KILL "$(cat qemu.pid)"
+	wait $pid || true
+	vm_take_out
 }
 
 # ---- looking

@@ -1,0 +1,118 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The power is cut in the middle of an export: what the kernel has deleted is on the disk.
+# The kernel is the stand-in, in a guest; the disk has what was written to it when the guest
+# is killed, and nothing of what it still had in memory.
+
+load vm
+load ../cmd/helpers
+
+setup_file() {
+	local point
+	vm_start_file built
+	mkdir cuts
+	for point in 'D before' 'D after' 'flush after'; do
+		cut_at "$point"
+	done
+	# Each of these system calls, until there are no more of them
+	for call in fsync renameat renameat2; do
+		cut_at_each "$call"
+	done
+	look_again
+}
+
+setup() {
+	cd "$BATS_FILE_TMPDIR" || return
+}
+
+# cut_at POINT: in cuts/POINT
+cut_at() {
+	local dir=$BATS_FILE_TMPDIR/cuts/${1/ /-}
+	mkdir "$dir"
+	(
+		cd "$dir"
+		echo "$1" >point
+		vm_scenario power-cut point
+		vm_disk disk 16M
+		vm_cut '' -drive file=disk,format=raw,if=virtio
+	)
+}
+
+cut_at_each() {
+	local i
+	for ((i = 1; i < 30; i++)); do
+		cut_at "$1 $i"
+		[ ! -e "cuts/$1-$i/out/ended" ] || return 0
+	done
+	fail "no end of $1"
+}
+
+# All disks in one machine, which boots anew, and so does the stand-in.
+look_again() {
+	local disk disks=()
+	for disk in cuts/*/disk; do
+		disks+=(-drive "file=$disk,format=raw,if=virtio")
+	done
+	vm_scenario power-on
+	vm_run '' "${disks[@]}"
+}
+
+# each_cut COMMAND...: with the number of the disk, and what was left of the guest
+each_cut() {
+	local i=0 dir
+	for dir in cuts/*; do
+		i=$((i + 1))
+		now=${dir#cuts/}
+		"$@" "$i" "$dir/out"
+	done
+	[ "$i" -ge 12 ] || fail "$i points are too few"
+}
+
+# stat_of DIR KEY
+stat_of() {
+	sed -n "s/^$2=//p" "$1/stats"
+}
+
+# expect_begins FILE WITH: both are logs
+expect_begins() {
+	head -c "$(wc -c <"$2")" "$1" >begin
+	cmp begin "$2" || fail "$now: '$1' does not begin with '$2'"
+}
+
+# expect_kept N DIR: what the stand-in has deleted is there, and nothing that never was,
+# right after the cut and when the next boot has exported.
+expect_kept() {
+	local deleted file
+	deleted=$(($(stat_of "$2" ever) - $(stat_of "$2" current) - $(stat_of "$2" staged)))
+	[ "$deleted" -ge 45 ] || fail "$now: only $deleted records were deleted"
+	records "$2/ever" 1 "$deleted" >deleted
+	expect_begins "out/$1.found" deleted
+	expect_begins "out/$1.kept" "out/$1.found"
+	expect_begins "$2/ever" "out/$1.kept"
+}
+
+@test "power cut: what was deleted from the kernel is in the store" {
+	each_cut expect_kept
+}
+
+expect_going_on() {
+	vm_step "$1.export"
+	expect_status 0 "$now"
+	expect_no_stderr "$now"
+	vm_step "$1.check"
+	expect_status 0 "$now"
+	vm_step "$1.check-old"
+	expect_status 0 "$now"
+}
+
+@test "power cut: the next boot exports as if nothing had been" {
+	each_cut expect_going_on
+}
+
+@test "power cut: there was one at each step" {
+	[ -e cuts/fsync-5/point ] || fail 'too few fsync'
+	[ -e cuts/renameat-2/point ] || fail 'too few renameat'
+	# Right before the request nothing of this export was deleted; right after it all is.
+	[ "$(stat_of cuts/D-before/out staged)" -gt 0 ] || fail 'it was deleted'
+	[ "$(stat_of cuts/D-after/out staged)" -eq 0 ] || fail 'it was not deleted'
+}
