@@ -35,6 +35,13 @@ void imalog_export_say(struct imalog_export *export, enum imalog_note_kind kind,
 	export->nr_notes++;
 }
 
+void imalog_export_forget_notes(struct imalog_export *export)
+{
+	free(export->notes);
+	export->notes = NULL;
+	export->nr_notes = 0;
+}
+
 const char *imalog_export_note(const struct imalog_export *export, size_t i,
 			       enum imalog_note_kind *kind)
 {

@@ -10,6 +10,8 @@
  *     pending.N, receipt committed            -> log.N
  *     pending.N, receipt dropped              -> dropped.N
  *     pending.N, receipt saved or deleting    the export goes on with it
+ *
+ * Who only looks finds out the same, and leaves everything as it is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +41,8 @@ int imalog_tail_write(struct imalog_export *export, const struct imalog_receipt 
 {
 	uint8_t self[IMALOG_SHA256_SIZE];
 
+	if (export->only_looks)
+		return 0;
 	return imalog_receipt_write(receipt, export->epoch->receipts, self, error);
 }
 
@@ -90,25 +94,39 @@ static int take_log(struct imalog_export *export, const struct imalog_receipt *r
 	return imalog_state_copy(&export->base.state, &receipt->after, error);
 }
 
+/* A pending segment is none any more. */
+static int change_kind(struct imalog_export *export, uint64_t number,
+		       enum imalog_segment_kind kind, struct imalog_error *error)
+{
+	struct imalog_epoch *epoch = export->epoch;
+	char from[IMALOG_SEGMENT_NAME_MAX], to[IMALOG_SEGMENT_NAME_MAX];
+	int rc = 0;
+
+	imalog_segment_name(IMALOG_SEGMENT_PENDING, number, from);
+	imalog_segment_name(kind, number, to);
+	if (!export->only_looks)
+		rc = imalog_durable_rename(epoch->dir, from, to, error);
+	for (size_t i = 0; rc == 0 && i < epoch->nr; i++)
+		if (epoch->segments[i].number == number)
+			epoch->segments[i].kind = kind;
+	return rc;
+}
+
 /* Gives the file the name that goes with its receipt, and goes on from behind it. */
 static int finish(struct imalog_export *export, const struct imalog_receipt *receipt,
 		  const uint8_t self[IMALOG_SHA256_SIZE], struct imalog_error *error)
 {
 	bool is_log = receipt->state == IMALOG_RECEIPT_COMMITTED;
-	char from[IMALOG_SEGMENT_NAME_MAX], to[IMALOG_SEGMENT_NAME_MAX];
-	int rc;
+	int rc = change_kind(export, receipt->segment,
+			     is_log ? IMALOG_SEGMENT_LOG : IMALOG_SEGMENT_DROPPED, error);
 
-	imalog_segment_name(IMALOG_SEGMENT_PENDING, receipt->segment, from);
-	imalog_segment_name(is_log ? IMALOG_SEGMENT_LOG : IMALOG_SEGMENT_DROPPED,
-			    receipt->segment, to);
-	rc = imalog_durable_rename(export->epoch->dir, from, to, error);
 	if (rc < 0)
 		return rc;
 	memcpy(export->base.chain, self, IMALOG_SHA256_SIZE);
 	if (!is_log)
 		return 0;
 	rc = take_log(export, receipt, error);
-	return rc < 0 ? rc : imalog_export_add(export, receipt, error);
+	return rc < 0 || export->only_looks ? rc : imalog_export_add(export, receipt, error);
 }
 
 /* Computes anew what a receipt says, of a segment that has another place than was thought. */
@@ -292,7 +310,7 @@ static bool name_partial(struct imalog_export *export, uint64_t number)
 	return false;
 }
 
-/* What a crash cut short, out of the way and summed */
+/* What a crash cut short, summed and out of the way */
 static int set_aside(struct imalog_export *export, const struct imalog_segment *segment,
 		     struct imalog_error *error)
 {
@@ -308,17 +326,17 @@ static int set_aside(struct imalog_export *export, const struct imalog_segment *
 		      imalog_fail_nomem(error);
 	imalog_source_free(&source);
 	close(fd);
+	if (rc < 0 || export->only_looks)
+		return rc;
 	imalog_segment_name(segment->kind, segment->number, from);
-	if (rc == 0 && export->partial_sum.size == 0) /* nothing is no loss */
+	if (export->partial_sum.size == 0) /* nothing is no loss */
 		return unlinkat(export->epoch->dir, from, 0) == 0 ?
 			       0 :
 			       imalog_fail_errno(error, errno,
 						 "cannot remove an empty segment");
-	if (rc == 0 && !name_partial(export, segment->number))
-		rc = inconsistent(export, segment, "has left too many partial files", error);
-	return rc < 0 ?
-		       rc :
-		       imalog_durable_rename(export->epoch->dir, from, export->partial, error);
+	if (!name_partial(export, segment->number))
+		return inconsistent(export, segment, "has left too many partial files", error);
+	return imalog_durable_rename(export->epoch->dir, from, export->partial, error);
 }
 
 static bool is_dropped(const struct imalog_export *export, uint64_t number)
@@ -390,7 +408,7 @@ int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 
 	imalog_tail_free(export);
 	rc = imalog_epoch_open(export->store, export->store->current, &export->epoch, error);
-	if (rc == 0)
+	if (rc == 0 && !export->only_looks)
 		rc = imalog_epoch_sweep(export->epoch, error);
 	if (rc == 0)
 		rc = check_order(export, &nr, error);

@@ -51,11 +51,9 @@ static void reset_results(struct imalog_export *export)
 	for (size_t i = 0; i < export->nr_done; i++)
 		imalog_receipt_free(&export->done[i].receipt);
 	free(export->done);
-	free(export->notes);
 	export->done = NULL;
-	export->notes = NULL;
 	export->nr_done = 0;
-	export->nr_notes = 0;
+	imalog_export_forget_notes(export);
 }
 
 void imalog_export_free(struct imalog_export **ptr)
@@ -200,8 +198,9 @@ static int open_store(struct imalog_export *export, bool create, struct imalog_e
 
 	imalog_epoch_close(&export->epoch);
 	imalog_store_close(&export->store);
-	rc = imalog_store_take(export->store_path, create, export->wait_ms, &export->store,
-			       error);
+	rc = imalog_store_take(export->store_path,
+			       create ? IMALOG_STORE_CREATE : IMALOG_STORE_CHANGE,
+			       export->wait_ms, &export->store, error);
 	if (rc == 0 && create && export->store->current == 0)
 		rc = imalog_store_start_epoch(export->store, 1, error);
 	if (rc == 0 && export->store->current)

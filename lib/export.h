@@ -89,6 +89,8 @@ struct imalog_export {
 	size_t nr_pending;
 	uint64_t last_number; /* of a segment */
 	bool sure; /* that the newest, in state saved, is what is staged if its bytes are */
+	bool only_looks;   /* for a view: nothing is written */
+	const int *copies; /* of a view: list and what is staged, -1 or NULL: as they are */
 	char partial[IMALOG_SEGMENT_NAME_MAX + 16]; /* that this run found; "" when none */
 	struct imalog_prefix partial_sum;
 
@@ -107,6 +109,8 @@ struct imalog_export {
 /* Adds a sentence for the user, unless memory ran out: that is no reason to fail. */
 void imalog_export_say(struct imalog_export *export, enum imalog_note_kind kind,
 		       const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+void imalog_export_forget_notes(struct imalog_export *export);
 
 /* Adds a receipt, without its PCR values, to the results, and says what does not fit. */
 int imalog_export_add(struct imalog_export *export, const struct imalog_receipt *receipt,
@@ -136,15 +140,59 @@ bool imalog_tail_is_undetermined(const struct imalog_export *export,
 int imalog_tail_write(struct imalog_export *export, const struct imalog_receipt *receipt,
 		      struct imalog_error *error);
 
+/* ---- sequence.c: what a sequence of records leads to ---- */
+
+/* Readings of TPM and lists, while others may measure */
+#define IMALOG_SEQUENCE_ATTEMPTS 8
+
+/* Behind a base: pending segments and the kernel's lists */
+struct imalog_sequence {
+	const struct imalog_base *base;
+	const struct imalog_receipt *segments[IMALOG_PENDING_MAX]; /* NULL: none */
+	bool with_staged;
+	uint64_t in_lists; /* records at the start of the lists that are in question, too */
+};
+
+/* Anew; false when there is none, or it fails: that must not hold up an export. */
+bool imalog_sequence_read_tpm(struct imalog_export *export);
+/* Opens what is staged, or the list: as it is, or the copy */
+int imalog_sequence_open_list(const struct imalog_export *export, bool staged, int *fd,
+			      struct imalog_error *error);
+/*
+ * Does it lead to what the TPM said, with its end behind what is in question?  Or, with @all,
+ * to what it says now, with all that the lists have?  1, 0, or negative
+ */
+int imalog_sequence_leads(struct imalog_export *export,
+			  const struct imalog_sequence *sequence, bool all,
+			  struct imalog_error *error);
+/* How many of them lead there; @which gets the index of the last that does. */
+int imalog_sequence_count(struct imalog_export *export,
+			  const struct imalog_sequence *sequences, size_t nr, bool all,
+			  size_t *which, struct imalog_error *error);
+
 /* ---- export-evidence.c: what PCR values prove ---- */
 
 /* Do the first or both of two pending segments have the same records?  Commits or drops. */
 int imalog_evidence_settle(struct imalog_export *export, bool newest_is_staged,
 			   struct imalog_error *error);
+/* Is it clear that a saved segment is what is staged if its bytes are? */
+bool imalog_evidence_needs_none(const struct imalog_export *export);
 /* Is what is staged, if it has the bytes of the newest segment, really that? */
 int imalog_evidence_saved(struct imalog_export *export, bool *sure,
 			  struct imalog_error *error);
-/* Does the list of this boot belong to the current epoch?  Starts a new one if not. */
+
+/* What the list of this boot belongs to */
+enum imalog_belongs {
+	IMALOG_BELONGS = 0,	    /* the current epoch */
+	IMALOG_BELONGS_TO_NEW,	    /* a new one */
+	IMALOG_BELONGS_AFTER_RESET, /* the same, but it does not lead to the TPM's values */
+	IMALOG_BELONGS_UNKNOWN,	    /* nothing proves anything */
+	IMALOG_BELONGS_NO_TPM,	    /* there is no TPM to tell */
+};
+
+/* An enum imalog_belongs, or negative */
+int imalog_evidence_judge(struct imalog_export *export, struct imalog_error *error);
+/* The same; starts a new epoch if there is to be one. */
 int imalog_evidence_epoch(struct imalog_export *export, struct imalog_error *error);
 
 /* ---- export-save.c: what is done while nobody else can open the lists ---- */

@@ -1368,6 +1368,58 @@ IMALOG_API int imalog_list_open(const char *root, unsigned int wait_ms, int *fd,
 IMALOG_API int imalog_staged_open(const char *root, unsigned int wait_ms, int *fd,
 				  struct imalog_error *reterr);
 
+/* ---- policies ---- */
+
+/** struct imalog_policy - the rules of an IMA policy */
+struct imalog_policy;
+
+/**
+ * imalog_policy_parse() - takes the text of a policy apart
+ * @text: the whole of it, copied
+ * @ret:  gets the policy
+ *
+ * One rule a line; empty lines and those that begin with '#' mean nothing.  Whether a kernel
+ * takes the rules is another question.  In an error, the record is the number of the line.
+ *
+ * Returns 0, -IMALOG_ERR_BAD_VALUE (a control character, a line that begins with '/', or no rule
+ * at all), -IMALOG_ERR_LIMIT (a rule longer than this machine's kernel takes), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_policy_parse(struct imalog_span text, struct imalog_policy **ret,
+				   struct imalog_error *reterr);
+
+/** imalog_policy_free() - frees a policy */
+IMALOG_API void imalog_policy_free(struct imalog_policy **policy);
+
+/** imalog_policy_rules() - how many rules it has, at least 1 */
+IMALOG_API size_t imalog_policy_rules(const struct imalog_policy *policy);
+
+/** imalog_rule_fn - is told the number of a line whose rule the kernel rejects */
+typedef void (*imalog_rule_fn)(void *arg, uint64_t line);
+
+/**
+ * imalog_policy_load() - gives the kernel a policy, and finds out whether it took it
+ * @root: where /sys and /proc are: "" for this machine's, or a prefix
+ * @path: NULL to write the rules; or the absolute path of a file with these rules, which the
+ *        kernel reads, measures, and, if it is configured so, accepts only when it is signed
+ * @fn:   is called for each rule that is rejected; not with a path; may be NULL
+ *
+ * A policy is taken whole or not at all.  Signals to the calling thread wait until the end,
+ * since the kernel takes what it was given when a process dies; nothing can be done about
+ * SIGKILL.
+ *
+ * Returns IMALOG_MATCH (the kernel took the policy, and shows it), IMALOG_MISMATCH (it did not)
+ * or IMALOG_NOT_CHECKED (nothing tells), with imalog_policy_reason(); -IMALOG_ERR_OS: ENOENT
+ * (the detail says what is missing), EBUSY (another program loads a policy, or the kernel takes
+ * but one), EACCES and others; -IMALOG_ERR_INVALID (@path), -IMALOG_ERR_TRUNCATED (with @path:
+ * the last line of the file has no newline), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_policy_load(struct imalog_policy *policy, const char *root,
+				  const char *path, imalog_rule_fn fn, void *arg,
+				  struct imalog_error *reterr);
+
+/** imalog_policy_reason() - why that was the answer, in words, as imalog_quote_reason() */
+IMALOG_API const char *imalog_policy_reason(const struct imalog_policy *policy);
+
 /* ---- receipts ---- */
 
 /** enum imalog_receipt_state - what is known of a segment that was saved */
@@ -1661,6 +1713,96 @@ enum imalog_note_kind {
  */
 IMALOG_API const char *imalog_export_note(const struct imalog_export *handle, size_t i,
 					  enum imalog_note_kind *kind);
+
+/* ---- plans ---- */
+
+/**
+ * struct imalog_plan - pieces, in order, that are one log
+ *
+ * Belongs to what made it.  Its parts are read one after the other; of each, the records that
+ * the parts before have already are left out.
+ */
+struct imalog_plan;
+
+/** imalog_plan_parts() - how many parts there are */
+IMALOG_API size_t imalog_plan_parts(const struct imalog_plan *plan);
+
+/** imalog_plan_name() - the name of part @i, from 0, for messages: as it was given, not escaped */
+IMALOG_API const char *imalog_plan_name(const struct imalog_plan *plan, size_t i);
+
+/** imalog_plan_skip() - how many of the first records of part @i are to be left out */
+IMALOG_API uint64_t imalog_plan_skip(const struct imalog_plan *plan, size_t i);
+
+/**
+ * imalog_plan_open() - opens part @i for reading
+ * @fd: gets a descriptor at its first byte, which the caller closes before opening another part
+ *
+ * May be called again.  Returns 0, -IMALOG_ERR_OS, -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_plan_open(const struct imalog_plan *plan, size_t i, int *fd,
+				struct imalog_error *reterr);
+
+/* ---- this machine's log ---- */
+
+/**
+ * struct imalog_view - this machine's log, as if nothing had ever left the kernel
+ *
+ * Segments of the store's current epoch, what is staged and the kernel's list, as they are
+ * at one moment.  Nothing is written.
+ */
+struct imalog_view;
+
+/**
+ * imalog_view_new() - prepares a view
+ * @root:  as for imalog_export_new()
+ * @store: path of the store, which need not be there; NULL: the kernel's list alone
+ *
+ * Returns NULL when memory ran out.
+ */
+IMALOG_API struct imalog_view *imalog_view_new(const char *root, const char *store);
+
+/** imalog_view_free() - frees it, and its plan */
+IMALOG_API void imalog_view_free(struct imalog_view **view);
+
+/** imalog_view_set_wait() - how long to try when the store or the lists are busy; default 0 */
+IMALOG_API void imalog_view_set_wait(struct imalog_view *view, unsigned int wait_ms);
+
+/**
+ * imalog_view_set_tpm() - says which TPM is asked where only its values tell what happened
+ *
+ * As imalog_export_set_tpm() without a key.
+ */
+IMALOG_API int imalog_view_set_tpm(struct imalog_view *view, enum imalog_tpm_use use,
+				   const char *tcti, struct imalog_error *reterr);
+
+/**
+ * imalog_view_take() - looks at the machine, again if it was done before
+ *
+ * The store and the kernel's lists are held while they are looked at, and the lists copied, if
+ * the kernel can delete records.  So what is read later is of that moment, but for a list
+ * that cannot lose records, which may have grown.
+ *
+ * Returns 0; -IMALOG_ERR_OS: EBUSY (with the name of who holds a list) and others;
+ * -IMALOG_ERR_INVALID (the store lacks something: imalog_epoch_check() tells); any of the data
+ * group, -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_view_take(struct imalog_view *view, struct imalog_error *reterr);
+
+/** imalog_view_plan() - the pieces in their order; until the next imalog_view_take() */
+IMALOG_API const struct imalog_plan *imalog_view_plan(const struct imalog_view *view);
+
+/**
+ * imalog_view_is_doubtful() - may some records be in it twice?
+ *
+ * Then an export was interrupted, and neither bytes nor PCR values tell whether the kernel
+ * still has the records of a pending segment, or others like them.  Nothing that rests on such
+ * a view is proved.
+ */
+IMALOG_API bool imalog_view_is_doubtful(const struct imalog_view *view);
+
+/** imalog_view_note() - what is to be said about it, as imalog_export_note() */
+IMALOG_API const char *imalog_view_note(const struct imalog_view *view, size_t i,
+					enum imalog_note_kind *kind);
 
 /* ---- certificates in the log ---- */
 

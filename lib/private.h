@@ -218,6 +218,8 @@ int imalog_kernel_probe(const char *root, struct imalog_kernel_info *ret,
  * (pid 812)".  False when no such process can be seen.
  */
 bool imalog_holder_find(const char *root, char *buf, size_t size);
+/* The same of the file that policies are written to */
+bool imalog_holder_find_policy(const char *root, char *buf, size_t size);
 
 /* ---- list.c ---- */
 

@@ -287,3 +287,20 @@ int imalog_segment_open(const struct imalog_epoch *epoch, const struct imalog_se
 		close(fd);
 	return rc;
 }
+
+/* The newest name last: a segment keeps its bytes, whatever it is called meanwhile. */
+int imalog_segment_open_any(const struct imalog_epoch *epoch, uint64_t number,
+			    struct imalog_error *error)
+{
+	static const enum imalog_segment_kind kinds[] = { IMALOG_SEGMENT_PENDING,
+							  IMALOG_SEGMENT_DROPPED,
+							  IMALOG_SEGMENT_LOG };
+	int fd = -1;
+
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(kinds) && fd < 0; i++) {
+		const struct imalog_segment segment = { .number = number, .kind = kinds[i] };
+
+		fd = imalog_segment_open(epoch, &segment, error);
+	}
+	return fd;
+}

@@ -2,7 +2,8 @@
 /*
  * The store: a directory, its lock, and the epochs in it
  *
- *     lock              flock(2): for whoever changes anything; taken before the kernel's
+ *     lock              flock(2): exclusive for whoever changes anything, shared for whoever
+ *                       looks at it; taken before the kernel's
  *     epoch-000001/     everything measured since one reset of the TPM
  *     current           -> the epoch that grows
  */
@@ -72,16 +73,22 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static int take_lock(struct imalog_store *store, unsigned int wait_ms,
-		     struct imalog_error *error)
+static int take_lock(struct imalog_store *store, enum imalog_store_use use,
+		     unsigned int wait_ms, struct imalog_error *error)
 {
 	uint64_t deadline = now_ms() + wait_ms;
+	bool looks = use == IMALOG_STORE_LOOK;
 
 	store->lock = openat(store->dir, "lock",
-			     O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+			     O_RDONLY | (looks ? 0 : O_CREAT) | O_NOFOLLOW | O_CLOEXEC |
+				     O_NOCTTY,
+			     0600);
+	/* What nobody ever locked is a copy, or is just being made. */
+	if (store->lock < 0 && looks && errno == ENOENT)
+		return 0;
 	if (store->lock < 0)
 		return fail_at(error, errno, "cannot open the store's lock", store->path);
-	while (flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
+	while (flock(store->lock, (looks ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
 		struct timespec pause = { 0, LOCK_PAUSE * 1000000L };
 
 		if (errno == EINTR)
@@ -161,7 +168,7 @@ static int find_current(struct imalog_store *store, struct imalog_error *error)
 	return fail_at(error, ENOENT, "the link 'current' leads to no epoch in", store->path);
 }
 
-int imalog_store_take(const char *path, bool create, unsigned int wait_ms,
+int imalog_store_take(const char *path, enum imalog_store_use use, unsigned int wait_ms,
 		      struct imalog_store **ret, struct imalog_error *error)
 {
 	struct imalog_store *store = calloc(1, sizeof(*store));
@@ -174,7 +181,7 @@ int imalog_store_take(const char *path, bool create, unsigned int wait_ms,
 	store->path = strdup(path);
 	if (!store->path)
 		rc = imalog_fail_nomem(error);
-	if (rc == 0 && create)
+	if (rc == 0 && use == IMALOG_STORE_CREATE)
 		rc = make_directory(path, &made, error);
 	if (rc == 0)
 		store->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -183,7 +190,7 @@ int imalog_store_take(const char *path, bool create, unsigned int wait_ms,
 	if (rc == 0 && made)
 		rc = imalog_durable_sync_dirs(store->dir, error);
 	if (rc == 0)
-		rc = take_lock(store, wait_ms, error);
+		rc = take_lock(store, use, wait_ms, error);
 	if (rc == 0)
 		rc = find_epochs(store, error);
 	if (rc == 0)
@@ -198,7 +205,7 @@ int imalog_store_take(const char *path, bool create, unsigned int wait_ms,
 int imalog_store_open(const char *path, unsigned int wait_ms, struct imalog_store **ret,
 		      struct imalog_error *reterr)
 {
-	return imalog_store_take(path, false, wait_ms, ret, reterr);
+	return imalog_store_take(path, IMALOG_STORE_CHANGE, wait_ms, ret, reterr);
 }
 
 void imalog_store_close(struct imalog_store **ptr)

@@ -119,8 +119,14 @@ struct imalog_store {
 	uint64_t current; /* 0: none */
 };
 
-/* Creates the store if there is none; @create false: ENOENT then. */
-int imalog_store_take(const char *path, bool create, unsigned int wait_ms,
+/* What somebody wants to do with a store */
+enum imalog_store_use {
+	IMALOG_STORE_LOOK, /* together with others who look; nothing is written */
+	IMALOG_STORE_CHANGE,
+	IMALOG_STORE_CREATE, /* if there is none: else ENOENT */
+};
+
+int imalog_store_take(const char *path, enum imalog_store_use use, unsigned int wait_ms,
 		      struct imalog_store **ret, struct imalog_error *error);
 /* Creates an epoch, unless there is an empty one of that number, and makes it current. */
 int imalog_store_start_epoch(struct imalog_store *store, uint64_t number,
@@ -169,6 +175,9 @@ void imalog_segment_name(enum imalog_segment_kind kind, uint64_t number,
 /* Opens the file of a segment for reading; the descriptor, or a negative code. */
 int imalog_segment_open(const struct imalog_epoch *epoch, const struct imalog_segment *segment,
 			struct imalog_error *error);
+/* The same by number alone, whatever has become of it while nobody held the lock */
+int imalog_segment_open_any(const struct imalog_epoch *epoch, uint64_t number,
+			    struct imalog_error *error);
 /* The number behind "NAME." when there is nothing else; 0 otherwise */
 uint64_t imalog_number_behind(const char *name, const char *prefix, const char *suffix);
 

@@ -16,6 +16,7 @@ static const struct command *const commands[] = {
 	&cmd_confirm,
 	&cmd_export,
 	&cmd_store,
+	&cmd_policy_load,
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -4,7 +4,7 @@
 
 load helpers
 
-COMMANDS='show convert replay quote-verify'
+COMMANDS='show convert replay quote-verify policy-load'
 READING='--format --byte-order --digest-size --define-template --help --version --quiet --verbose'
 REPLAY="$READING --pcr --bank --pcrs --expect --start --padding --print --ignore-violations --json"
 SHOW="$READING --json --fields --pcr --template --match --violations --from --to"
@@ -12,6 +12,7 @@ CONVERT="$READING --to --output"
 QUOTE_VERIFY="$READING --quote --signature --hash --key --ca --nonce --nonce-file --no-nonce
 	--previous --from-quote --from-signature --start --pcrs --eventlog --padding --max-later
 	--print-count --json --root"
+POLICY_LOAD='--by-path --root --help --version --quiet --verbose'
 
 # What --help prints: on standard output, not wider than a terminal.
 expect_help() {

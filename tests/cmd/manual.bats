@@ -18,7 +18,8 @@ load imafs
 
 MAN=$IMALOG_SRC/man
 PAGES='imalog imalog-show imalog-convert imalog-replay imalog-quote-verify
-	imalog-stage imalog-save imalog-confirm imalog-export imalog-store'
+	imalog-stage imalog-save imalog-confirm imalog-export imalog-store
+	imalog-policy-load'
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
@@ -322,6 +323,17 @@ start_kernel() {
 	expect_status 0
 	example imalog-store.1 '# imalog store prune --keep-epochs 5' \
 		'imalog store prune --store store --keep-epochs 5'
+	expect_status 0
+}
+
+@test "manual: imalog-policy-load.1" {
+	start_kernel
+	echo 'measure uid=007 func=PATH_CHECK' >policy
+	example imalog-policy-load.1 '# imalog policy-load policy'
+	expect_status 0
+	[ "$(cat "$IMA/policy")" = 'measure func=FILE_CHECK uid=7 ' ] || fail 'not as in the page'
+	example imalog-policy-load.1 '# imalog policy-load --by-path /etc/ima/ima-policy' \
+		'imalog policy-load --by-path policy'
 	expect_status 0
 }
 
