@@ -1,15 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A scenario: disks after power cuts, each of them on a machine that boots and exports.
-# What is in the store before that and afterwards goes to files: N.found and N.kept.
+# What is in the epoch that was cut before that and afterwards goes to files: N.found and
+# N.kept all of it, N.log what is the log.
 # shellcheck source-path=SCRIPTDIR source=steps.sh
 . /vm/steps.sh
 
-# log: that of the epoch that was cut, and behind it what was not saved to the end (pending
-# and partial segments)
-log() {
-	for file in /data/imalog/epoch-000001/log.* /data/imalog/epoch-000001/p*; do
-		[ ! -f "$file" ] || cat "$file"
+# segments KIND...: segments of this kind, such as "log" or "pending", in this order
+segments() {
+	for kind; do
+		for file in "/data/imalog/epoch-000001/$kind".*; do
+			[ ! -f "$file" ] || cat "$file"
+		done
 	done
 }
 
@@ -18,8 +20,8 @@ mkdir /data
 for disk in /dev/vd[c-z]; do
 	[ -b "$disk" ] || continue
 	i=$((i + 1))
-	mount -t ext4 "$disk" /data
-	log >$i.found
+	mount -t "$(cat /vm/fs)" "$disk" /data
+	segments log pending partial >$i.found
 	mkdir /run/machine
 	imafs --proc /run/machine
 	imafs ctl /run/machine/imafs.sock violation /x 2
@@ -27,7 +29,8 @@ for disk in /dev/vd[c-z]; do
 	step $i.list imalog store list --store /data/imalog --json
 	step $i.check-old imalog store check --store /data/imalog 1
 	step $i.check imalog store check --root /run/machine --store /data/imalog --sysfs
-	log >$i.kept
+	segments log pending >$i.log
+	segments log pending partial >$i.kept
 	kill "$(cat /run/machine/imafs.pid)"
 	while [ -e /run/machine/imafs.pid ]; do
 		sleep 0.1
