@@ -25,7 +25,7 @@ cut_at() {
 	local dir=$BATS_FILE_TMPDIR/cuts/${1/ /-}
 	mkdir "$dir"
 	(
-		cd "$dir"
+		cd "$dir" || exit
 		echo "$1" >point
 		vm_scenario power-cut point ../../fs
 		vm_disk disk 16M "$(cat ../../fs)"

@@ -75,7 +75,7 @@ vm_root_disk() {
 	vm_busybox root
 	vm_imalog
 	for file in "$(command -v tpm2)" "$(command -v strace)" \
-		"$IMALOG_BUILD"/tests/{imafs/imafs,vm/kexec}; do
+		"$IMALOG_BUILD"/tests/{imafs/imafs,kexec}; do
 		[ ! -x "$file" ] || vm_install "$file" usr/bin
 	done
 	for file in createprimary create load readpublic quote; do
