@@ -218,6 +218,12 @@ struct imalog_hasher;
  */
 IMALOG_API struct imalog_hasher *imalog_hasher_new(void);
 
+/** imalog_hasher_engine() - the name of what computes digests: "evp" */
+IMALOG_API const char *imalog_hasher_engine(void);
+
+/** imalog_hasher_library() - the library behind it, such as "OpenSSL 3.0.17 1 Jul 2025" */
+IMALOG_API const char *imalog_hasher_library(void);
+
 /** imalog_hasher_free() - frees a hasher */
 IMALOG_API void imalog_hasher_free(struct imalog_hasher **hasher);
 
@@ -855,6 +861,9 @@ struct imalog_tpm;
 /** imalog_tpm_supported() - was the library built with tpm2-tss? */
 IMALOG_API bool imalog_tpm_supported(void);
 
+/** imalog_tpm_library() - what it was built with, such as "tpm2-tss 3.2.1"; NULL: without */
+IMALOG_API const char *imalog_tpm_library(void);
+
 /**
  * imalog_tpm_open() - connects to a TPM through tpm2-tss
  * @tcti: such as "device:/dev/tpmrm0"; or NULL: the environment variable TPM2TOOLS_TCTI, or
@@ -1368,6 +1377,80 @@ IMALOG_API int imalog_list_open(const char *root, unsigned int wait_ms, int *fd,
 IMALOG_API int imalog_staged_open(const char *root, unsigned int wait_ms, int *fd,
 				  struct imalog_error *reterr);
 
+/* ---- this machine's kernel ---- */
+
+/** enum imalog_answer - what is known of something; the zero value is nothing */
+enum imalog_answer {
+	IMALOG_UNKNOWN = 0,
+	IMALOG_YES = 1,
+	IMALOG_NO = 2,
+};
+
+/** enum imalog_feature - what a kernel may offer */
+enum imalog_feature {
+	/** securityfs is mounted: without it nothing else can be told */
+	IMALOG_FEATURE_SECURITYFS = 0,
+	/** IMA, and so a measurement list */
+	IMALOG_FEATURE_LIST = 1,
+	/** the list can be staged (Linux 7.2, CONFIG_IMA_STAGING) */
+	IMALOG_FEATURE_STAGING = 2,
+	/** the first records of the list can be deleted (Linux 7.2, no ima_flush_htable) */
+	IMALOG_FEATURE_TRIM = 3,
+	/** kexec_file_load() takes the list along (CONFIG_IMA_KEXEC) */
+	IMALOG_FEATURE_KEXEC = 4,
+	/** the policy can be read (CONFIG_IMA_READ_POLICY) */
+	IMALOG_FEATURE_READ_POLICY = 5,
+	/** a policy can be loaded, still (CONFIG_IMA_WRITE_POLICY, or none was loaded yet) */
+	IMALOG_FEATURE_WRITE_POLICY = 6,
+};
+
+/** struct imalog_kernel - what this machine's kernel offers and has, at one moment */
+struct imalog_kernel;
+
+/**
+ * imalog_kernel_look() - looks at this machine's kernel; needs no privileges, but for numbers
+ * @root: where /sys, /proc and the kernel's configuration are: "", or a prefix
+ * @ret:  gets what was seen
+ *
+ * Returns 0; -IMALOG_ERR_OS for a failure other than that something is not there;
+ * -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_kernel_look(const char *root, struct imalog_kernel **ret,
+				  struct imalog_error *reterr);
+
+/** imalog_kernel_free() - frees it */
+IMALOG_API void imalog_kernel_free(struct imalog_kernel **kernel);
+
+/** imalog_kernel_offers() - does the kernel offer this? */
+IMALOG_API enum imalog_answer imalog_kernel_offers(const struct imalog_kernel *kernel,
+						   enum imalog_feature feature);
+
+/** imalog_kernel_release() - its release, as uname(2) has it; "" when not known */
+IMALOG_API const char *imalog_kernel_release(const struct imalog_kernel *kernel);
+
+/** imalog_kernel_has_list() - is there a list with the digests of this algorithm? */
+IMALOG_API bool imalog_kernel_has_list(const struct imalog_kernel *kernel,
+				       enum imalog_alg alg);
+
+/**
+ * imalog_kernel_counts() - numbers that the kernel tells
+ * @records:    gets how many records its list has; staged ones are not counted
+ * @violations: gets how many violations there were since this kernel booted
+ *
+ * Returns false, and leaves both alone, when they cannot be read.
+ */
+IMALOG_API bool imalog_kernel_counts(const struct imalog_kernel *kernel, uint64_t *records,
+				     uint64_t *violations);
+
+/**
+ * imalog_list_holder() - which process has a measurement list open
+ * @buf: gets a sentence: "ascii_runtime_measurements is held open by cat (pid 812)"
+ *
+ * Returns false when no such process can be seen.  To see those of others takes CAP_SYS_PTRACE
+ * and CAP_DAC_READ_SEARCH.
+ */
+IMALOG_API bool imalog_list_holder(const char *root, char *buf, size_t size);
+
 /* ---- policies ---- */
 
 /** struct imalog_policy - the rules of an IMA policy */
@@ -1502,6 +1585,10 @@ struct imalog_store;
  * -IMALOG_ERR_NOMEM.
  */
 IMALOG_API int imalog_store_open(const char *path, unsigned int wait_ms, struct imalog_store **ret,
+				 struct imalog_error *reterr);
+
+/** imalog_store_look() - the same for those who change nothing, several of whom have room */
+IMALOG_API int imalog_store_look(const char *path, unsigned int wait_ms, struct imalog_store **ret,
 				 struct imalog_error *reterr);
 
 /** imalog_store_close() - unlocks and closes a store */
@@ -1803,6 +1890,237 @@ IMALOG_API bool imalog_view_is_doubtful(const struct imalog_view *view);
 /** imalog_view_note() - what is to be said about it, as imalog_export_note() */
 IMALOG_API const char *imalog_view_note(const struct imalog_view *view, size_t i,
 					enum imalog_note_kind *kind);
+
+/* ---- merging ---- */
+
+/**
+ * struct imalog_merge - makes one log of pieces: saved segments, what is staged, the list
+ *
+ * In which order they come and which records they have in common is found by receipts, and by
+ * what the records lead to.  Names are no evidence, and neither are equal bytes: violations
+ * repeat.
+ *
+ * What receipts join costs one reading and no memory.  The rest is tried in every order, up to
+ * 8 such pieces, and takes memory in proportion to the number of its records.
+ */
+struct imalog_merge;
+
+/** imalog_merge_new() - makes a merge of no pieces; NULL when memory ran out */
+IMALOG_API struct imalog_merge *imalog_merge_new(const struct imalog_templates *templates);
+
+/** imalog_merge_free() - frees a merge; its plan, replay and texts go with it */
+IMALOG_API void imalog_merge_free(struct imalog_merge **merge);
+
+/** imalog_merge_set_reading() - how to read the pieces, as the reader's functions of these names */
+IMALOG_API void imalog_merge_set_reading(struct imalog_merge *merge, enum imalog_format format,
+					 enum imalog_order order, size_t digest_size);
+
+/**
+ * imalog_merge_add_file() - adds a file as a piece
+ * @path: of a regular file, which is opened whenever it is read; copied
+ *
+ * Returns 0, -IMALOG_ERR_OS, -IMALOG_ERR_INVALID (it is none), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_merge_add_file(struct imalog_merge *merge, const char *path,
+				     struct imalog_error *reterr);
+
+/**
+ * imalog_merge_add_fd() - adds a descriptor as a piece
+ * @fd:   of a regular file, which is read from its first byte on, whenever it is read; stays the
+ *        caller's, and open
+ * @name: for messages; copied
+ *
+ * Returns as imalog_merge_add_file().
+ */
+IMALOG_API int imalog_merge_add_fd(struct imalog_merge *merge, int fd, const char *name,
+				   struct imalog_error *reterr);
+
+/**
+ * imalog_merge_add_plan() - adds pieces that are known to follow each other
+ * @plan:  must outlive the merge
+ * @epoch: the number of their epoch, 0 when it has none
+ *
+ * Returns as imalog_merge_add_file().
+ */
+IMALOG_API int imalog_merge_add_plan(struct imalog_merge *merge, const struct imalog_plan *plan,
+				     uint64_t epoch, struct imalog_error *reterr);
+
+/**
+ * imalog_merge_add_receipts() - adds the receipts in a directory
+ * @path: of NNNNNNNN.json files, of an epoch, or of a store with all its epochs
+ *
+ * Receipts are no proof.  They say what to try first, and what is missing.
+ *
+ * Returns the number of receipts; one of the data group (a receipt is none), -IMALOG_ERR_OS,
+ * -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_merge_add_receipts(struct imalog_merge *merge, const char *path,
+					 struct imalog_error *reterr);
+
+/** imalog_merge_set_epoch() - takes the pieces of this epoch only; 0, the default: there is one */
+IMALOG_API void imalog_merge_set_epoch(struct imalog_merge *merge, uint64_t epoch);
+
+/**
+ * imalog_prepare_fn - prepares a replay: banks, padding, values that are expected
+ *
+ * Is called for each new pass over the records.  Returns 0 or a negative code, which ends the
+ * merge.
+ */
+typedef int (*imalog_prepare_fn)(void *arg, struct imalog_replay *replay);
+
+/** imalog_merge_set_anchor() - says what the log is to lead to, by preparing replays */
+IMALOG_API void imalog_merge_set_anchor(struct imalog_merge *merge, imalog_prepare_fn fn,
+					void *arg);
+
+/**
+ * imalog_merge_set_quote() - says that the log is to lead to what a quote has signed
+ * @quote:  must outlive the merge; its hash must be known already
+ * @others: as for imalog_quote_match_new()
+ *
+ * Instead of expected values.  IMALOG_QUOTE_SELECTION, _DIGEST and _LOG are decided.
+ */
+IMALOG_API void imalog_merge_set_quote(struct imalog_merge *merge, struct imalog_quote *quote,
+				       const struct imalog_pcrs *others);
+
+/** imalog_restart_fn - takes back all that was written; returns 0, or an errno value */
+typedef int (*imalog_restart_fn)(void *arg);
+
+/**
+ * imalog_merge_set_output() - says where the records go
+ * @format:  as for imalog_writer_new()
+ * @order:   as for imalog_writer_new()
+ * @write:   gets them
+ * @restart: is called when what was written so far turns out to be wrong
+ *
+ * If the pieces are kernel lists of one byte order and digest, and @format is
+ * IMALOG_FORMAT_KERNEL with any other order than IMALOG_ORDER_BE, their bytes stay as they
+ * are.  If they differ, digests are those of SHA-1.
+ */
+IMALOG_API void imalog_merge_set_output(struct imalog_merge *merge, enum imalog_format format,
+					enum imalog_order order, imalog_write_fn write,
+					imalog_restart_fn restart, void *arg);
+
+/** imalog_merge_on_record() - @fn is called for each record of each pass, as by a replay */
+IMALOG_API void imalog_merge_on_record(struct imalog_merge *merge, imalog_record_fn fn, void *arg);
+
+/** enum imalog_merge_result - what came of a merge */
+enum imalog_merge_result {
+	/** one sequence of records, and no other, leads to what is expected; it was written */
+	IMALOG_MERGE_PROVED = 1,
+	/** receipts join the pieces, nothing was expected; written */
+	IMALOG_MERGE_RECEIPTS = 2,
+	/** nothing joins the pieces: they are in the order they were given in; written */
+	IMALOG_MERGE_GIVEN = 3,
+	/** what is expected could not be compared */
+	IMALOG_MERGE_UNCHECKED = 4,
+	/** several sequences of records lead to what is expected */
+	IMALOG_MERGE_AMBIGUOUS = 5,
+	/** none leads there, or something is missing or was changed */
+	IMALOG_MERGE_BROKEN = 6,
+	/** a piece ends inside a record, or cannot be taken apart */
+	IMALOG_MERGE_MALFORMED = 7,
+	/** the pieces are of several epochs */
+	IMALOG_MERGE_EPOCHS = 8,
+	/** there are too many possibilities */
+	IMALOG_MERGE_TOO_MANY = 9,
+};
+
+/** imalog_merge_result_name() - "proved", "receipts", "given", and so on */
+IMALOG_API const char *imalog_merge_result_name(enum imalog_merge_result result);
+
+/**
+ * imalog_merge_run() - joins the pieces; may be called once
+ * @result: gets what came of it
+ *
+ * Returns 0 whatever came of it, -IMALOG_ERR_OS, -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO,
+ * -IMALOG_ERR_UNSUPPORTED (a record that the output cannot express), or a failure of the
+ * function that prepares replays.
+ */
+IMALOG_API int imalog_merge_run(struct imalog_merge *merge, enum imalog_merge_result *result,
+				struct imalog_error *reterr);
+
+/** imalog_merge_plan() - the pieces in order, as far as there is one; no parts if there is none */
+IMALOG_API const struct imalog_plan *imalog_merge_plan(const struct imalog_merge *merge);
+
+/** struct imalog_merge_part - a part of the plan, as it was found to be */
+struct imalog_merge_part {
+	/** of its piece, as it was given: not escaped */
+	const char *name;
+	/** the number of its first record in the log, from 1 */
+	uint64_t first;
+	/** how many records it adds */
+	uint64_t records;
+	/** how many of its records the parts before had already */
+	uint64_t skipped;
+	/** its receipt, NULL without one; lives as long as the merge */
+	const struct imalog_receipt *receipt;
+	/** was it found to be what the receipt says? */
+	bool fits;
+};
+
+/** imalog_merge_part() - part @i of the plan, from 0; false when there are no more than @i */
+IMALOG_API bool imalog_merge_part(const struct imalog_merge *merge, size_t i,
+				  struct imalog_merge_part *ret);
+
+/** enum imalog_merge_problem - what is to be said about a piece, or about what is not there */
+enum imalog_merge_problem {
+	/** records are not there */
+	IMALOG_MERGE_MISSING = 1,
+	/** other pieces have all its records */
+	IMALOG_MERGE_DOUBLED = 2,
+	/** it does not belong to this log */
+	IMALOG_MERGE_FOREIGN = 3,
+	/** it was changed */
+	IMALOG_MERGE_EDITED = 4,
+	/** its end is not there, or cannot be read */
+	IMALOG_MERGE_CUT = 5,
+	/** the order is not the one that was given: no fault */
+	IMALOG_MERGE_REORDERED = 6,
+	/** its first records are the last of another: no fault */
+	IMALOG_MERGE_OVERLAPS = 7,
+	/** it is of another epoch */
+	IMALOG_MERGE_OTHER_EPOCH = 8,
+	/** something else, in words */
+	IMALOG_MERGE_OTHER = 9,
+};
+
+/** imalog_merge_problem_name() - "missing", "doubled", and so on */
+IMALOG_API const char *imalog_merge_problem_name(enum imalog_merge_problem problem);
+
+/**
+ * imalog_merge_problem() - number @i, from 0, of what is to be said
+ * @kind:  gets what it is
+ * @piece: gets the name of the piece, as it was given, or NULL; may be NULL
+ *
+ * Returns a sentence, without a full stop, of printable ASCII; NULL when there are no more
+ * than @i.
+ */
+IMALOG_API const char *imalog_merge_problem(const struct imalog_merge *merge, size_t i,
+					    enum imalog_merge_problem *kind, const char **piece);
+
+/**
+ * imalog_merge_candidate() - number @i, from 0, of the sequences of which only one can be
+ *
+ * Returns the pieces in order, in words of printable ASCII; NULL when there are no more than @i.
+ */
+IMALOG_API const char *imalog_merge_candidate(const struct imalog_merge *merge, size_t i);
+
+/**
+ * imalog_merge_epoch() - number @i, from 0, of the epochs that the receipts are of
+ * @epoch:  gets its number
+ * @pieces: gets how many pieces are of it
+ *
+ * Returns false when there are no more than @i.
+ */
+IMALOG_API bool imalog_merge_epoch(const struct imalog_merge *merge, size_t i, uint64_t *epoch,
+				   size_t *pieces);
+
+/** imalog_merge_replay() - the replay of the plan; NULL when there was none */
+IMALOG_API const struct imalog_replay *imalog_merge_replay(const struct imalog_merge *merge);
+
+/** imalog_merge_quote_match() - the search for the quote's records in the plan, or NULL */
+IMALOG_API const struct imalog_quote_match *
+imalog_merge_quote_match(const struct imalog_merge *merge);
 
 /* ---- certificates in the log ---- */
 

@@ -541,6 +541,12 @@ void imalog_quote_judge_values(struct imalog_quote *quote, const struct imalog_s
 
 /* ---- replay.c ---- */
 
+/* What was prepared: the values it compares with, and those it starts from */
+struct imalog_setup {
+	const struct imalog_pcrs *expected, *start;
+	enum imalog_padding padding;
+};
+struct imalog_setup imalog_replay_setup(const struct imalog_replay *replay);
 /* Computes every variant that the padding allows, also of PCRs without an expected value. */
 int imalog_replay_compute_every_variant(struct imalog_replay *replay,
 					struct imalog_error *error);
@@ -570,6 +576,9 @@ struct imalog_buffer {
 
 void imalog_buffer_add(struct imalog_buffer *buffer, const void *data, size_t size);
 void imalog_buffer_free(struct imalog_buffer *buffer);
+/* Digests of this algorithm in the column, computed where others are recorded; once */
+int imalog_writer_set_digest(struct imalog_writer *writer, enum imalog_alg alg,
+			     struct imalog_error *error);
 
 /* ---- receipt-file.c ---- */
 

@@ -157,6 +157,11 @@ static struct imalog_chain *chain_of(struct imalog_replay *replay, enum imalog_a
 	return *chain;
 }
 
+struct imalog_setup imalog_replay_setup(const struct imalog_replay *replay)
+{
+	return (struct imalog_setup){ replay->expected, replay->start, replay->padding };
+}
+
 int imalog_replay_compute_every_variant(struct imalog_replay *replay, struct imalog_error *error)
 {
 	if (replay->begun)

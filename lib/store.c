@@ -208,6 +208,12 @@ int imalog_store_open(const char *path, unsigned int wait_ms, struct imalog_stor
 	return imalog_store_take(path, IMALOG_STORE_CHANGE, wait_ms, ret, reterr);
 }
 
+int imalog_store_look(const char *path, unsigned int wait_ms, struct imalog_store **ret,
+		      struct imalog_error *reterr)
+{
+	return imalog_store_take(path, IMALOG_STORE_LOOK, wait_ms, ret, reterr);
+}
+
 void imalog_store_close(struct imalog_store **ptr)
 {
 	struct imalog_store *store = ptr ? *ptr : NULL;

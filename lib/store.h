@@ -29,6 +29,12 @@ void imalog_state_free(struct imalog_state *state);
 bool imalog_state_equal(const struct imalog_state *a, const struct imalog_state *b);
 /* Has @whole the values of @part, and no others of the same banks? */
 bool imalog_state_has(const struct imalog_state *whole, const struct imalog_state *part);
+/* Are the values of the banks that both have the same, as far as they are known? */
+bool imalog_state_agrees(const struct imalog_state *a, const struct imalog_state *b);
+/* A value that differs, best of SHA-256, as both have it; false when there is none */
+bool imalog_state_difference(const struct imalog_state *a, const struct imalog_state *b,
+			     const struct imalog_state_value **in_a,
+			     const struct imalog_state_value **in_b);
 /* Lets a replay go on from here; @records came before. */
 int imalog_state_resume(const struct imalog_state *state, struct imalog_replay *replay,
 			uint64_t records, struct imalog_error *error);

@@ -8,6 +8,7 @@
 static const struct option long_options[] = {
 	COMMON_LONG,
 	READING_LONG,
+	LIVE_LONG,
 	{ "quote", required_argument, NULL, OPT_QUOTE },
 	{ "signature", required_argument, NULL, OPT_SIGNATURE },
 	{ "key", required_argument, NULL, OPT_KEY },
@@ -365,7 +366,9 @@ static int run(struct verify *verify, int argc, char **argv)
 		rc = check_log(verify);
 	if (rc == EXIT_YES && verify->from)
 		check_first_selection(verify);
-	return rc == EXIT_YES ? quote_report(verify) : rc;
+	if (rc == EXIT_YES)
+		rc = quote_report(verify);
+	return rc == EXIT_YES && log_is_doubtful(&verify->log) ? EXIT_UNABLE : rc;
 }
 
 static int cmd_quote_verify_run(const struct command *command, int argc, char **argv)
@@ -398,8 +401,8 @@ const struct command cmd_quote_verify = {
 	.summary = "says what a signed TPM quote proves about a log",
 	.usage = "--quote MSG --signature SIG --key KEY\n"
 		 "                           [OPTION...] [LOG...]",
-	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: the\n"
-		"list of this machine's kernel.\n"
+	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: this\n"
+		"machine's: what was exported, what is staged, and the kernel's list.\n"
 		"\n"
 		"The quote:\n"
 		"      --quote MSG            TPMS_ATTEST, as tpm2_quote -m writes it\n"
@@ -436,7 +439,8 @@ const struct command cmd_quote_verify = {
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"
-		"      --root DIR             where this machine's /sys is\n"
+		"\n"
+		LIVE_HELP
 		"\n"
 		"  -h, --help                 show this\n"
 		"      --version              print the version\n",

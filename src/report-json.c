@@ -75,7 +75,7 @@ static json_t *json_complaints(const struct report *report)
 
 	for (size_t i = 0; i < report->nr_complaints; i++) {
 		const struct complaint *complaint = &report->complaints[i];
-		const char *file = report->log->files[complaint->file];
+		const char *file = log_name(report->log, complaint->file);
 		json_t *json = json_pack("{s:I, s:I, s:s}", "record",
 					 (json_int_t)complaint->record, "offset",
 					 (json_int_t)complaint->offset, "reason",
@@ -96,7 +96,8 @@ static json_t *json_logs(const struct log *log)
 
 	for (size_t i = 0; i < log->nr_seen; i++) {
 		const struct log_facts *facts = &log->facts[i];
-		struct imalog_span name = { (const uint8_t *)log->files[i], strlen(log->files[i]) };
+		const char *file = log_name(log, i);
+		struct imalog_span name = { (const uint8_t *)file, strlen(file) };
 
 		json_array_append_new(
 			logs, json_pack("{s:o, s:s, s:s, s:s, s:b}", "file", json_text(name),
@@ -169,6 +170,8 @@ bool report_json(const struct report *report)
 				    json_integer((json_int_t)(imalog_replay_problems(report->replay) -
 							      report->nr_complaints)));
 	json_object_set_new(json, "logs", json_logs(report->log));
+	if (log_is_live(report->log))
+		json_object_set_new(json, "notes", live_notes(&report->log->live));
 	if (imalog_pcrs_count(report->compare->start))
 		json_object_set_new(json, "start", json_start(report));
 	if (report->boot->wanted)

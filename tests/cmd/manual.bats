@@ -19,7 +19,7 @@ load imafs
 MAN=$IMALOG_SRC/man
 PAGES='imalog imalog-show imalog-convert imalog-replay imalog-quote-verify
 	imalog-stage imalog-save imalog-confirm imalog-export imalog-store
-	imalog-policy-load'
+	imalog-policy-load imalog-status'
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
@@ -324,6 +324,30 @@ start_kernel() {
 	example imalog-store.1 '# imalog store prune --keep-epochs 5' \
 		'imalog store prune --store store --keep-epochs 5'
 	expect_status 0
+}
+
+@test "manual: imalog-status.1" {
+	start_kernel
+	unset TPM2TOOLS_TCTI
+	example imalog-status.1 '# imalog status'
+	expect_status 0
+	expect_stdout 'All is well'
+	example imalog-status.1 '# imalog status -q || echo "imalog status says $?"'
+	expect_status 0
+	expect_no_stdout
+	imafs_ctl extend 10
+	example imalog-status.1 '# imalog status -q || echo "imalog status says $?"'
+	expect_stdout '^imalog status says 1$'
+}
+
+@test "manual: the keys of status --json" {
+	start_kernel
+	unset TPM2TOOLS_TCTI
+	keys_of imalog-status.1 >keys
+	imalog --root root status --json
+	expect_status 0
+	expect_keys
+	[ "$(wc -l <keys)" -eq 7 ] || fail 'seven keys expected'
 }
 
 @test "manual: imalog-policy-load.1" {
