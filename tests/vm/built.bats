@@ -45,6 +45,10 @@ setup() {
 	check_list perbank
 }
 
+@test "built kernel: status says that all is well" {
+	check_status True
+}
+
 @test "built kernel: export and stage say what the kernel lacks" {
 	check_export
 }

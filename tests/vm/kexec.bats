@@ -41,8 +41,14 @@ setup() {
 	expect_json "len(d['boot_aggregates']) == 2"
 }
 
+@test "kexec: status says that all is well" {
+	vm_step second-status
+	expect_status 0
+	expect_json "d['log']['verdict'] == 'match'" "d['kernel']['kexec'] is True"
+}
+
 # More was measured than there is room for: the carried list is cut, and nothing leads to
-# what the TPM has. The rest cannot be found again, and that is what is said.
+# what the TPM has.
 @test "kexec: what was not carried over is missed" {
 	! cmp -s second.boot-id third.boot-id || fail 'there was no kexec'
 	[ "$(wc -c <third.list)" -lt "$(wc -c <second.last)" ] || fail 'nothing was lost'
@@ -50,8 +56,7 @@ setup() {
 	expect_status 1
 	expect_no_stderr
 	expect_json "[c['verdict'] for c in d['checks']] == ['mismatch'] * 3"
-	# The list of before has it all, up to the kexec.
-	imalog replay --expect "sha256:10=$(cat third.sha256)" third.list
+	vm_step third-status
 	expect_status 1
-	expect_stdout 'no record of the log leads there'
+	expect_json "d['log']['verdict'] == 'mismatch'"
 }

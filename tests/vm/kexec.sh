@@ -12,6 +12,7 @@ look() {
 	cat /proc/sys/kernel/random/boot_id >"$1.boot-id"
 	step "$1-replay" imalog replay --sysfs --pcr 10 --json
 	step "$1-boot-aggregate" imalog replay --sysfs --boot-aggregate --json
+	step "$1-status" imalog status --json
 	step "$1-show" imalog show --json
 }
 
@@ -25,7 +26,7 @@ measure() {
 
 # go_on BOOT COUNT: loads the kernel, has files measured, and starts it
 go_on() {
-	kexec /vmlinuz "$(sed 's/ boot=.*//' /proc/cmdline) boot=$1"
+	kexec /boot/vmlinuz "$(sed 's/ boot=.*//' /proc/cmdline) boot=$1"
 	measure "$2"
 	cp $IMA/binary_runtime_measurements "$boot.last"
 	sync

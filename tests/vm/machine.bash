@@ -87,6 +87,15 @@ check_list() {
 		"d['checks'][2]['padding'] == '$1'"
 }
 
+# check_status KEXEC: everything is well, and does a kexec take the list along?
+check_status() {
+	vm_step status
+	expect_status 0
+	expect_json "d['log']['verdict'] == 'match'" "d['log']['records'] == d['list']['records']" \
+		"d['kernel']['staging'] is False" "d['kernel']['kexec'] is $1" \
+		"d['list']['violations'] == 2"
+}
+
 # Neither has it been changed, nor a store begun.
 check_export() {
 	local command

@@ -98,5 +98,6 @@ for bank in sha1 sha256 sha384; do
 	done
 done >values
 step replay imalog replay --sysfs --pcr 10 --json
+step status imalog status --json
 step padding-perbank imalog replay --sysfs --pcr 10 --padding perbank --json
 step padding-sha1 imalog replay --sysfs --bank sha384 --pcr 10 --padding sha1

@@ -20,7 +20,7 @@ mkdir /data
 for disk in /dev/vd[c-z]; do
 	[ -b "$disk" ] || continue
 	i=$((i + 1))
-	mount -t "$(cat /vm/fs)" "$disk" /data
+	mount -t ext4 "$disk" /data
 	segments log pending partial >$i.found
 	mkdir /run/machine
 	imafs --proc /run/machine
@@ -28,6 +28,8 @@ for disk in /dev/vd[c-z]; do
 	step $i.export imalog export --root /run/machine --store /data/imalog --sysfs
 	step $i.list imalog store list --store /data/imalog --json
 	step $i.check-old imalog store check --store /data/imalog 1
+	step $i.replay imalog replay --root /run/machine --store /data/imalog --sysfs
+	step $i.status imalog status --root /run/machine --store /data/imalog --sysfs
 	step $i.check imalog store check --root /run/machine --store /data/imalog --sysfs
 	segments log pending >$i.log
 	segments log pending partial >$i.kept

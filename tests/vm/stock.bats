@@ -45,6 +45,10 @@ setup() {
 	check_list sha1
 }
 
+@test "stock kernel: status says that all is well" {
+	check_status False
+}
+
 @test "stock kernel: export and stage say what the kernel lacks" {
 	check_export
 }

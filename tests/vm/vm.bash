@@ -85,7 +85,8 @@ vm_root_disk() {
 	file=$(ldconfig -p | awk '$1 == "libtss2-tcti-device.so.0" { print $NF; exit }')
 	[ -z "$file" ] || vm_install "$file" "${file%/*}"
 	cp "$VM/init" root/sbin/init
-	cp "$VM_KERNEL/vmlinuz" root/vmlinuz
+	mkdir root/boot
+	cp "$VM_KERNEL/vmlinuz" "$VM_KERNEL/config" root/boot/
 	chmod 755 root/sbin/init
 	mkfs.ext4 -q -d root root.img 256M
 	rm -r root
@@ -132,8 +133,8 @@ vm_scenario() {
 }
 
 # vm_qemu APPEND [OPTION...]: a machine with these words on the kernel's command line, with
-# its console in the file of that name, for so many seconds at most. Without KVM: where
-# that can be opened it does not always run a guest.
+# its console in the file of that name, for five minutes at most. Without KVM: where that
+# can be opened it does not always run a guest.
 vm_qemu() {
 	local append=$1 shared=$BATS_FILE_TMPDIR initrd=()
 	shift
@@ -142,7 +143,7 @@ vm_qemu() {
 		-tpmdev emulator,id=tpm,chardev=tpm -device tpm-crb,tpmdev=tpm "$@"
 	# The test of the timer fails on a host that has much else to do.
 	append="console=ttyS0 no_timer_check root=/dev/vda rw init=/sbin/init panic=-1 $append"
-	exec timeout -k 5 "${VM_SECONDS:-120}" qemu-system-x86_64 -accel tcg -cpu max -m 512 \
+	exec timeout -k 5 300 qemu-system-x86_64 -accel tcg -cpu max -m 512 \
 		-nodefaults -display none -no-reboot -serial file:console \
 		-kernel "$VM_KERNEL/vmlinuz" "${initrd[@]}" \
 		-append "$append" \
@@ -151,16 +152,9 @@ vm_qemu() {
 		-device virtio-rng-pci -pidfile qemu.pid "$@" >qemu.log 2>&1 3>&-
 }
 
-# vm_disk FILE SIZE FS: an empty disk
+# vm_disk FILE SIZE: an empty disk
 vm_disk() {
-	"mkfs.$3" -q "$1" "$2"
-}
-
-# vm_repair DISK: what a file system without a journal needs after a power cut
-vm_repair() {
-	local status=0
-	e2fsck -fy "$1" >>fsck.log 2>&1 || status=$?
-	[ "$status" -le 1 ] || fail "e2fsck: $status: $(tail -n 5 fsck.log)"
+	mkfs.ext4 -q "$1" "$2"
 }
 
 # vm_take_out: what the guest has left, to out/
