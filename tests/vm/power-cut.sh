@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A scenario: an export into a store on /dev/vdc is stopped at one point, which the file
-# "point" names, and the power is cut: whoever runs this machine kills it when it says so.
-# Its list is that of the kernel's stand-in, which can stage.
+# A scenario: a command of imalog that takes two records into a store on /dev/vdc, which the
+# file "command" names, is stopped at one point, which the file "point" names, and the power
+# is cut: whoever runs this machine kills it when it says so. Its list is that of the
+# kernel's stand-in, which can stage.
 # shellcheck source-path=SCRIPTDIR source=steps.sh
 . /vm/steps.sh
 
@@ -10,8 +11,12 @@ ctl() {
 	imafs ctl /run/machine/imafs.sock "$@"
 }
 
-export_list() {
-	"$@" imalog export --root /run/machine --store /data/imalog --sysfs -q
+# take COMMAND [WRAPPER...]
+take() {
+	command=$1
+	shift
+	# shellcheck disable=SC2086 # a list of words
+	"$@" imalog $command --root /run/machine --store /data/imalog --sysfs -q
 }
 
 # What is not written on purpose stays in memory.
@@ -24,26 +29,28 @@ imafs --proc /run/machine
 for i in 1 2; do
 	ctl bulk 20 "/$i/"
 	ctl violation /x 2
-	export_list
+	take export
 done
 ctl violation /x 2
+last=$(cat /vm/command)
 
 # Before a system call, or a request to the stand-in, or when the request was carried out
 read -r call number </vm/point
 case $number in
 before)
 	ctl at before "$call" kill
-	export_list || true
+	take "$last" || true
 	;;
 after)
 	ctl at after "$call" stall
-	export_list &
+	take "$last" &
 	until ctl stalled | grep -q .; do
 		sleep 0.1
 	done
 	;;
 *)
-	if export_list strace -o /run/trace -e "inject=$call:signal=SIGKILL:when=$number"; then
+	if take "$last" strace -o /run/trace \
+		-e "inject=$call:signal=SIGKILL:when=$number"; then
 		echo >/run/state/ended
 	fi
 	;;

@@ -1,26 +1,17 @@
-#!/usr/bin/env bats
+# shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The power is cut in the middle of an export: what the kernel has deleted is on the disk.
+# The power is cut in the middle of a command: what the kernel has deleted is on the disk.
 # The kernel is the stand-in, in a guest; the disk has what was written to it when the guest
-# is killed, and nothing of what it still had in memory.
+# is killed, and nothing of what it still had in memory. Loaded after vm.bash and
+# helpers.bash.
 
-load vm
-load ../cmd/helpers
-
-setup_file() {
-	vm_start_file built
-	cut_everywhere
-}
-
-setup() {
-	cd "$BATS_FILE_TMPDIR" || return
-}
-
-# cut_everywhere: each step of an export, and on one machine more all the disks
+# cut_everywhere REQUEST COMMAND: at each step of imalog COMMAND, whose request to the kernel
+# this is, and on one machine more all the disks
 cut_everywhere() {
 	local point call
 	mkdir cuts
-	for point in 'D before' 'D after' 'flush after'; do
+	echo "$2" >command
+	for point in "$1 before" "$1 after" 'flush after'; do
 		cut_at "$point"
 	done
 	# Each of these system calls, until there are no more of them
@@ -37,7 +28,7 @@ cut_at() {
 	(
 		cd "$dir" || exit
 		echo "$1" >point
-		vm_scenario power-cut point
+		vm_scenario power-cut point ../../command
 		vm_disk disk 16M
 		vm_cut '' -drive file=disk,format=raw,if=virtio
 	)
@@ -84,11 +75,16 @@ expect_begins() {
 	cmp begin "$2" || fail "$now: '$1' does not begin with '$2'"
 }
 
+# deleted_of DIR: how many records the stand-in has deleted
+deleted_of() {
+	echo $(($(stat_of "$1" ever) - $(stat_of "$1" current) - $(stat_of "$1" staged)))
+}
+
 # expect_kept N DIR: what the stand-in has deleted is there, right after the cut and in the
 # log after the next export; that has nothing that never was, and has thrown nothing away.
 expect_kept() {
 	local deleted
-	deleted=$(($(stat_of "$2" ever) - $(stat_of "$2" current) - $(stat_of "$2" staged)))
+	deleted=$(deleted_of "$2")
 	[ "$deleted" -ge 45 ] || fail "$now: only $deleted records were deleted"
 	records "$2/ever" 1 "$deleted" >deleted
 	expect_begins "out/$1.found" deleted
@@ -109,18 +105,11 @@ expect_going_on() {
 	done
 }
 
-@test "power cut: what was deleted from the kernel is in the store" {
-	each_cut expect_kept
-}
-
-@test "power cut: the next boot exports as if nothing had been" {
-	each_cut expect_going_on
-}
-
-@test "power cut: there was one at each step" {
+# expect_steps REQUEST: the cuts were not all at the same step. Right before the request only
+# what earlier exports took was deleted; right after it two records more are.
+expect_steps() {
 	[ -e cuts/fsync-5/point ] || fail 'too few fsync'
 	[ -e cuts/renameat-2/point ] || fail 'too few renameat'
-	# Right before the request nothing of this export was deleted; right after it all is.
-	[ "$(stat_of cuts/D-before/out staged)" -gt 0 ] || fail 'it was deleted'
-	[ "$(stat_of cuts/D-after/out staged)" -eq 0 ] || fail 'it was not deleted'
+	[ "$(deleted_of "cuts/$1-before/out")" -eq 45 ] || fail 'it was deleted'
+	[ "$(deleted_of "cuts/$1-after/out")" -eq 47 ] || fail 'it was not deleted'
 }
