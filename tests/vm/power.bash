@@ -10,7 +10,7 @@
 cut_everywhere() {
 	local point call
 	mkdir cuts
-	echo "$2" >command
+	echo "$2" >"command"
 	for point in "$1 before" "$1 after" 'flush after'; do
 		cut_at "$point"
 	done
