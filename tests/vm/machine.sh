@@ -24,39 +24,38 @@ cat $IMA/violations >violations
 
 step boot-aggregate imalog replay --boot-aggregate --sysfs
 
-# measure PAUSE: files are measured in the background, until stop
+# measure COUNT: as many files that were not there
 mkdir /vm/many
-n=0
 measure() {
-	: >/run/measuring
-	while [ -e /run/measuring ]; do
-		n=$((n + 1))
-		echo $n >"/vm/many/$1-$n"
-		cat "/vm/many/$1-$n" >/dev/null
-		sleep "$1"
-	done &
+	for n in $(seq "$1"); do
+		echo "$i $n" >"/vm/many/$i-$n"
+		cat "/vm/many/$i-$n" >/dev/null
+	done
 }
 
-stop() {
-	rm /run/measuring
-	wait
-}
-
-# Now and then, and without a pause
-measure 0.3
+# Some files are measured while it looks, however slow this machine is,
 count >busy-before
-for i in 1 2 3; do
-	step busy-sysfs-$i imalog replay --sysfs --pcr 10 --json
-	step busy-tcti-$i imalog replay --tcti device:/dev/tpmrm0 --pcr 10 --json
+for i in sysfs-1 sysfs-2 sysfs-3 tcti-1 tcti-2 tcti-3; do
+	measure 5 &
+	case $i in
+	sysfs-*) step busy-$i imalog replay --sysfs --pcr 10 --json ;;
+	tcti-*) step busy-$i imalog replay --tcti device:/dev/tpmrm0 --pcr 10 --json ;;
+	esac
+	wait
 done
 count >busy-after
-stop
-measure 0
-for i in 1 2; do
-	step flood-sysfs-$i imalog replay --sysfs --pcr 10
-	step flood-tcti-$i imalog replay --tcti device:/dev/tpmrm0 --pcr 10
+
+# and without an end.
+i=flood
+while :; do
+	measure 1000
+done &
+for n in 1 2; do
+	step flood-sysfs-$n imalog replay --sysfs --pcr 10
+	step flood-tcti-$n imalog replay --tcti device:/dev/tpmrm0 --pcr 10
 done
-stop
+kill $!
+wait || true
 count >flood-after
 
 # Nothing else runs: that imalog has looked must not be a reason to look again.
