@@ -23,6 +23,8 @@ struct sequence {
 	struct imalog_export *export;
 	const struct imalog_base *base;
 	const struct imalog_receipt *segment; /* may be NULL */
+	bool listed;	  /* its records are not gone: the lists begin with them */
+	bool maybe_listed; /* or they are gone: any of both will do */
 	bool with_staged;
 	struct imalog_replay *replay;
 	uint64_t end; /* of the base and the segment */
@@ -78,13 +80,14 @@ static int run_list(struct sequence *sequence, bool staged, struct imalog_error 
 
 static int run_all(struct sequence *sequence, struct imalog_error *error)
 {
+	const struct imalog_receipt *segment = sequence->segment;
 	int rc = imalog_base_prepare(sequence->base, sequence->export->witness.pcrs,
 				     sequence->replay, error);
 
-	if (rc == 0 && sequence->segment)
+	if (rc == 0 && segment && !sequence->listed)
 		rc = run_segment(sequence, error);
-	sequence->end = sequence->base->records + imalog_replay_records(sequence->replay);
-	if (rc == 0 && sequence->with_staged)
+	sequence->end = sequence->base->records + (segment ? segment->records : 0);
+	if (rc == 0 && sequence->with_staged && sequence->export->kernel.stages)
 		rc = run_list(sequence, true, error);
 	return rc < 0 ? rc : run_list(sequence, false, error);
 }
@@ -140,7 +143,11 @@ static int leads(struct sequence sequence, bool all, struct imalog_error *error)
 	if (rc == 0)
 		rc = all ? holds_at_end(&sequence, error) : holds_behind(&sequence);
 	imalog_replay_free(&sequence.replay);
-	return rc;
+	if (rc != 0 || !sequence.maybe_listed)
+		return rc;
+	sequence.maybe_listed = false;
+	sequence.listed = true;
+	return leads(sequence, all, error);
 }
 
 /*
@@ -149,7 +156,8 @@ static int leads(struct sequence sequence, bool all, struct imalog_error *error)
  *
  * When the list goes on with the same bytes once more, the TPM's values of before it was read
  * can be in both: the last records could be later than those values.  Then only values of
- * after it was read tell, if nothing was measured meanwhile.
+ * after it was read tell, if nothing was measured meanwhile.  When both lead to those, they are
+ * the same bytes, and so is the log that comes of them.
  */
 static int tell_apart(struct sequence one, struct sequence other, struct imalog_error *error)
 {
@@ -164,6 +172,8 @@ static int tell_apart(struct sequence one, struct sequence other, struct imalog_
 			return is_other;
 		if (i == 0 && !is_one && !is_other)
 			break;
+		if (i > 0 && is_one && is_other)
+			return IMALOG_MATCH;
 	}
 	if (is_one == is_other)
 		return IMALOG_NOT_CHECKED;
@@ -173,23 +183,27 @@ static int tell_apart(struct sequence one, struct sequence other, struct imalog_
 /* ---- two pending segments ---- */
 
 /* Have both segments the same records (IMALOG_MATCH), or others (IMALOG_MISMATCH)? */
-static int compare_records(struct imalog_export *export, bool newest_is_staged,
+static int compare_records(struct imalog_export *export, bool newest_is_gone,
 			   struct imalog_error *error)
 {
-	const struct imalog_receipt *first = export->pending[0];
+	const struct imalog_receipt *first = export->pending[0], *newest = export->pending[1];
 	const struct imalog_base later = { .state = first->after,
 					   .records = export->base.records + first->records };
+	/* Where it is if it is not gone; else nobody knows whether it is. */
+	bool staged = !newest_is_gone && !newest->trimmed &&
+		      imalog_tail_same_boot(export, newest);
 	const struct sequence same = { .export = export,
 				       .base = &export->base,
-				       .segment = export->pending[1],
-				       .with_staged = !newest_is_staged };
+				       .segment = newest,
+				       .maybe_listed = !newest_is_gone && !staged,
+				       .with_staged = !staged };
 	struct sequence others = same;
 
 	others.base = &later;
 	return tell_apart(same, others, error);
 }
 
-int imalog_evidence_settle(struct imalog_export *export, bool newest_is_staged,
+int imalog_evidence_settle(struct imalog_export *export, bool newest_is_gone,
 			   struct imalog_error *error)
 {
 	struct imalog_receipt *first = export->pending[0], *newest = export->pending[1];
@@ -197,7 +211,7 @@ int imalog_evidence_settle(struct imalog_export *export, bool newest_is_staged,
 
 	if (newest->may_repeat != first->segment)
 		return imalog_tail_commit_first(export, error);
-	rc = compare_records(export, newest_is_staged, error);
+	rc = compare_records(export, newest_is_gone, error);
 	if (rc < 0)
 		return rc;
 	if (rc == IMALOG_MATCH) {
@@ -237,31 +251,35 @@ static bool is_unchanged(const struct imalog_pcrs *before, const struct imalog_p
 
 /*
  * A saved segment was not deleted by us.  But somebody else may have done that, and staged
- * records of the same bytes.
+ * records of the same bytes.  Of the first records of the list, which nobody needs to stage,
+ * this can be after any deletion.
  */
-int imalog_evidence_saved(struct imalog_export *export, bool *sure, struct imalog_error *error)
+int imalog_evidence_saved(struct imalog_export *export, struct imalog_error *error)
 {
 	const struct imalog_receipt *newest = export->pending[export->nr_pending - 1];
+	bool listed = newest->trimmed || !imalog_tail_same_boot(export, newest);
 	const struct sequence same = { .export = export,
 				       .base = &export->base,
-				       .segment = newest };
+				       .segment = newest,
+				       .listed = listed,
+				       .with_staged = listed };
 	struct sequence others = same;
 	struct imalog_witness witness = export->witness;
 	int rc;
 
-	*sure = true;
 	/* Without a TPM there is nothing to tell; of two, it is known which one is newer. */
-	if (!export->witness.pcrs || export->nr_pending > 1 ||
-	    is_unchanged(newest->pcrs, export->witness.pcrs))
-		return 0;
+	if (!export->witness.pcrs || export->nr_pending > 1)
+		return listed ? IMALOG_NOT_CHECKED : IMALOG_MATCH;
+	if (!listed && is_unchanged(newest->pcrs, export->witness.pcrs))
+		return IMALOG_MATCH;
+	others.listed = false;
 	others.with_staged = true;
 	/* What was read, and quoted, for the records to come is kept. */
 	export->witness = (struct imalog_witness){ 0 };
 	rc = tell_apart(same, others, error);
 	imalog_witness_free(&export->witness);
 	export->witness = witness;
-	*sure = rc == IMALOG_MATCH;
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
 /* ---- epochs ---- */

@@ -238,6 +238,22 @@ int imalog_list_open_as(const char *root, const char *name, int flags, unsigned 
 /* Has all that is staged been read under this hold?  Then its SHA-256, else NULL. */
 const uint8_t *imalog_staging_sha256(const struct imalog_staging *staging);
 void imalog_staging_set_records(struct imalog_staging *staging, uint64_t records);
+/*
+ * As imalog_staging_open(), but with the list itself, if @list: then its first records can be
+ * deleted; @staged is for kernels that can stage.
+ */
+int imalog_staging_open_files(const char *root, bool staged, bool list, unsigned int wait_ms,
+			      struct imalog_staging **ret, struct imalog_error *error);
+/* The whole list, from its first byte, as it is now; only to be looked at */
+struct imalog_source *imalog_staging_list(struct imalog_staging *staging,
+					  struct imalog_error *error);
+/*
+ * From now on it is the first @records of the list that are read and deleted, or all when it
+ * has fewer; *@got says how many.  1; 0 when the list is empty; 2 when something is staged,
+ * which is older; or negative
+ */
+int imalog_staging_first(struct imalog_staging *staging, uint64_t records, uint64_t *got,
+			 struct imalog_error *error);
 
 /* ---- template.c ---- */
 

@@ -169,7 +169,8 @@ static bool put_machine(json_t *json, const struct imalog_receipt *receipt)
 			      "reset_count", (json_int_t)clock->reset_count, "restart_count",
 			      (json_int_t)clock->restart_count, "safe", clock->safe))) &&
 	       (!receipt->pcrs || put(json, "pcrs", imalog_json_of_pcrs(receipt->pcrs))) &&
-	       (!receipt->staged_before || put(json, "staged_before", json_true()));
+	       (!receipt->staged_before || put(json, "staged_before", json_true())) &&
+	       (!receipt->trimmed || put(json, "trimmed", json_true()));
 }
 
 static bool put_outcome(json_t *json, const struct imalog_receipt *receipt)
@@ -295,6 +296,7 @@ static bool get_machine(const json_t *json, struct imalog_receipt *receipt)
 	    !get_text(json, "boot_id", receipt->boot_id, sizeof(receipt->boot_id)))
 		return false;
 	receipt->staged_before = json_is_true(json_object_get(json, "staged_before"));
+	receipt->trimmed = json_is_true(json_object_get(json, "trimmed"));
 	receipt->has_clock = tpm;
 	if (tpm && (!get_number(tpm, "clock", &receipt->clock.clock) ||
 		    !get_number(tpm, "reset_count", &reset) ||
