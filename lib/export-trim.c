@@ -107,7 +107,11 @@ static int ask(struct imalog_export *export, uint64_t *to, struct imalog_error *
 			  -(int)(error ? imalog_error_code(error) : IMALOG_ERR_NOMEM);
 
 	imalog_source_free(&source);
-	return rc < 0 ? rc : export->trim.fn(export->trim.arg, to, error);
+	if (rc < 0)
+		return rc;
+	rc = export->trim.fn(export->trim.arg, to);
+	return rc < 0 ? imalog_fail(error, (enum imalog_code)-rc, "", "nothing is deleted") :
+			0;
 }
 
 static int count(struct imalog_export *export, uint64_t *ret, struct imalog_error *error)

@@ -353,7 +353,9 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 		rc = commit_all(export, error);
 		break;
 	case IMALOG_OUTCOME_NOTHING:
-		imalog_export_say_end(export);
+		/* A trim has nothing to do with what the list goes on with. */
+		if (!export->trim.wanted)
+			imalog_export_say_end(export);
 		break;
 	case IMALOG_OUTCOME_SAVED:
 		rc = imalog_export_add(export, export->pending[export->nr_pending - 1], error);

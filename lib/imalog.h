@@ -1653,9 +1653,9 @@ IMALOG_API int imalog_export_trim_to(struct imalog_export *handle, uint64_t reco
  * @record: gets its number in the epoch, 0 for none
  *
  * Is called while the lists are held: it must not open them, start a thread or fork.  Returns
- * 0, or a negative code with the error set, and nothing is deleted.
+ * 0, or a negative code of enum imalog_code, and nothing is deleted.
  */
-typedef int (*imalog_trim_fn)(void *arg, uint64_t *record, struct imalog_error *error);
+typedef int (*imalog_trim_fn)(void *arg, uint64_t *record);
 
 /**
  * imalog_export_trim_replayed() - as imalog_export_trim_to(), up to a record that is found by

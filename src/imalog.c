@@ -15,6 +15,7 @@ static const struct command *const commands[] = {
 	&cmd_save,
 	&cmd_confirm,
 	&cmd_export,
+	&cmd_trim,
 	&cmd_store,
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

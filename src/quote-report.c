@@ -107,9 +107,26 @@ static void add_first(const struct verify *verify, struct findings *findings)
 	add(findings, "first selection", verify->first_selection, findings->first_reason, true);
 }
 
+/* The worst of those that count */
+static enum imalog_verdict worst_of(const struct findings *findings)
+{
+	enum imalog_verdict worst = IMALOG_MATCH;
+
+	for (size_t i = 0; i < findings->nr; i++) {
+		const struct finding *finding = &findings->of[i];
+
+		if (finding->verdict == IMALOG_MISMATCH)
+			worst = IMALOG_MISMATCH;
+		else if (finding->verdict == IMALOG_NOT_CHECKED && finding->needed &&
+			 worst == IMALOG_MATCH)
+			worst = IMALOG_NOT_CHECKED;
+	}
+	return worst;
+}
+
 static void collect(const struct verify *verify, struct findings *findings)
 {
-	*findings = (struct findings){ .verdict = IMALOG_MATCH };
+	*findings = (struct findings){ .nr = 0 };
 	for (int i = 0; i < IMALOG_QUOTE_CHECKS; i++) {
 		enum imalog_quote_check check = (enum imalog_quote_check)i;
 
@@ -120,15 +137,26 @@ static void collect(const struct verify *verify, struct findings *findings)
 	judge_later(verify, findings);
 	if (verify->from)
 		add_first(verify, findings);
-	for (size_t i = 0; i < findings->nr; i++) {
-		const struct finding *finding = &findings->of[i];
+	findings->verdict = worst_of(findings);
+}
 
-		if (finding->verdict == IMALOG_MISMATCH)
-			findings->verdict = IMALOG_MISMATCH;
-		else if (finding->verdict == IMALOG_NOT_CHECKED && finding->needed &&
-			 findings->verdict == IMALOG_MATCH)
-			findings->verdict = IMALOG_NOT_CHECKED;
-	}
+enum imalog_verdict quote_verdict(const struct verify *verify)
+{
+	struct findings findings;
+
+	collect(verify, &findings);
+	return findings.verdict;
+}
+
+enum imalog_verdict quote_verdict_alone(const struct verify *verify)
+{
+	struct findings findings;
+
+	collect(verify, &findings);
+	findings.of[IMALOG_QUOTE_SELECTION].needed = false;
+	findings.of[IMALOG_QUOTE_DIGEST].needed = false;
+	findings.of[IMALOG_QUOTE_LOG].needed = false;
+	return worst_of(&findings);
 }
 
 /* ---- text ---- */
@@ -216,14 +244,16 @@ static void print_verdict(const struct findings *findings)
 	printf(".\n");
 }
 
-static void print_text_report(const struct verify *verify, const struct findings *findings)
+void quote_print_text(const struct verify *verify, bool with_log)
 {
-	for (size_t i = 0; i < findings->nr; i++)
-		print_finding(&findings->of[i]);
-	print_coverage(verify);
-	print_verdict(findings);
-	if (verify->options.verbose)
-		log_print_facts(&verify->log, stdout);
+	struct findings findings;
+
+	collect(verify, &findings);
+	for (size_t i = 0; i < findings.nr; i++)
+		print_finding(&findings.of[i]);
+	if (with_log)
+		print_coverage(verify);
+	print_verdict(&findings);
 }
 
 /* ---- JSON ---- */
@@ -235,12 +265,14 @@ static const char *word_of(enum imalog_verdict verdict)
 	return words[verdict];
 }
 
-static bool print_json_report(const struct verify *verify, const struct findings *findings)
+json_t *quote_json(const struct verify *verify)
 {
 	json_t *checks = json_object(), *first = verify->from ? json_object() : NULL;
+	struct findings findings;
 
-	for (size_t i = 0; i < findings->nr; i++) {
-		const struct finding *finding = &findings->of[i];
+	collect(verify, &findings);
+	for (size_t i = 0; i < findings.nr; i++) {
+		const struct finding *finding = &findings.of[i];
 
 		if (i < IMALOG_QUOTE_CHECKS)
 			json_object_set_new(checks, finding->name,
@@ -249,34 +281,34 @@ static bool print_json_report(const struct verify *verify, const struct findings
 			json_object_set_new(first, finding->name + strlen("first "),
 					    json_string(word_of(finding->verdict)));
 	}
-	return print_json(
-		stdout,
-		json_pack("{s:o, s:o*, s:I, s:I, s:I, s:s}", "checks", checks, "first", first,
-			  "covers", (json_int_t)imalog_quote_match_at(verify->match), "records",
-			  (json_int_t)imalog_replay_records(verify->replay), "violations",
-			  (json_int_t)imalog_replay_violations(verify->replay), "verdict",
-			  word_of(findings->verdict)));
+	return json_pack("{s:o, s:o*, s:I, s:I, s:I, s:s}", "checks", checks, "first", first,
+			 "covers", (json_int_t)imalog_quote_match_at(verify->match), "records",
+			 (json_int_t)imalog_replay_records(verify->replay), "violations",
+			 (json_int_t)imalog_replay_violations(verify->replay), "verdict",
+			 word_of(findings.verdict));
 }
 
 int quote_report(const struct verify *verify)
 {
-	struct findings findings;
+	enum imalog_verdict verdict = quote_verdict(verify);
 	bool written = true;
 	int flushed;
 
-	collect(verify, &findings);
 	if (verify->print_count)
 		printf("%" PRIu64 "\n", imalog_quote_match_at(verify->match));
 	else if (verify->json)
-		written = print_json_report(verify, &findings);
+		written = print_json(stdout, quote_json(verify));
 	else if (!verify->options.quiet)
-		print_text_report(verify, &findings);
+		quote_print_text(verify, true);
+	if (!verify->print_count && !verify->json && verify->options.verbose &&
+	    !verify->options.quiet)
+		log_print_facts(&verify->log, stdout);
 	flushed = stdout_flush();
 	if (flushed != EXIT_YES)
 		return flushed;
 	if (!written)
 		return out_of_memory();
-	if (findings.verdict == IMALOG_MATCH)
+	if (verdict == IMALOG_MATCH)
 		return EXIT_YES;
-	return findings.verdict == IMALOG_MISMATCH ? EXIT_NO : EXIT_UNABLE;
+	return verdict == IMALOG_MISMATCH ? EXIT_NO : EXIT_UNABLE;
 }

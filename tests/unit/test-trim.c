@@ -172,13 +172,13 @@ static void see(void *arg, const struct imalog_record *record)
 	CHECK_INT(imalog_record_number(record), ++seen->records);
 }
 
-static int say(void *arg, uint64_t *record, struct imalog_error *error)
+static int say(void *arg, uint64_t *record)
 {
 	const struct seen *seen = arg;
 
 	CHECK(kernel->held);
 	*record = seen->to;
-	return seen->rc < 0 ? imalog_fail(error, IMALOG_ERR_INVALID, "", "no") : 0;
+	return seen->rc < 0 ? -IMALOG_ERR_INVALID : 0;
 }
 
 static int trim_replayed(struct seen *seen)
