@@ -190,8 +190,7 @@ static int compare_records(struct imalog_export *export, bool newest_is_gone,
 	const struct imalog_base later = { .state = first->after,
 					   .records = export->base.records + first->records };
 	/* Where it is if it is not gone; else nobody knows whether it is. */
-	bool staged = !newest_is_gone && !newest->trimmed &&
-		      imalog_tail_same_boot(export, newest);
+	bool staged = !newest_is_gone && imalog_tail_was_staged(export, newest);
 	const struct sequence same = { .export = export,
 				       .base = &export->base,
 				       .segment = newest,
@@ -257,7 +256,7 @@ static bool is_unchanged(const struct imalog_pcrs *before, const struct imalog_p
 int imalog_evidence_saved(struct imalog_export *export, struct imalog_error *error)
 {
 	const struct imalog_receipt *newest = export->pending[export->nr_pending - 1];
-	bool listed = newest->trimmed || !imalog_tail_same_boot(export, newest);
+	bool listed = !imalog_tail_was_staged(export, newest);
 	const struct sequence same = { .export = export,
 				       .base = &export->base,
 				       .segment = newest,

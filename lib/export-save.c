@@ -431,8 +431,7 @@ int imalog_export_hold(struct imalog_export *export, struct imalog_error *error)
 	struct imalog_receipt *newest =
 		export->nr_pending ? export->pending[export->nr_pending - 1] : NULL;
 	struct imalog_prefix sum = { 0 }, first = { 0 };
-	bool was_staged =
-		newest && !newest->trimmed && imalog_tail_same_boot(export, newest);
+	bool was_staged = newest && imalog_tail_was_staged(export, newest);
 	int rc = 0;
 
 	/* Staging comes first, unless something must be looked at before. */

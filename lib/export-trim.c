@@ -148,3 +148,44 @@ int imalog_trim_take(struct imalog_export *export, struct imalog_error *error)
 			      " to be deleted",
 			      got, records);
 }
+
+/* ---- for callers ---- */
+
+static int run_trim(struct imalog_export *export, const struct imalog_trim *trim,
+		    struct imalog_error *error)
+{
+	int rc;
+
+	export->trim = *trim;
+	rc = imalog_export_run(export, error);
+	export->trim = (struct imalog_trim){ .wanted = false };
+	return rc;
+}
+
+int imalog_export_trim(struct imalog_export *export, uint64_t records,
+		       struct imalog_error *reterr)
+{
+	const struct imalog_trim trim = { .wanted = true, .count = records };
+
+	if (records == 0)
+		return imalog_fail(reterr, IMALOG_ERR_INVALID, "", "no records are none");
+	return run_trim(export, &trim, reterr);
+}
+
+int imalog_export_trim_to(struct imalog_export *export, uint64_t record,
+			  struct imalog_error *reterr)
+{
+	const struct imalog_trim trim = { .wanted = true, .to = record };
+
+	return run_trim(export, &trim, reterr);
+}
+
+int imalog_export_trim_replayed(struct imalog_export *export, struct imalog_replay *replay,
+				imalog_trim_fn fn, void *arg, struct imalog_error *reterr)
+{
+	const struct imalog_trim trim = {
+		.wanted = true, .replay = replay, .fn = fn, .arg = arg
+	};
+
+	return run_trim(export, &trim, reterr);
+}

@@ -294,13 +294,16 @@ static const struct imalog_receipt *newest_pending(const struct imalog_export *e
 static int look_at_saved(struct imalog_export *export, struct imalog_error *error)
 {
 	const struct imalog_receipt *newest = newest_pending(export);
-	bool here = newest && imalog_tail_same_boot(export, newest);
-	bool listed = here ? newest->trimmed : newest && export->trim.wanted;
+	bool here, listed;
 	int verdict;
 
 	export->sure = false;
-	if (!newest || !export->deletes ||
-	    (!listed && (!here || newest->state != IMALOG_RECEIPT_SAVED)))
+	if (!newest || !export->deletes)
+		return 0;
+	here = imalog_tail_same_boot(export, newest);
+	listed = !imalog_tail_was_staged(export, newest);
+	/* After another boot an export finds that out when it has saved the list. */
+	if (listed ? !here && !export->trim.wanted : newest->state != IMALOG_RECEIPT_SAVED)
 		return 0;
 	verdict = imalog_evidence_saved(export, error);
 	export->sure = verdict == IMALOG_MATCH && here;
@@ -432,45 +435,6 @@ int imalog_export_run(struct imalog_export *export, struct imalog_error *reterr)
 {
 	export->stages = export->saves = export->deletes = true;
 	return run(export, reterr);
-}
-
-static int run_trim(struct imalog_export *export, const struct imalog_trim *trim,
-		    struct imalog_error *error)
-{
-	int rc;
-
-	export->trim = *trim;
-	rc = imalog_export_run(export, error);
-	export->trim = (struct imalog_trim){ .wanted = false };
-	return rc;
-}
-
-int imalog_export_trim(struct imalog_export *export, uint64_t records,
-		       struct imalog_error *reterr)
-{
-	const struct imalog_trim trim = { .wanted = true, .count = records };
-
-	if (records == 0)
-		return imalog_fail(reterr, IMALOG_ERR_INVALID, "", "no records are none");
-	return run_trim(export, &trim, reterr);
-}
-
-int imalog_export_trim_to(struct imalog_export *export, uint64_t record,
-			  struct imalog_error *reterr)
-{
-	const struct imalog_trim trim = { .wanted = true, .to = record };
-
-	return run_trim(export, &trim, reterr);
-}
-
-int imalog_export_trim_replayed(struct imalog_export *export, struct imalog_replay *replay,
-				imalog_trim_fn fn, void *arg, struct imalog_error *reterr)
-{
-	const struct imalog_trim trim = {
-		.wanted = true, .replay = replay, .fn = fn, .arg = arg
-	};
-
-	return run_trim(export, &trim, reterr);
 }
 
 int imalog_export_save(struct imalog_export *export, struct imalog_error *reterr)

@@ -143,6 +143,12 @@ int imalog_tail_drop_first(struct imalog_export *export, struct imalog_error *er
 /* Was the kernel that runs now the one that this segment was saved from? */
 bool imalog_tail_same_boot(const struct imalog_export *export,
 			   const struct imalog_receipt *receipt);
+/*
+ * Was it staged in this boot?  Else, if the kernel still has its records, what is staged and
+ * the list together begin with them.
+ */
+bool imalog_tail_was_staged(const struct imalog_export *export,
+			    const struct imalog_receipt *receipt);
 /* Goes on in a new epoch. */
 int imalog_tail_new_epoch(struct imalog_export *export, struct imalog_error *error);
 /* The boot in which the newest segment was saved, "" when not known; NULL: there is none */

@@ -181,7 +181,7 @@ const struct command cmd_export = {
 		"      --min-bytes N[K|M|G]   or as many bytes,\n"
 		"      --max-age TIME         or the last export was so long ago\n"
 		"      --watch TIME           stay, and look again each TIME, until SIGTERM\n"
-		"      --slice N              take a longer list in pieces of N records, where the\n"
+		"      --slice N              take longer lists in pieces of N records, where the\n"
 		"                             kernel can; 0: never; default 20000\n"
 		"      --wait TIME            how long to try while others have a list or the\n"
 		"                             store open, such as 500ms, 5s, 2m; default 5s\n"

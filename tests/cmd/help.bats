@@ -4,7 +4,7 @@
 
 load helpers
 
-COMMANDS='show convert replay quote-verify stage save confirm export store'
+COMMANDS='show convert replay quote-verify stage save confirm export trim store'
 READING='--format --byte-order --digest-size --define-template --help --version --quiet --verbose'
 REPLAY="$READING --pcr --bank --pcrs --expect --start --padding --print --ignore-violations --json"
 SHOW="$READING --json --fields --pcr --template --match --violations --from --to"
@@ -16,7 +16,9 @@ QUOTE_VERIFY="$READING --quote --signature --hash --key --ca --nonce --nonce-fil
 STAGE='--help --version --quiet --verbose --root --wait --config'
 SAVE="$STAGE --store"
 CONFIRM=$SAVE
-EXPORT="$SAVE --json --min-records --min-bytes --max-age --watch --tcti --sysfs --no-tpm --ak"
+EXPORT="$SAVE --json --min-records --min-bytes --max-age --watch --slice --tcti --sysfs --no-tpm --ak"
+TRIM="$SAVE --json --to-record --quote --signature --hash --key --ca --nonce --nonce-file --no-nonce
+	--previous --pcrs --eventlog --padding --tcti --sysfs --no-tpm --ak"
 STORE="$SAVE --json --keep-epochs --tpm --tcti --sysfs --pcrs --expect --pcr --bank
 	--ignore-violations --define-template"
 

@@ -150,6 +150,40 @@ static void sweep_trims(const struct scene *scene)
 	}
 }
 
+/* Up to a record it is the same record, however often it was interrupted. */
+static void sweep_targets(const struct scene *scene)
+{
+	size_t all = strlen(scene->current) + (scene->exported[0] ? 0 : 1);
+	uint64_t to = scene->trim + (scene->exported[0] ? 1 + strlen(scene->exported) : 0);
+
+	for (int at = 0; at < STOPS_MAX; at++) {
+		struct run run;
+		int rc;
+
+		test_note("%s, killed at %d, and trimmed to %d", scene->name, at, (int)to);
+		set_scene(scene, true);
+		rc = trace(play, TRACE_KILL, at, 0);
+		if (!can_trace(rc) || rc == -2)
+			return;
+		kernel->held = false;
+		run = run_new();
+		run.rc = imalog_export_trim_to(run.export, to, run.error);
+		if (!CHECK(run.rc >= 0) || !CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), 0))
+			run_show(&run);
+		run_free(&run);
+		CHECK_INT(kernel->nr_current, all - scene->trim);
+		if (!check_whole(1))
+			return;
+	}
+}
+
+TEST(killed_and_trimmed_to_the_same_record)
+{
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(scenes); i++)
+		if (scenes[i].trim)
+			sweep_targets(&scenes[i]);
+}
+
 TEST(killed_and_trimmed_again)
 {
 	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(scenes); i++)
@@ -332,7 +366,8 @@ TEST(killed_and_then_a_kexec)
 }
 
 TEST_MAIN(CASE(killed_at_every_system_call), CASE(killed_without_a_tpm),
-	  CASE(killed_and_trimmed_again), CASE(killed_twice),
+	  CASE(killed_and_trimmed_to_the_same_record), CASE(killed_and_trimmed_again),
+	  CASE(killed_twice),
 	  CASE(killed_twice_while_it_deletes),
 	  CASE(killed_and_others_delete_the_same), CASE(killed_and_others_stage),
 	  CASE(failing_at_every_system_call), CASE(killed_and_then_a_kexec))
