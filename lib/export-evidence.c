@@ -269,7 +269,8 @@ int imalog_evidence_saved(struct imalog_export *export, struct imalog_error *err
 	/* Without a TPM there is nothing to tell; of two, it is known which one is newer. */
 	if (!export->witness.pcrs || export->nr_pending > 1)
 		return listed ? IMALOG_NOT_CHECKED : IMALOG_MATCH;
-	if (!listed && is_unchanged(newest->pcrs, export->witness.pcrs))
+	if (!listed && !newest->staged_before &&
+	    is_unchanged(newest->pcrs, export->witness.pcrs))
 		return IMALOG_MATCH;
 	others.listed = false;
 	others.with_staged = true;

@@ -538,6 +538,31 @@ TEST(somebody_else_stages_what_is_saved)
 	}
 }
 
+/*
+ * What was staged before the TPM was read can be older than its values: that they are the same
+ * now does not say that nobody has deleted it and staged the rest of the list.
+ */
+TEST(somebody_else_stages_what_was_there_already)
+{
+	struct run run;
+
+	machine_new();
+	measure_all("VV");
+	CHECK_EXPORT(1);
+	measure_all("VV");
+	do_stage();
+	measure_all("VV");
+	run = run_new();
+	CHECK_INT(imalog_export_save(run.export, run.error), 1);
+	do_delete();
+	do_stage();
+	CHECK_INT(imalog_export_confirm(run.export, NULL, run.error), 2);
+	run_free(&run);
+	CHECK_INT(kernel->nr_staged, 0);
+	check_whole(1);
+	check_epoch(1);
+}
+
 TEST_MAIN(CASE(exactly_the_first_records), CASE(more_than_there_are),
 	  CASE(no_records_are_none), CASE(not_before_what_is_staged),
 	  CASE(somebody_stages_right_before), CASE(a_kernel_that_does_not),
@@ -547,4 +572,5 @@ TEST_MAIN(CASE(exactly_the_first_records), CASE(more_than_there_are),
 	  CASE(records_that_come_meanwhile), CASE(what_does_not_fit),
 	  CASE(a_machine_that_goes_down), CASE(a_kernel_that_refuses), CASE(deleted_or_not),
 	  CASE(doubt_without_a_tpm), CASE(somebody_else_deletes_what_is_saved),
-	  CASE(somebody_else_is_quicker), CASE(somebody_else_stages_what_is_saved))
+	  CASE(somebody_else_is_quicker), CASE(somebody_else_stages_what_is_saved),
+	  CASE(somebody_else_stages_what_was_there_already))
