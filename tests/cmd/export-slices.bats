@@ -17,12 +17,12 @@ teardown() {
 	stop_machine
 }
 
-# without_staging [OPTION...]: a kernel that cannot stage, and a TPM that was reset
+# A kernel that cannot stage, and a TPM that was reset
 without_staging() {
 	imafs_stop
 	stop_swtpm tpm
 	start_swtpm tpm
-	imafs_start root --tcti "$TPM2TOOLS_TCTI" --no-staging "$@"
+	imafs_start root --tcti "$TPM2TOOLS_TCTI" --no-staging
 }
 
 # requests WHAT: how many requests of that sort there were, such as [0-9]+
