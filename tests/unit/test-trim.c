@@ -281,6 +281,8 @@ TEST(no_slices_with_ima_flush_htable)
 
 TEST(a_kernel_that_cannot_stage)
 {
+	struct run run;
+
 	machine_new();
 	kernel->cannot_stage = true;
 	measure_all("VVVVV");
@@ -303,7 +305,9 @@ TEST(a_kernel_that_cannot_stage)
 	check_whole(2);
 	kernel->flush_htable = true;
 	measure('V');
-	CHECK_INT(run_slices(2).rc, -IMALOG_ERR_OS);
+	run = run_slices(2);
+	CHECK_INT(run.rc, -IMALOG_ERR_OS);
+	run_free(&run);
 }
 
 static void more_records(void)
