@@ -200,4 +200,5 @@ const struct imalog_world imalog_machine = {
 	.open_list = open_list,
 	.read_tpm = read_tpm,
 	.check_store = imalog_durable_check,
+	.check_dir = imalog_durable_check_fd,
 };

@@ -58,11 +58,9 @@ static void reset_results(struct imalog_export *export)
 	for (size_t i = 0; i < export->nr_done; i++)
 		imalog_receipt_free(&export->done[i].receipt);
 	free(export->done);
-	free(export->notes);
 	export->done = NULL;
-	export->notes = NULL;
 	export->nr_done = 0;
-	export->nr_notes = 0;
+	imalog_export_forget_notes(export);
 }
 
 void imalog_export_free(struct imalog_export **ptr)
@@ -212,8 +210,9 @@ static int open_store(struct imalog_export *export, bool create, struct imalog_e
 
 	imalog_epoch_close(&export->epoch);
 	imalog_store_close(&export->store);
-	rc = imalog_store_take(export->store_path, create, export->wait_ms, &export->store,
-			       error);
+	rc = imalog_store_take(export->store_path,
+			       create ? IMALOG_STORE_CREATE : IMALOG_STORE_CHANGE,
+			       export->wait_ms, &export->store, error);
 	if (rc == 0 && create && export->store->current == 0)
 		rc = imalog_store_start_epoch(export->store, 1, error);
 	if (rc == 0 && export->store->current)
@@ -238,27 +237,35 @@ static int ask_tpm(struct imalog_export *export, struct imalog_error *error)
 
 	imalog_witness_free(&export->witness);
 	rc = export->world->read_tpm(export, true, &export->witness, error);
+	/* What cannot be quoted can be compared all the same. */
+	if (rc < 0 && export->ak &&
+	    export->world->read_tpm(export, false, &export->witness, NULL) == 0) {
+		imalog_export_say(export, IMALOG_NOTE_UNCHECKED, "there is no quote: %s",
+				  imalog_error_detail(error));
+		rc = 0;
+	}
 	if (rc == 0 && !export->witness.pcrs && export->past.compared &&
 	    export->tpm_use != IMALOG_TPM_NONE)
-		rc = imalog_fail_tpm(error, 0, "there is no TPM any more, and there was one");
+		rc = imalog_fail_tpm(error, 0, "there is no TPM any more, and there was one: "
+						 "--no-tpm says that this is so");
 	return rc;
 }
 
-/* The TPM's values, which a new boot needs to be told from the one before */
+/*
+ * The TPM's values.  That they cannot be read holds up nothing: what is durable may leave the
+ * kernel.  But of a new boot it is then not known what its list follows.
+ */
 static int read_tpm(struct imalog_export *export, struct imalog_error *error)
 {
-	const char *boot_id = imalog_tail_boot_id(export);
-	bool same_boot = !boot_id || strcmp(boot_id, export->kernel.boot_id) == 0;
 	struct imalog_error *why = imalog_error_new();
 	int rc = why ? ask_tpm(export, why) : imalog_fail_nomem(error);
 
-	if (why && rc < 0 && same_boot) {
+	export->lacks_tpm = why && rc < 0;
+	if (export->lacks_tpm) {
 		imalog_export_say(export, IMALOG_NOTE_UNCHECKED,
 				  "nothing is compared with the TPM: %s",
 				  imalog_error_detail(why));
 		rc = 0;
-	} else if (why && rc < 0) {
-		imalog_error_copy(error, why);
 	}
 	imalog_error_free(&why);
 	return rc;
@@ -288,8 +295,9 @@ static const struct imalog_receipt *newest_pending(const struct imalog_export *e
 }
 
 /*
- * What was saved is deleted without saving it again, if it can be told that it is the same.
- * And what the kernel is proved to have deleted is not looked for in the list.
+ * What was saved is not saved again if it is still there, which is looked at under the hold.
+ * Only the TPM's values can say before that it is not; what the lists begin with is not
+ * looked for in them then.
  */
 static int look_at_saved(struct imalog_export *export, struct imalog_error *error)
 {
@@ -298,18 +306,17 @@ static int look_at_saved(struct imalog_export *export, struct imalog_error *erro
 	int verdict;
 
 	export->sure = false;
-	if (!newest || !export->deletes)
+	if (!newest)
 		return 0;
 	here = imalog_tail_same_boot(export, newest);
 	listed = !imalog_tail_was_staged(export, newest);
 	/* After another boot an export finds that out when it has saved the list. */
 	if (listed ? !here && !export->trim.wanted : newest->state != IMALOG_RECEIPT_SAVED)
 		return 0;
-	verdict = imalog_evidence_saved(export, error);
-	export->sure = verdict == IMALOG_MATCH && here;
-	if (verdict == IMALOG_MISMATCH && listed)
-		return commit_all(export, error);
-	return verdict < 0 ? verdict : 0;
+	verdict = imalog_evidence_saved(export, NULL);
+	export->sure = here && newest->state == IMALOG_RECEIPT_SAVED &&
+		       verdict != IMALOG_MISMATCH;
+	return verdict == IMALOG_MISMATCH && listed ? commit_all(export, error) : 0;
 }
 
 /* Are the first records of the list to be taken, or to be compared with what is pending? */
@@ -331,6 +338,8 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 {
 	int outcome, rc = read_tpm(export, error);
 
+	if (rc == 0)
+		rc = imalog_orphan_settle(export, error);
 	if (rc == 0)
 		rc = imalog_evidence_epoch(export, error);
 	if (rc == 0)
@@ -356,9 +365,6 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 		rc = commit_all(export, error);
 		break;
 	case IMALOG_OUTCOME_NOTHING:
-		/* A trim has nothing to do with what the list goes on with. */
-		if (!export->trim.wanted)
-			imalog_export_say_end(export);
 		break;
 	case IMALOG_OUTCOME_SAVED:
 		rc = imalog_export_add(export, export->pending[export->nr_pending - 1], error);
@@ -427,6 +433,8 @@ static int run(struct imalog_export *export, struct imalog_error *error)
 	rc = begin(export, error);
 	if (rc > 0)
 		rc = all_rounds(export, error);
+	if (rc == 0 && export->deletes)
+		imalog_export_say_end(export);
 	reset(export);
 	return rc < 0 ? rc : (int)export->nr_done;
 }
@@ -458,7 +466,11 @@ int imalog_export_confirm(struct imalog_export *export, const char *file,
 	export->saves = file;
 	export->deletes = true;
 	export->must_equal = receipt;
+	export->was_equal = false;
 	rc = run(export, reterr);
+	/* What an earlier call had deleted was finished: that says nothing of the file. */
+	if (rc > 0 && file && !export->was_equal)
+		rc = 0;
 	export->must_equal = NULL;
 	imalog_receipt_free(&receipt);
 	return rc;

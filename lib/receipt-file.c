@@ -77,15 +77,13 @@ int imalog_receipt_for_file(const char *path, struct imalog_receipt **ret,
 			    struct imalog_error *reterr)
 {
 	struct imalog_receipt *receipt = imalog_receipt_new(reterr);
-	int fd, rc = receipt ? imalog_durable_check(path, reterr) : -IMALOG_ERR_NOMEM;
+	int fd, rc = 0;
 
-	if (rc < 0) {
-		imalog_receipt_free(&receipt);
-		return rc;
-	}
+	if (!receipt)
+		return -IMALOG_ERR_NOMEM;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		rc = imalog_fail_errno(reterr, errno, "cannot open");
+	rc = fd < 0 ? imalog_fail_errno(reterr, errno, "cannot open") :
+		      imalog_durable_check_fd(fd, reterr);
 	if (rc == 0)
 		rc = sum_file(fd, path, receipt, reterr);
 	if (rc == 0)

@@ -62,6 +62,11 @@ void imalog_receipt_excuse(struct imalog_receipt *receipt)
 		receipt->verdict = IMALOG_NOT_CHECKED;
 }
 
+uint64_t imalog_receipt_covers(const struct imalog_receipt *receipt)
+{
+	return receipt->verdict == IMALOG_MISMATCH ? 0 : receipt->matched_at;
+}
+
 /* ---- what it says ---- */
 
 enum imalog_receipt_state imalog_receipt_state(const struct imalog_receipt *receipt)
@@ -170,7 +175,9 @@ static bool put_machine(json_t *json, const struct imalog_receipt *receipt)
 			      (json_int_t)clock->restart_count, "safe", clock->safe))) &&
 	       (!receipt->pcrs || put(json, "pcrs", imalog_json_of_pcrs(receipt->pcrs))) &&
 	       (!receipt->staged_before || put(json, "staged_before", json_true())) &&
-	       (!receipt->trimmed || put(json, "trimmed", json_true()));
+	       (!receipt->trimmed || put(json, "trimmed", json_true())) &&
+	       (!receipt->moment.known ||
+		put_number(json, "boot_violations", receipt->moment.violations));
 }
 
 static bool put_outcome(json_t *json, const struct imalog_receipt *receipt)
@@ -239,6 +246,30 @@ static bool get_text(const json_t *json, const char *key, char *out, size_t size
 	return true;
 }
 
+/* The same of text that is printed: a word of plain characters */
+static bool get_word(const json_t *json, const char *key, char *out, size_t size)
+{
+	if (!get_text(json, key, out, size))
+		return false;
+	for (; *out; out++)
+		if (*out <= ' ' || *out > '~')
+			return false;
+	return true;
+}
+
+/* "2026-11-22T10:31:00Z" */
+static bool get_time(const json_t *json, char out[24])
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
+
+	if (!get_text(json, "time", out, 24) || (out[0] && strlen(out) != strlen(form)))
+		return false;
+	for (size_t i = 0; out[i]; i++)
+		if (form[i] == 'd' ? out[i] < '0' || out[i] > '9' : out[i] != form[i])
+			return false;
+	return true;
+}
+
 static bool get_digest(const json_t *json, const char *key, uint8_t *out)
 {
 	return imalog_json_to_hex(json_object_get(json, key), out, IMALOG_SHA256_SIZE);
@@ -291,13 +322,16 @@ static bool get_machine(const json_t *json, struct imalog_receipt *receipt)
 	const json_t *tpm = json_object_get(json, "tpm");
 	uint64_t reset = 0, restart = 0;
 
-	if (!get_text(json, "time", receipt->time, sizeof(receipt->time)) ||
-	    !get_text(json, "kernel", receipt->kernel, sizeof(receipt->kernel)) ||
-	    !get_text(json, "boot_id", receipt->boot_id, sizeof(receipt->boot_id)))
+	if (!get_time(json, receipt->time) ||
+	    !get_word(json, "kernel", receipt->kernel, sizeof(receipt->kernel)) ||
+	    !get_word(json, "boot_id", receipt->boot_id, sizeof(receipt->boot_id)))
 		return false;
 	receipt->staged_before = json_is_true(json_object_get(json, "staged_before"));
 	receipt->trimmed = json_is_true(json_object_get(json, "trimmed"));
+	receipt->moment.known = json_object_get(json, "boot_violations");
 	receipt->has_clock = tpm;
+	if (!get_number(json, "boot_violations", &receipt->moment.violations))
+		return false;
 	if (tpm && (!get_number(tpm, "clock", &receipt->clock.clock) ||
 		    !get_number(tpm, "reset_count", &reset) ||
 		    !get_number(tpm, "restart_count", &restart) || reset > UINT32_MAX ||
@@ -366,12 +400,14 @@ static int from_text(struct imalog_span text, uint64_t segment, struct imalog_re
 		     struct imalog_error *error)
 {
 	json_error_t why;
-	json_t *json =
-		json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &why);
+	json_t *json;
 	struct imalog_receipt *receipt;
 	char shown[IMALOG_PRINTABLE_MAX];
 	int rc;
 
+	if (text.size == 0)
+		return imalog_fail(error, IMALOG_ERR_BAD_FORMAT, "", "the receipt is empty");
+	json = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &why);
 	if (!json)
 		return imalog_fail(error, IMALOG_ERR_BAD_FORMAT, "", "line %d is no JSON: %s",
 				   why.line,

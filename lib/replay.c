@@ -9,39 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "private.h"
-
-#define BATCH 128
-/* Bytes of records after which a batch is full: a record may have 16 MiB. */
-#define BATCH_SIZE ((size_t)1 << 20)
-
-struct imalog_replay {
-	enum imalog_padding padding;
-	bool banks[IMALOG_ALG_COUNT];
-	struct imalog_pcrs *start;
-	struct imalog_pcrs *expected;
-	struct imalog_pcrs *offered; /* those of them that count only if the log extends them */
-	struct imalog_chain *chains[IMALOG_ALG_COUNT][IMALOG_PCR_MAX + 1];
-	bool begun;
-	bool every_variant; /* of values that are compared elsewhere */
-	struct imalog_hasher *hasher;
-	struct imalog_scratch scratch;
-	bool other_order; /* of the last record that was checked */
-	bool turned;	  /* the batch at hand is hashed in the other order */
-	imalog_problem_fn on_problem;
-	void *problem_arg;
-	imalog_record_fn on_record;
-	void *record_arg;
-	uint64_t records, violations, bad, opaque, first_problem;
-	uint64_t last; /* number of the last record */
-
-	/* the batch at hand */
-	struct imalog_record *batch[BATCH];
-	size_t nr_batch;
-	struct imalog_hash_job jobs[BATCH];
-	bool needed[IMALOG_ALG_COUNT];
-	uint8_t digests[IMALOG_ALG_COUNT][BATCH][IMALOG_DIGEST_MAX];
-};
+#include "replay.h"
 
 struct imalog_replay *imalog_replay_new(void)
 {
@@ -72,6 +40,7 @@ void imalog_replay_free(struct imalog_replay **ptr)
 	imalog_pcrs_free(&replay->offered);
 	imalog_hasher_free(&replay->hasher);
 	free(replay->scratch.data);
+	free(replay->markers.checks);
 	free(replay);
 	*ptr = NULL;
 }
@@ -155,6 +124,11 @@ static struct imalog_chain *chain_of(struct imalog_replay *replay, enum imalog_a
 	if (*chain && replay->every_variant && replay->padding == IMALOG_PADDING_AUTO)
 		imalog_chain_compute_padded(*chain);
 	return *chain;
+}
+
+struct imalog_setup imalog_replay_setup(const struct imalog_replay *replay)
+{
+	return (struct imalog_setup){ replay->expected, replay->start, replay->padding };
 }
 
 int imalog_replay_compute_every_variant(struct imalog_replay *replay, struct imalog_error *error)
@@ -320,6 +294,16 @@ static int check_record(struct imalog_replay *replay, size_t i, struct imalog_er
 	return 0;
 }
 
+static int check_marker(struct imalog_replay *replay, const struct imalog_record *record,
+			struct imalog_error *error)
+{
+	int rc = imalog_replay_look_at_marker(replay, record, error);
+
+	if (rc == 0)
+		complain(replay, record, IMALOG_PROBLEM_SNAPSHOT);
+	return rc < 0 ? rc : 0;
+}
+
 static int extend_banks(struct imalog_replay *replay, size_t i, struct imalog_error *error)
 {
 	const struct imalog_record *record = replay->batch[i];
@@ -348,6 +332,8 @@ static int replay_batch(struct imalog_replay *replay, struct imalog_error *error
 
 		rc = check_record(replay, i, error);
 		if (rc == 0)
+			rc = check_marker(replay, record, error);
+		if (rc == 0)
 			rc = extend_banks(replay, i, error);
 		if (rc < 0)
 			break;
@@ -368,9 +354,9 @@ int imalog_replay_run(struct imalog_replay *replay, struct imalog_reader *reader
 
 	while (more > 0 && rc == 0) {
 		/* A record that must be turned needs the scratch for itself. */
-		size_t want = replay->other_order ? 1 : BATCH, bytes = 0;
+		size_t want = replay->other_order ? 1 : IMALOG_REPLAY_BATCH, bytes = 0;
 
-		while (more > 0 && replay->nr_batch < want && bytes < BATCH_SIZE) {
+		while (more > 0 && replay->nr_batch < want && bytes < IMALOG_REPLAY_BATCH_SIZE) {
 			more = imalog_reader_next(reader, &replay->batch[replay->nr_batch], reterr);
 			if (more > 0)
 				bytes += replay->batch[replay->nr_batch++]->raw.size;
@@ -382,113 +368,4 @@ int imalog_replay_run(struct imalog_replay *replay, struct imalog_reader *reader
 		imalog_reader_release(reader, replay->last);
 	}
 	return rc < 0 ? rc : more;
-}
-
-/* ---- results ---- */
-
-uint64_t imalog_replay_records(const struct imalog_replay *replay)
-{
-	return replay->records;
-}
-
-uint64_t imalog_replay_violations(const struct imalog_replay *replay)
-{
-	return replay->violations;
-}
-
-uint64_t imalog_replay_problems(const struct imalog_replay *replay)
-{
-	return replay->bad + replay->opaque;
-}
-
-uint64_t imalog_replay_first_problem(const struct imalog_replay *replay)
-{
-	return replay->first_problem;
-}
-
-/* An offered value of a PCR that the log does not extend is no comparison. */
-static bool counts(const struct imalog_replay *replay, enum imalog_alg alg, uint32_t pcr)
-{
-	const struct imalog_chain *chain = replay->chains[alg][pcr];
-
-	return (chain && chain->extends) || !imalog_pcrs_get(replay->offered, alg, pcr);
-}
-
-size_t imalog_replay_checks(const struct imalog_replay *replay)
-{
-	size_t nr = 0;
-
-	for (size_t i = 0; i < imalog_pcrs_count(replay->expected); i++) {
-		enum imalog_alg alg;
-		uint32_t pcr;
-
-		imalog_pcrs_at(replay->expected, i, &alg, &pcr);
-		nr += counts(replay, alg, pcr);
-	}
-	return nr;
-}
-
-void imalog_replay_check(const struct imalog_replay *replay, size_t i, struct imalog_check *ret)
-{
-	static const uint8_t zeros[IMALOG_DIGEST_MAX];
-	const struct imalog_chain *chain;
-
-	memset(ret, 0, sizeof(*ret));
-	for (size_t at = 0, left = i + 1; left > 0; at++) {
-		ret->expected = imalog_pcrs_at(replay->expected, at, &ret->bank, &ret->pcr);
-		left -= counts(replay, ret->bank, ret->pcr);
-	}
-	ret->computed = zeros;
-	chain = replay->chains[ret->bank][ret->pcr];
-	if (chain) /* or imalog_replay_run() was never called */
-		imalog_chain_check(chain, replay->last, ret);
-}
-
-enum imalog_verdict imalog_replay_verdict(const struct imalog_replay *replay, uint64_t *matched_at)
-{
-	size_t nr = imalog_replay_checks(replay);
-	enum imalog_verdict verdict = nr ? IMALOG_MATCH : IMALOG_NOT_CHECKED;
-	uint64_t first = 0, last = UINT64_MAX;
-	bool opaque = false;
-
-	for (size_t i = 0; i < nr; i++) {
-		struct imalog_check check;
-
-		imalog_replay_check(replay, i, &check);
-		opaque |= replay->chains[check.bank][check.pcr] &&
-			  replay->chains[check.bank][check.pcr]->opaque;
-		if (check.verdict == IMALOG_MISMATCH ||
-		    (check.verdict == IMALOG_NOT_CHECKED && verdict == IMALOG_MATCH))
-			verdict = check.verdict;
-		if (check.verdict != IMALOG_MATCH)
-			continue;
-		first = check.matched_at > first ? check.matched_at : first;
-		last = check.matched_to < last ? check.matched_to : last;
-	}
-	if (verdict == IMALOG_MATCH && first > last)
-		verdict = IMALOG_MISMATCH;
-	if (matched_at)
-		*matched_at = verdict == IMALOG_MATCH ? first : 0;
-	if (verdict == IMALOG_MATCH && opaque)
-		verdict = IMALOG_NOT_CHECKED;
-	return replay->bad ? IMALOG_MISMATCH : verdict;
-}
-
-int imalog_replay_pcrs(const struct imalog_replay *replay, struct imalog_pcrs *pcrs,
-		       struct imalog_error *reterr)
-{
-	int rc = 0;
-
-	for (int alg = 1; alg < IMALOG_ALG_COUNT && rc == 0; alg++) {
-		for (uint32_t pcr = 0; pcr <= IMALOG_PCR_MAX && rc == 0; pcr++) {
-			const struct imalog_chain *chain = replay->chains[alg][pcr];
-			struct imalog_span value = { NULL, imalog_alg_size((enum imalog_alg)alg) };
-
-			if (!chain || chain->extends == 0)
-				continue;
-			value.data = imalog_chain_value(chain);
-			rc = imalog_pcrs_set(pcrs, (enum imalog_alg)alg, pcr, value, reterr);
-		}
-	}
-	return rc;
 }

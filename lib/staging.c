@@ -10,17 +10,18 @@
  *   "D\n"  frees it: ENOENT (nothing is), ESTALE (going down: a kexec takes it along),
  *          ENOMEM (ima_flush_htable: it is gone all the same)
  *
- * Or a second one, on the list itself, whose first records can be deleted by their number, also
- * by kernels that cannot stage:
+ * The list itself can be opened beside it by the thread that has this one, O_RDWR again: to know
+ * how much of the boot is not staged (moment.c); or to delete its first records by their number,
+ * which kernels that cannot stage do, too:
  *
  *   "N\n"  frees the first N: ENOENT (there are fewer), ESTALE, EINVAL (ima_flush_htable)
  *
  * What is staged is older than the list, so N is for when nothing is, and both are held to know
- * that.  The kernel loses count of writers when somebody else closes them (measure_writer):
- * they are opened and closed here, in one thread, and no child inherits them.
+ * that.
  *
  * Requests are written once, whatever comes of it: the kernel takes them whole or not at all.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -34,6 +35,7 @@
 #define SHA256_SIZE 32
 
 struct imalog_staging {
+	char *root;
 	int fd;	  /* what is staged; -1: the kernel cannot stage */
 	int list; /* -1: not opened */
 	struct imalog_stream *stream;
@@ -54,6 +56,29 @@ static int start_stream(struct imalog_staging *staging, struct imalog_error *err
 	return staging->stream ? 0 : -IMALOG_ERR_CRYPTO;
 }
 
+/*
+ * The kernel knows a writer by its thread, and loses count when another one closes (ima_fs.c).
+ * Libraries that reach a TPM may have started threads; without /proc there is no telling.
+ */
+static int check_threads(struct imalog_error *error)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	int threads = 0;
+
+	while (dir && (entry = readdir(dir)))
+		threads += entry->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	if (threads <= 1)
+		return 0;
+	return imalog_fail(error, IMALOG_ERR_INVALID, "",
+			   "the measurement list must be held by a process of one thread, and "
+			   "this one has %d: a TPM that is reached through D-Bus (tabrmd) "
+			   "starts others, /dev/tpmrm0 does not",
+			   threads);
+}
+
 /* What takes long, or opens files as OpenSSL does, is done before the hold. */
 int imalog_staging_open_files(const char *root, bool staged, bool list, unsigned int wait_ms,
 			      struct imalog_staging **ret, struct imalog_error *error)
@@ -64,11 +89,14 @@ int imalog_staging_open_files(const char *root, bool staged, bool list, unsigned
 	if (!staging)
 		return imalog_fail_nomem(error);
 	staging->fd = staging->list = -1;
-	rc = start_stream(staging, error);
+	staging->root = strdup(root);
+	rc = staging->root ? check_threads(error) : imalog_fail_nomem(error);
+	if (rc == 0)
+		rc = start_stream(staging, error);
 	if (rc == 0 && staged)
 		rc = imalog_list_open_as(root, IMALOG_STAGED_NAME, O_RDWR, wait_ms,
 					 &staging->fd, error);
-	/* Who holds one file is let in to the other at once. */
+	/* Who holds what is staged is let in to the list at once. */
 	if (rc == 0 && list)
 		rc = imalog_list_open_as(root, IMALOG_LIST_NAME, O_RDWR, staged ? 0 : wait_ms,
 					 &staging->list, error);
@@ -95,6 +123,7 @@ void imalog_staging_close(struct imalog_staging **staging)
 	if ((*staging)->fd >= 0)
 		close((*staging)->fd);
 	imalog_stream_free(&(*staging)->stream);
+	free((*staging)->root);
 	free(*staging);
 	*staging = NULL;
 }
@@ -200,31 +229,24 @@ static int read_first(void *arg, uint8_t *to, size_t room, size_t *got,
 	return 0;
 }
 
-static int read_list(void *arg, uint8_t *to, size_t room, size_t *got,
-		     struct imalog_error *error)
-{
-	const struct imalog_staging *staging = arg;
-
-	return read_some(staging->list, to, room, got, "cannot read the measurement list",
-			 error);
-}
-
 /* A source that begins at the start of one of the files */
 static struct imalog_source *
 source_of(struct imalog_staging *staging, bool list,
 	  int (*call)(void *, uint8_t *, size_t, size_t *, struct imalog_error *),
 	  struct imalog_error *error)
 {
+	const char *name = list ? IMALOG_LIST_NAME : IMALOG_STAGED_NAME;
+	int fd = list ? staging->list : staging->fd;
 	struct imalog_source *source;
 
-	if (lseek(list ? staging->list : staging->fd, 0, SEEK_SET) != 0) {
+	if (lseek(fd, 0, SEEK_SET) != 0) {
 		imalog_fail_errno(error, errno,
 				  list ? "cannot read the measurement list from its start" :
 					 "cannot read what is staged from its start");
 		return NULL;
 	}
-	source = imalog_source_from_call(call, staging,
-					 list ? IMALOG_LIST_NAME : IMALOG_STAGED_NAME);
+	source = call ? imalog_source_from_call(call, staging, name) :
+			imalog_source_from_fd(fd, name);
 	if (!source)
 		imalog_fail_nomem(error);
 	return source;
@@ -241,10 +263,40 @@ struct imalog_source *imalog_staging_source(struct imalog_staging *staging,
 			 reterr);
 }
 
+/* Who holds what is staged is let in to the list at once. */
 struct imalog_source *imalog_staging_list(struct imalog_staging *staging,
 					  struct imalog_error *error)
 {
-	return source_of(staging, true, read_list, error);
+	if (staging->list < 0 &&
+	    imalog_list_open_as(staging->root, IMALOG_LIST_NAME, O_RDWR, 0, &staging->list,
+				error) < 0)
+		return NULL;
+	return source_of(staging, true, NULL, error);
+}
+
+const char *imalog_staging_root(const struct imalog_staging *staging)
+{
+	return staging->root;
+}
+
+uint64_t imalog_staging_bytes(const struct imalog_staging *staging)
+{
+	return staging->whole ? staging->size : 0;
+}
+
+const uint8_t *imalog_staging_sha256(const struct imalog_staging *staging)
+{
+	return staging->whole ? staging->sha256 : NULL;
+}
+
+uint64_t imalog_staging_records(const struct imalog_staging *staging)
+{
+	return staging->records;
+}
+
+void imalog_staging_set_records(struct imalog_staging *staging, uint64_t records)
+{
+	staging->records = records;
 }
 
 /* ---- the first records of the list ---- */
@@ -313,26 +365,6 @@ int imalog_staging_first(struct imalog_staging *staging, uint64_t records, uint6
 	staging->first = true;
 	*got = staging->records;
 	return *got > 0;
-}
-
-uint64_t imalog_staging_bytes(const struct imalog_staging *staging)
-{
-	return staging->whole ? staging->size : 0;
-}
-
-const uint8_t *imalog_staging_sha256(const struct imalog_staging *staging)
-{
-	return staging->whole ? staging->sha256 : NULL;
-}
-
-uint64_t imalog_staging_records(const struct imalog_staging *staging)
-{
-	return staging->records;
-}
-
-void imalog_staging_set_records(struct imalog_staging *staging, uint64_t records)
-{
-	staging->records = records;
 }
 
 /* ---- deleting ---- */

@@ -93,6 +93,70 @@ bool imalog_state_has(const struct imalog_state *whole, const struct imalog_stat
 	return true;
 }
 
+/* The value of the same PCR and bank in another state, NULL when there is none */
+static const struct imalog_state_value *find_value(const struct imalog_state *state,
+						   const struct imalog_state_value *value)
+{
+	for (size_t i = 0; i < state->nr; i++)
+		if (state->values[i].alg == value->alg && state->values[i].pcr == value->pcr)
+			return &state->values[i];
+	return NULL;
+}
+
+/* Are they equal, as far as both are known? */
+static bool value_agrees(const struct imalog_state_value *a, const struct imalog_state_value *b)
+{
+	for (int v = 0; v < IMALOG_VARIANTS; v++)
+		if (a->known[v] && b->known[v] &&
+		    memcmp(a->values[v], b->values[v], imalog_alg_size(a->alg)) != 0)
+			return false;
+	return true;
+}
+
+/* Has @other what @one has, in the banks that it has? */
+static bool covers(const struct imalog_state *other, const struct imalog_state *one)
+{
+	for (size_t i = 0; i < one->nr; i++) {
+		const struct imalog_state_value *value = &one->values[i];
+		const struct imalog_state_value *its = find_value(other, value);
+
+		if (its ? !value_agrees(value, its) : has_bank(other, value->alg))
+			return false;
+	}
+	return true;
+}
+
+bool imalog_state_agrees(const struct imalog_state *a, const struct imalog_state *b)
+{
+	/* Before the first record no bank has a value. */
+	if (a->nr == 0 || b->nr == 0)
+		return a->nr == b->nr;
+	return covers(a, b) && covers(b, a);
+}
+
+bool imalog_state_difference(const struct imalog_state *a, const struct imalog_state *b,
+			     const struct imalog_state_value **in_a,
+			     const struct imalog_state_value **in_b)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < a->nr; i++) {
+		const struct imalog_state_value *value = &a->values[i];
+		const struct imalog_state_value *other = find_value(b, value);
+
+		if (!other || value_agrees(value, other) || !value->known[IMALOG_PERBANK] ||
+		    !other->known[IMALOG_PERBANK] ||
+		    (found && value->alg != IMALOG_ALG_SHA256))
+			continue;
+		*in_a = value;
+		*in_b = other;
+		found = true;
+		if (value->alg == IMALOG_ALG_SHA256)
+			break;
+	}
+	return found;
+}
+
 /* The value of a PCR, made if need be and in its place by bank and PCR; NULL: no memory. */
 static struct imalog_state_value *value_of(struct imalog_state *state, enum imalog_alg alg,
 					   uint32_t pcr)

@@ -39,6 +39,8 @@ void imalog_buffer_free(struct imalog_buffer *buffer)
 struct imalog_writer {
 	enum imalog_format format;
 	enum imalog_order order;
+	enum imalog_alg digest; /* IMALOG_ALG_NONE: as recorded */
+	struct imalog_hasher *hasher;
 	imalog_write_fn fn;
 	void *arg;
 	struct imalog_buffer buffer;
@@ -65,13 +67,45 @@ void imalog_writer_free(struct imalog_writer **writer)
 		return;
 	imalog_buffer_free(&(*writer)->buffer);
 	imalog_buffer_free(&(*writer)->swapped);
+	imalog_hasher_free(&(*writer)->hasher);
 	free(*writer);
 	*writer = NULL;
+}
+
+int imalog_writer_set_digest(struct imalog_writer *writer, enum imalog_alg alg,
+			     struct imalog_error *error)
+{
+	writer->hasher = imalog_hasher_new();
+	writer->digest = alg;
+	return writer->hasher ? 0 : imalog_fail_nomem(error);
 }
 
 static void add_span(struct imalog_buffer *buffer, struct imalog_span span)
 {
 	imalog_buffer_add(buffer, span.data, span.size);
+}
+
+/* The digest column.  What is computed anew must not hide that a recorded one was wrong. */
+static int find_digest(struct imalog_writer *writer, const struct imalog_record *record,
+		       uint8_t out[IMALOG_DIGEST_MAX], struct imalog_span *ret,
+		       struct imalog_error *error)
+{
+	size_t size = imalog_alg_size(writer->digest);
+	int rc = 0;
+
+	*ret = record->digests[0].span;
+	if (writer->digest == IMALOG_ALG_NONE || record->digests[0].alg == writer->digest)
+		return 0;
+	if (record->fit == IMALOG_FIT_NO)
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template digest",
+				   "it does not fit the data, so that of another algorithm "
+				   "would hide it");
+	memset(out, 0, IMALOG_DIGEST_MAX);
+	if (!record->violation)
+		rc = imalog_record_template_digest(record, writer->hasher, writer->digest,
+						   out, error);
+	*ret = (struct imalog_span){ out, size };
+	return rc;
 }
 
 /* ---- binary ---- */
@@ -108,7 +142,8 @@ static int put_kernel(struct imalog_writer *writer, const struct imalog_record *
 		      struct imalog_error *error)
 {
 	struct imalog_buffer *out = &writer->buffer;
-	struct imalog_span data;
+	uint8_t computed[IMALOG_DIGEST_MAX];
+	struct imalog_span data, digest;
 	int rc;
 
 	if (record->content == IMALOG_CONTENT_DIGEST_ONLY)
@@ -118,10 +153,12 @@ static int put_kernel(struct imalog_writer *writer, const struct imalog_record *
 		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template data",
 				   "the ascii line does not hash to its digest");
 	rc = data_in_order(writer, record, &data, error);
+	if (rc == 0)
+		rc = find_digest(writer, record, computed, &digest, error);
 	if (rc < 0)
 		return rc;
 	add_u32(out, writer->order, record->index);
-	add_span(out, record->digests[0].span);
+	add_span(out, digest);
 	add_u32(out, writer->order, (uint32_t)record->template_name.size);
 	add_span(out, record->template_name);
 	if (!imalog_template_is_ima(record->template_name))
@@ -186,9 +223,12 @@ static int put_ascii(struct imalog_writer *writer, const struct imalog_record *r
 		     struct imalog_error *error)
 {
 	struct imalog_buffer *out = &writer->buffer;
+	uint8_t computed[IMALOG_DIGEST_MAX];
+	struct imalog_span digest;
 	char pcr[16];
+	int rc;
 
-	if (record->format == IMALOG_FORMAT_ASCII) {
+	if (record->format == IMALOG_FORMAT_ASCII && writer->digest == IMALOG_ALG_NONE) {
 		add_span(out, record->raw);
 		/* The last line of the input may lack it. */
 		if (record->raw.data[record->raw.size - 1] != '\n')
@@ -198,8 +238,11 @@ static int put_ascii(struct imalog_writer *writer, const struct imalog_record *r
 	if (record->nr_fields == 0)
 		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template name",
 				   "its fields are not known, so there is no text for them");
+	rc = find_digest(writer, record, computed, &digest, error);
+	if (rc < 0)
+		return rc;
 	imalog_buffer_add(out, pcr, (size_t)snprintf(pcr, sizeof(pcr), "%2u ", record->index));
-	add_hex(out, record->digests[0].span);
+	add_hex(out, digest);
 	imalog_buffer_add(out, " ", 1);
 	add_span(out, record->template_name);
 	for (size_t i = 0; i < record->nr_fields; i++) {

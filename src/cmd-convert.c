@@ -9,6 +9,7 @@
 static const struct option long_options[] = {
 	COMMON_LONG,
 	READING_LONG,
+	LIVE_LONG,
 	{ "to", required_argument, NULL, 't' },
 	{ "output", required_argument, NULL, 'o' },
 	{ NULL, 0, NULL, 0 },
@@ -134,7 +135,7 @@ static int run(struct convert *convert, int argc, char **argv)
 		complain("note: digests of %" PRIu64 " records cover the other byte order: imalog "
 			 "replays them, other programs will not",
 			 convert->other_order);
-	return rc;
+	return rc == EXIT_YES && log_is_doubtful(&convert->log) ? EXIT_UNABLE : rc;
 }
 
 static int cmd_convert_run(const struct command *command, int argc, char **argv)
@@ -158,8 +159,8 @@ const struct command cmd_convert = {
 	.name = "convert",
 	.summary = "writes a log in another format",
 	.usage = "-t FORMAT [OPTION...] [LOG...]",
-	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: the\n"
-		"list of this machine's kernel.\n"
+	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: this\n"
+		"machine's: what was exported, what is staged, and the kernel's list.\n"
 		"\n"
 		"  -t, --to FORMAT            kernel: binary list, little-endian\n"
 		"                             kernel-be: binary list, big-endian\n"
@@ -173,7 +174,8 @@ const struct command cmd_convert = {
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"
-		"      --root DIR             where this machine's /sys is\n"
+		"\n"
+		LIVE_HELP
 		"\n"
 		"  -h, --help                 show this\n"
 		"      --version              print the version\n",

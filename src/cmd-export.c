@@ -14,6 +14,10 @@ enum {
 	OPT_SLICE,
 };
 
+/* Between attempts while others have a list open, in milliseconds */
+#define PAUSE_FIRST 20
+#define PAUSE_LAST  500
+
 static const struct option long_options[] = {
 	COMMON_LONG,
 	EXPORTING_LONG,
@@ -29,7 +33,9 @@ struct run {
 	struct options options;
 	struct exporting exporting;
 	unsigned int watch_ms;
-	uint64_t slice; /* if it is given */
+	uint64_t slice;	  /* if it is given */
+	sigset_t signals; /* that end watching */
+	bool ended;	  /* by one of them */
 };
 
 /* ---- the command line ---- */
@@ -95,25 +101,66 @@ static int prepare(struct run *run)
 
 /* ---- running ---- */
 
+static bool has_notes(const struct imalog_export *export)
+{
+	enum imalog_note_kind kind;
+
+	return imalog_export_note(export, 0, &kind);
+}
+
+static struct timespec timespec_of(unsigned int ms)
+{
+	return (struct timespec){ ms / 1000, ms % 1000 * 1000000L };
+}
+
+/* A signal can end the wait for others, which the library's own would sit out. */
+static int run_watching(struct run *run)
+{
+	unsigned int waited = 0, pause = PAUSE_FIRST, wait_ms = run->exporting.config.wait_ms;
+	int rc;
+
+	for (;;) {
+		struct timespec left;
+
+		rc = imalog_export_run(run->exporting.export, run->exporting.error);
+		if (rc >= 0 || imalog_error_os_errno(run->exporting.error) != EBUSY ||
+		    waited >= wait_ms)
+			return rc;
+		pause = pause < wait_ms - waited ? pause : wait_ms - waited;
+		left = timespec_of(pause);
+		run->ended = sigtimedwait(&run->signals, NULL, &left) >= 0;
+		if (run->ended)
+			return rc;
+		waited += pause;
+		pause = 2 * pause < PAUSE_LAST ? 2 * pause : PAUSE_LAST;
+	}
+}
+
 static int export_once(struct run *run)
 {
-	struct exporting *exporting = &run->exporting;
-	int rc = imalog_export_run(exporting->export, exporting->error), flushed;
+	const struct options *options = &run->options;
+	int rc = run->watch_ms ?
+			 run_watching(run) :
+			 imalog_export_run(run->exporting.export, run->exporting.error),
+	    flushed;
 
-	if (exporting->given[OPT_JSON]) {
-		if (rc != 0 || !run->watch_ms)
-			exporting_print_json(exporting, rc, NULL);
+	/* It was asked to, and nothing was done. */
+	if (run->ended)
+		return EXIT_YES;
+	if (run->exporting.given[OPT_JSON]) {
+		if (rc != 0 || !run->watch_ms || has_notes(run->exporting.export))
+			exporting_print_json(&run->exporting, rc, NULL);
 	} else {
-		exporting_print_text(exporting);
-		if (rc == 0 && run->options.verbose)
+		exporting_print_text(&run->exporting);
+		if (rc == 0 && options->verbose)
 			printf("nothing to do\n");
 	}
 	if (rc < 0)
-		complain_of(NULL, exporting->error);
+		complain_of(NULL, run->exporting.error);
 	flushed = stdout_flush();
 	if (flushed != EXIT_YES)
 		return flushed;
-	return rc < 0 ? exit_code_of(rc) : exporting_judge(exporting);
+	return rc < 0 ? exit_code_of(rc) : export_judge(run->exporting.export);
 }
 
 /*
@@ -122,20 +169,20 @@ static int export_once(struct run *run)
  */
 static int watch(struct run *run)
 {
-	const struct timespec interval = { run->watch_ms / 1000,
-					   run->watch_ms % 1000 * 1000000L };
-	sigset_t signals;
+	const struct timespec interval = timespec_of(run->watch_ms);
+	sigset_t *signals = &run->signals;
 	int rc;
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	imalog_export_set_wait(run->exporting.export, 0);
+	sigemptyset(signals);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, signals, NULL);
 	rc = export_once(run);
 	/* What does not work at all will not do so later. */
 	if (rc == EXIT_UNABLE && imalog_error_os_errno(run->exporting.error) == ENOENT)
 		return rc;
-	while (sigtimedwait(&signals, NULL, &interval) < 0)
+	while (!run->ended && sigtimedwait(signals, NULL, &interval) < 0)
 		if (errno == EAGAIN)
 			rc = export_once(run);
 	return rc;

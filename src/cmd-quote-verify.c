@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* imalog quote-verify: what a signed quote proves about a log. */
-#include <errno.h>
 #include <string.h>
 
 #include "quote.h"
@@ -8,6 +7,7 @@
 static const struct option long_options[] = {
 	COMMON_LONG,
 	READING_LONG,
+	LIVE_LONG,
 	QUOTE_LONG,
 	{ "from-quote", required_argument, NULL, OPT_FROM_QUOTE },
 	{ "from-signature", required_argument, NULL, OPT_FROM_SIGNATURE },
@@ -19,30 +19,6 @@ static const struct option long_options[] = {
 };
 
 /* ---- the command line ---- */
-
-static int set_max_later(struct verify *verify)
-{
-	char *end;
-
-	errno = 0;
-	verify->max_later = strtoull(optarg, &end, 10);
-	if (errno || *end || optarg[0] < '0' || optarg[0] > '9')
-		return usage_error(verify->options.command, "'%s' is no number of records", optarg);
-	return EXIT_YES;
-}
-
-static int set_option(struct verify *verify, int option)
-{
-	if (option != OPT_JSON && option != OPT_PRINT_COUNT && option != OPT_MAX_LATER)
-		return quote_option(verify, option, long_options);
-	if (!options_once(&verify->options, option, long_options))
-		return EXIT_USAGE;
-	if (option == OPT_MAX_LATER)
-		return set_max_later(verify);
-	verify->json |= option == OPT_JSON;
-	verify->print_count |= option == OPT_PRINT_COUNT;
-	return EXIT_YES;
-}
 
 /* Options that are needed, or that only make sense together. */
 static int check_options(const struct verify *verify)
@@ -70,7 +46,7 @@ static int parse(struct verify *verify, int argc, char **argv)
 
 	while ((option = options_next(&verify->options, argc, argv, COMMON_SHORT, long_options,
 				      &rc)) >= 0) {
-		rc = set_option(verify, option);
+		rc = quote_option(verify, option, long_options);
 		if (rc != EXIT_YES)
 			return rc;
 	}
@@ -146,14 +122,17 @@ static int run(struct verify *verify, int argc, char **argv)
 {
 	int rc = log_open(&verify->log, &verify->options, argv + optind, argc - optind);
 
-	if (rc != EXIT_YES)
-		return rc;
-	rc = quote_check(verify);
+	if (rc == EXIT_YES)
+		rc = quote_prepare(verify);
+	if (rc == EXIT_YES)
+		rc = quote_load(verify);
 	if (rc == EXIT_YES)
 		rc = check_log(verify);
 	if (rc == EXIT_YES && verify->from)
 		check_first_selection(verify);
-	return rc == EXIT_YES ? quote_report(verify) : rc;
+	if (rc == EXIT_YES)
+		rc = quote_report(verify);
+	return rc == EXIT_YES && log_is_doubtful(&verify->log) ? EXIT_UNABLE : rc;
 }
 
 static int cmd_quote_verify_run(const struct command *command, int argc, char **argv)
@@ -175,8 +154,8 @@ const struct command cmd_quote_verify = {
 	.summary = "says what a signed TPM quote proves about a log",
 	.usage = "--quote MSG --signature SIG --key KEY\n"
 		 "                           [OPTION...] [LOG...]",
-	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: the\n"
-		"list of this machine's kernel.\n"
+	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: this\n"
+		"machine's: what was exported, what is staged, and the kernel's list.\n"
 		"\n"
 		"The quote:\n"
 		"      --quote MSG            TPMS_ATTEST, as tpm2_quote -m writes it\n"
@@ -213,7 +192,8 @@ const struct command cmd_quote_verify = {
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"
-		"      --root DIR             where this machine's /sys is\n"
+		"\n"
+		LIVE_HELP
 		"\n"
 		"  -h, --help                 show this\n"
 		"      --version              print the version\n",

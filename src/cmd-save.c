@@ -8,7 +8,7 @@
 static const struct option long_options[] = {
 	COMMON_LONG,
 	MACHINE_LONG,
-	{ "store", required_argument, NULL, OPT_STORE },
+	MACHINE_STORE_LONG,
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -104,7 +104,7 @@ const struct command cmd_save = {
 		"Without FILE: into the machine's store.  Nothing is deleted.  Exit status 0: it\n"
 		"is saved; 1: nothing is staged; 4: FILE holds something else.\n"
 		"\n"
-		"      --store DIR            the store; default /var/lib/imalog\n"
+		MACHINE_STORE_HELP
 		"      --wait TIME            how long to try while others have a list open, such\n"
 		"                             as 500ms, 5s, 2m; default 5s\n"
 		"      --config FILE          the configuration; default /etc/imalog.conf\n"

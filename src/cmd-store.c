@@ -346,6 +346,8 @@ static int run(struct keeping *keeping, const struct action *action)
 		rc = apply_options(keeping, action);
 	if (rc != EXIT_YES)
 		return rc;
+	if (keeping->compare.tpm && !keeping->compare.tcti)
+		keeping->compare.tcti = config->tcti;
 	rc = imalog_store_open(keeping->store_path ? keeping->store_path : config->store,
 			       config->wait_ms, &keeping->store, keeping->error);
 	if (rc < 0)

@@ -113,10 +113,10 @@ static int exit_code_of_verdict(enum imalog_verdict verdict)
 static int refuse(struct run *run, enum imalog_verdict verdict)
 {
 	const struct verify *verify = &run->verify;
-	int flushed;
+	int flushed, code;
 
 	if (run->exporting.given[OPT_JSON]) {
-		exporting_print_json(&run->exporting, 0, quote_json(verify));
+		exporting_print_json(&run->exporting, 0, quote_object(verify, &code));
 	} else {
 		exporting_print_text(&run->exporting);
 		if (!verify->options.quiet)
@@ -146,11 +146,11 @@ static int trim(struct run *run)
 static int report(struct run *run, int rc)
 {
 	const struct options *options = &run->verify.options;
-	int flushed;
+	int flushed, code;
 
 	if (run->exporting.given[OPT_JSON]) {
 		exporting_print_json(&run->exporting, rc,
-				     run->replayed ? quote_json(&run->verify) : NULL);
+				     run->replayed ? quote_object(&run->verify, &code) : NULL);
 	} else {
 		exporting_print_text(&run->exporting);
 		if (run->replayed && options->verbose)
@@ -164,7 +164,7 @@ static int report(struct run *run, int rc)
 	flushed = stdout_flush();
 	if (flushed != EXIT_YES)
 		return flushed;
-	return rc < 0 ? exit_code_of(rc) : exporting_judge(&run->exporting);
+	return rc < 0 ? exit_code_of(rc) : export_judge(run->exporting.export);
 }
 
 /* A quote that fails by itself is no reason to touch the kernel's lists. */
@@ -172,8 +172,10 @@ static int run_trim(struct run *run)
 {
 	struct verify *verify = &run->verify;
 	bool quote = verify->values[OPT_QUOTE];
-	int rc = quote ? quote_check(verify) : EXIT_YES;
+	int rc = quote ? quote_prepare(verify) : EXIT_YES;
 
+	if (rc == EXIT_YES && quote)
+		rc = quote_load(verify);
 	if (rc == EXIT_YES && quote)
 		rc = quote_prepare_match(verify);
 	if (rc == EXIT_YES)

@@ -17,6 +17,17 @@ int exporting_option(struct exporting *exporting, int option,
 	return EXIT_YES;
 }
 
+/* 0x81010002; a file of such a name has a path: ./0x81010002 */
+static bool is_bad_handle(const char *ak)
+{
+	size_t digits;
+
+	if (strncmp(ak, "0x", 2) != 0)
+		return false;
+	digits = strspn(ak + 2, "0123456789abcdefABCDEF");
+	return digits == 0 || digits > 8 || ak[2 + digits];
+}
+
 static int check_tpm_options(const struct exporting *exporting)
 {
 	const bool *given = exporting->given;
@@ -28,6 +39,9 @@ static int check_tpm_options(const struct exporting *exporting)
 	if (given[OPT_AK] && (given[OPT_EXPORT_SYSFS] || given[OPT_NO_TPM]))
 		return usage_error(command,
 				   "--ak takes the TPM itself: not --sysfs or --no-tpm");
+	if (given[OPT_AK] && is_bad_handle(exporting->values[OPT_AK]))
+		return usage_error(command, "'%s' is no handle such as 0x81010002",
+				   exporting->values[OPT_AK]);
 	return EXIT_YES;
 }
 
@@ -51,17 +65,18 @@ int exporting_prepare(struct exporting *exporting)
 	const bool *given = exporting->given;
 	const struct config *config = &exporting->config;
 	const char *store = given[OPT_EXPORT_STORE] ? values[OPT_EXPORT_STORE] : config->store;
-	const char *tcti = given[OPT_EXPORT_TCTI] ? values[OPT_EXPORT_TCTI] : config->tcti;
-	enum imalog_tpm_use use = given[OPT_EXPORT_SYSFS] ? IMALOG_TPM_SYSFS :
-				  given[OPT_NO_TPM]	  ? IMALOG_TPM_NONE :
-				  tcti			  ? IMALOG_TPM_TSS :
-							    IMALOG_TPM_AUTO;
+	const char *tcti;
+	enum imalog_tpm_use use = config_tpm(config, values[OPT_EXPORT_TCTI],
+					     given[OPT_EXPORT_SYSFS], given[OPT_NO_TPM], &tcti);
 
 	exporting->export = imalog_export_new(exporting->options->root, store);
 	exporting->error = imalog_error_new();
 	if (!exporting->export || !exporting->error ||
-	    imalog_export_set_tpm(exporting->export, use, tcti, values[OPT_AK], NULL) < 0) {
-		complain("out of memory");
+	    imalog_export_set_tpm(exporting->export, use, tcti, values[OPT_AK],
+				  exporting->error) < 0) {
+		complain("%s", exporting->error && imalog_error_code(exporting->error) ?
+				       imalog_error_detail(exporting->error) :
+				       "out of memory");
 		return EXIT_UNABLE;
 	}
 	imalog_export_set_wait(exporting->export, config->wait_ms);
@@ -146,15 +161,4 @@ bool exporting_print_json(const struct exporting *exporting, int rc, json_t *quo
 		json_object_set_new(json, "error",
 				    json_string(imalog_error_detail(exporting->error)));
 	return print_json(stdout, json);
-}
-
-int exporting_judge(const struct exporting *exporting)
-{
-	enum imalog_note_kind kind, worst = IMALOG_NOTE_INFO;
-
-	for (size_t i = 0; imalog_export_note(exporting->export, i, &kind); i++)
-		worst = kind > worst ? kind : worst;
-	return worst == IMALOG_NOTE_WRONG     ? EXIT_NO :
-	       worst == IMALOG_NOTE_UNCHECKED ? EXIT_UNABLE :
-						EXIT_YES;
 }

@@ -48,7 +48,5 @@ void exporting_free(struct exporting *exporting);
 void exporting_print_text(const struct exporting *exporting);
 /* @quote: what there is to be said about one, or NULL; taken over */
 bool exporting_print_json(const struct exporting *exporting, int rc, json_t *quote);
-/* Saved it is; does what is known hold?  An exit code. */
-int exporting_judge(const struct exporting *exporting);
 
 #endif /* IMALOG_EXPORTING_H */

@@ -71,7 +71,12 @@ static void judge_later(const struct verify *verify, struct findings *findings)
 	struct finding *log = &findings->of[IMALOG_QUOTE_LOG];
 	uint64_t later = later_records(verify);
 
-	if (log->verdict == IMALOG_MATCH && verify->bad_record)
+	if (log->verdict == IMALOG_MATCH && verify->bad_record &&
+	    verify->bad_problem == IMALOG_PROBLEM_SNAPSHOT)
+		snprintf(findings->log_reason, sizeof(findings->log_reason),
+			 "record %" PRIu64 ": %s", verify->bad_record,
+			 imalog_problem_text(verify->bad_problem));
+	else if (log->verdict == IMALOG_MATCH && verify->bad_record)
 		snprintf(findings->log_reason, sizeof(findings->log_reason),
 			 "the recorded digest does not fit the content of record %" PRIu64
 			 ", which is later",
@@ -265,14 +270,12 @@ static const char *word_of(enum imalog_verdict verdict)
 	return words[verdict];
 }
 
-json_t *quote_json(const struct verify *verify)
+static json_t *to_json(const struct verify *verify, const struct findings *findings)
 {
 	json_t *checks = json_object(), *first = verify->from ? json_object() : NULL;
-	struct findings findings;
 
-	collect(verify, &findings);
-	for (size_t i = 0; i < findings.nr; i++) {
-		const struct finding *finding = &findings.of[i];
+	for (size_t i = 0; i < findings->nr; i++) {
+		const struct finding *finding = &findings->of[i];
 
 		if (i < IMALOG_QUOTE_CHECKS)
 			json_object_set_new(checks, finding->name,
@@ -285,30 +288,43 @@ json_t *quote_json(const struct verify *verify)
 			 "covers", (json_int_t)imalog_quote_match_at(verify->match), "records",
 			 (json_int_t)imalog_replay_records(verify->replay), "violations",
 			 (json_int_t)imalog_replay_violations(verify->replay), "verdict",
-			 word_of(findings.verdict));
+			 word_of(findings->verdict));
+}
+
+static int exit_code(const struct findings *findings)
+{
+	if (findings->verdict == IMALOG_MATCH)
+		return EXIT_YES;
+	return findings->verdict == IMALOG_MISMATCH ? EXIT_NO : EXIT_UNABLE;
+}
+
+json_t *quote_object(const struct verify *verify, int *code)
+{
+	struct findings findings;
+
+	collect(verify, &findings);
+	*code = exit_code(&findings);
+	return to_json(verify, &findings);
 }
 
 int quote_report(const struct verify *verify)
 {
-	enum imalog_verdict verdict = quote_verdict(verify);
+	struct findings findings;
 	bool written = true;
 	int flushed;
 
+	collect(verify, &findings);
 	if (verify->print_count)
 		printf("%" PRIu64 "\n", imalog_quote_match_at(verify->match));
 	else if (verify->json)
-		written = print_json(stdout, quote_json(verify));
+		written = print_json(stdout, to_json(verify, &findings));
 	else if (!verify->options.quiet)
 		quote_print_text(verify, true);
-	if (!verify->print_count && !verify->json && verify->options.verbose &&
-	    !verify->options.quiet)
+	if (!verify->print_count && !verify->json && !verify->options.quiet &&
+	    verify->options.verbose)
 		log_print_facts(&verify->log, stdout);
 	flushed = stdout_flush();
 	if (flushed != EXIT_YES)
 		return flushed;
-	if (!written)
-		return out_of_memory();
-	if (verdict == IMALOG_MATCH)
-		return EXIT_YES;
-	return verdict == IMALOG_MISMATCH ? EXIT_NO : EXIT_UNABLE;
+	return written ? exit_code(&findings) : out_of_memory();
 }

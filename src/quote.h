@@ -54,24 +54,30 @@ struct verify {
 	struct imalog_replay *replay;
 	struct imalog_quote_match *match;
 	uint64_t first_record[IMALOG_PCR_MAX + 1]; /* that extends the PCR, 0 for none */
-	uint64_t bad_record; /* the first whose recorded digest does not fit, 0 for none */
+	uint64_t bad_record; /* the first that does not fit, 0 for none */
+	enum imalog_problem bad_problem;
 	/* Did the first of two quotes sign what the log starts from? */
 	enum imalog_verdict first_selection;
 	char first_unsigned[32]; /* what it did not, "sha256:10" */
 };
 
-/* ---- quote-given.c ---- */
+/* ---- quote-load.c ---- */
 
 int quote_init(struct verify *verify, const struct command *command);
 void quote_free(struct verify *verify);
-/* Takes one of the options that are about a quote or what it is compared with; an exit code. */
+/* Takes one of the options above, or of those about values; an exit code. */
 int quote_option(struct verify *verify, int option, const struct option *long_options);
 /* Options that are needed, or exclude each other; an exit code. */
 int quote_check_options(const struct verify *verify);
+/* What the following work with; an exit code. */
+int quote_prepare(struct verify *verify);
+/* Reads what the options name, and checks what needs no log; an exit code. */
+int quote_load(struct verify *verify);
 /* Says what the library complained of; the exit code of @code. */
 int quote_failed(const struct verify *verify, const char *file, int code);
-/* Reads all that was given, and checks what needs no log; an exit code. */
-int quote_check(struct verify *verify);
+
+/* ---- quote-log.c ---- */
+
 /* Prepares the replay of the log to find what the quote covers; an exit code. */
 int quote_prepare_match(struct verify *verify);
 /* For imalog_replay_on_record() */
@@ -83,10 +89,11 @@ bool quote_log_extends(const struct verify *verify, uint32_t pcr);
 
 /* Prints what came of all checks; an exit code. */
 int quote_report(const struct verify *verify);
-/* The same in parts; @with_log: it has been looked at */
-enum imalog_verdict quote_verdict(const struct verify *verify);
+/* The same as an object, with the exit code; NULL when memory ran out. */
+json_t *quote_object(const struct verify *verify, int *code);
+/* As text; @with_log: it has been looked at */
 void quote_print_text(const struct verify *verify, bool with_log);
-json_t *quote_json(const struct verify *verify);
+enum imalog_verdict quote_verdict(const struct verify *verify);
 /* What is known before the log is: IMALOG_MATCH when nothing stands in the way yet */
 enum imalog_verdict quote_verdict_alone(const struct verify *verify);
 

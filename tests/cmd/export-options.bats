@@ -32,7 +32,7 @@ until_true() {
 
 # watch OPTION...: in the background; what it prints is in out and err
 watch() {
-	"$IMALOG" --root "$ROOT" export --watch 50ms "$@" >out 2>err 3>&- &
+	"$IMALOG" --root "$ROOT" export --watch 50ms "$@" >out 2>err 3>&- 9>&- &
 	WATCHER=$!
 }
 
@@ -121,6 +121,29 @@ has_looked() {
 	expect_proved
 }
 
+@test "export --watch: a signal ends the wait for others, too" {
+	exec 9<"$IMA/ascii_runtime_measurements"
+	watch --wait 1h
+	until_true has_looked 2
+	expect_watcher 0 TERM
+	[ ! -s out ] && [ ! -s err ] || fail "$(cat out err)"
+	watch --wait 200ms
+	until_true grep -q 'is held open by' err
+	exec 9<&-
+	until_true has_segment 1
+	expect_watcher 0 TERM
+	expect_proved
+}
+
+@test "export --watch: what is found out is printed, too, where nothing is exported" {
+	expect_code 0 export
+	# It must stage to know that there is nothing.
+	imafs_ctl set count 5
+	TPM2TOOLS_TCTI=swtpm:path=none watch --json
+	until_true grep -q unchecked out
+	expect_watcher 4 TERM
+}
+
 @test "export --watch: thresholds, and -v" {
 	expect_code 0 export
 	watch -v --min-records 3
@@ -186,6 +209,18 @@ list_size() {
 	# Old, but there is nothing
 	touch -d '2 days ago' "$STORE"/current/receipts/*.json
 	expect_nothing --max-age 1h
+	imafs_ctl add /two
+	expect_nothing --max-age 60d
+	expect_code 2 export --max-age 9999999999d
+	expect_code 2 export --min-bytes 1T
+	mkdir -p "$ROOT/etc"
+	echo 'min-bytes = 1T' >"$ROOT/etc/imalog.conf"
+	expect_code 3 export
+	printf 'min-records = 5\n\0\nmin-records = 6\n' >"$ROOT/etc/imalog.conf"
+	expect_code 3 export
+	expect_stderr 'imalog.conf.: there is a byte in it that is no text: 0'
+	rm "$ROOT/etc/imalog.conf"
+	expect_code 0 export
 	expect_proved
 }
 
@@ -308,10 +343,14 @@ expect_quote() {
 @test "export --ak: without a quote the records are saved all the same, and it is said" {
 	make_quoting
 	expect_code 4 export --ak nothing
-	expect_stderr 'nothing is compared with the TPM: cannot open the context of the key'
+	expect_stderr 'there is no quote: cannot open the context of the key'
+	expect_stdout ': match after record 1$'
 	imafs_ctl add /one
 	expect_code 4 export --ak 0x81010009
-	expect_stderr 'nothing is compared with the TPM: cannot load the key'
+	expect_stderr 'there is no quote: cannot load the key'
+	expect_stdout ': match after record 2$'
+	expect_code 2 export --ak 0xzz
+	expect_usage_error export
 	[ "$(segments)" = 'log.00000001 log.00000002' ] || fail "$(segments)"
 	! ls "$STORE"/current/receipts/*.quote || fail 'a quote of nothing'
 	expect_proved
@@ -411,7 +450,7 @@ for key in "time", "kernel", "boot_id", "tpm", "pcrs", "matched_at":
 	sed -i 's/"state": "committed"/"state": "done"/' "$R/00000005.json"
 	imafs_ctl add /waits
 	expect_code 3 export
-	expect_stderr "'00000005\.json': "
+	expect_stderr "'epoch-000001/receipts/00000005.json': .*: imalog store rebuild 1 makes it"
 	expect_code 0 store list
 	expect_stdout '^ +1 +2 log: no receipt can be read$' '^ +1 +4 committed '
 	expect_code 0 store rebuild
@@ -421,6 +460,29 @@ for key in "time", "kernel", "boot_id", "tpm", "pcrs", "matched_at":
 	expect_code 0 store check
 	expect_code 0 export
 	expect_proved
+}
+
+@test "store rebuild: of a pending segment" {
+	local part
+	expect_code 0 export -q
+	for part in one two; do
+		# Not deleted, and then deleted by somebody else
+		imafs_ctl violation /x 2
+		imafs_at before D fail EIO
+		expect_code 4 export
+		imafs_ctl clear
+		: >"$STORE/current/receipts/$(segments | grep -o '[0-9]*$').json"
+		[ "$part" = one ] || echo D 1<>"$IMA/binary_runtime_measurements_staged"
+		[ "$part" = one ] || imafs_ctl violation /x 2
+		expect_code 3 export
+		expect_stderr 'the receipt is empty: imalog store rebuild 1 makes it again'
+		expect_code 0 store rebuild
+		expect_stderr 'its receipt is made again'
+		expect_code 0 store list
+		expect_stdout ' deleting '
+		expect_code 0 export
+		expect_proved
+	done
 }
 
 @test "store rebuild: what is not what its receipt says, or is missing, stays so" {

@@ -19,7 +19,8 @@ load imafs
 
 MAN=$IMALOG_SRC/man
 PAGES='imalog imalog-show imalog-convert imalog-replay imalog-quote-verify
-	imalog-stage imalog-save imalog-confirm imalog-export imalog-trim imalog-store'
+	imalog-stage imalog-save imalog-confirm imalog-export imalog-trim imalog-store
+	imalog-policy-load imalog-status'
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
@@ -432,6 +433,41 @@ start_kernel_with_tpm() {
 	run sh reader
 	expect_status 1
 	[ "$output" = 'an export is not finished' ] || fail 'it should say why'
+}
+
+@test "manual: imalog-status.1" {
+	start_kernel
+	unset TPM2TOOLS_TCTI
+	example imalog-status.1 '# imalog status'
+	expect_status 0
+	expect_stdout 'All is well'
+	example imalog-status.1 '# imalog status -q || echo "imalog status says $?"'
+	expect_status 0
+	expect_no_stdout
+	imafs_ctl extend 10
+	example imalog-status.1 '# imalog status -q || echo "imalog status says $?"'
+	expect_stdout '^imalog status says 1$'
+}
+
+@test "manual: the keys of status --json" {
+	start_kernel
+	unset TPM2TOOLS_TCTI
+	keys_of imalog-status.1 >keys
+	imalog --root root status --json
+	expect_status 0
+	expect_keys
+	[ "$(wc -l <keys)" -eq 7 ] || fail 'seven keys expected'
+}
+
+@test "manual: imalog-policy-load.1" {
+	start_kernel
+	echo 'measure uid=007 func=PATH_CHECK' >policy
+	example imalog-policy-load.1 '# imalog policy-load policy'
+	expect_status 0
+	[ "$(cat "$IMA/policy")" = 'measure func=FILE_CHECK uid=7 ' ] || fail 'not as in the page'
+	example imalog-policy-load.1 '# imalog policy-load --by-path /etc/ima/ima-policy' \
+		'imalog policy-load --by-path policy'
+	expect_status 0
 }
 
 @test "manual: the PCR files of imalog-replay.1" {

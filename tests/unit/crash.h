@@ -3,8 +3,8 @@
 #ifndef TEST_CRASH_H
 #define TEST_CRASH_H
 
-#include "machine.h"
 #include "trace.h"
+#include "look.h"
 
 #define STOPS_MAX 5000
 
@@ -14,10 +14,15 @@ TEST_FN void recover(bool clean)
 	struct run run;
 
 	kernel->held = false;
+	if (clean)
+		check_view();
+	else if (!kernel->has_tpm)
+		check_view_loses_nothing();
 	run = run_export();
 	if (!CHECK(run.rc >= 0) ||
 	    (clean && !CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), 0)))
 		run_show(&run);
+	CHECK(store_has("current"));
 	run_free(&run);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A quote as it is given: its options, files, and what can be checked without a log. */
+/* The options about a quote, and the files that they name. */
+#include <errno.h>
 #include <string.h>
 
 #include "quote.h"
@@ -30,7 +31,18 @@ void quote_free(struct verify *verify)
 	options_free(&verify->options);
 }
 
-/* ---- the command line ---- */
+/* ---- options ---- */
+
+static int set_max_later(struct verify *verify)
+{
+	char *end;
+
+	errno = 0;
+	verify->max_later = strtoull(optarg, &end, 10);
+	if (errno || *end || optarg[0] < '0' || optarg[0] > '9')
+		return usage_error(verify->options.command, "'%s' is no number of records", optarg);
+	return EXIT_YES;
+}
 
 static int set_hash(struct verify *verify)
 {
@@ -46,13 +58,24 @@ int quote_option(struct verify *verify, int option, const struct option *long_op
 		return compare_option(&verify->compare, &verify->options, option, long_options);
 	if (!options_once(&verify->options, option, long_options))
 		return EXIT_USAGE;
-	if (option == OPT_HASH)
-		return set_hash(verify);
-	if (option == OPT_NO_NONCE)
+	switch (option) {
+	case OPT_JSON:
+		verify->json = true;
+		return EXIT_YES;
+	case OPT_NO_NONCE:
 		verify->no_nonce = true;
-	else
+		return EXIT_YES;
+	case OPT_PRINT_COUNT:
+		verify->print_count = true;
+		return EXIT_YES;
+	case OPT_MAX_LATER:
+		return set_max_later(verify);
+	case OPT_HASH:
+		return set_hash(verify);
+	default:
 		verify->values[option] = optarg;
-	return EXIT_YES;
+		return EXIT_YES;
+	}
 }
 
 int quote_check_options(const struct verify *verify)
@@ -70,6 +93,14 @@ int quote_check_options(const struct verify *verify)
 }
 
 /* ---- what was given ---- */
+
+int quote_prepare(struct verify *verify)
+{
+	verify->error = imalog_error_new();
+	verify->replay = imalog_replay_new();
+	verify->hasher = imalog_hasher_new();
+	return verify->error && verify->replay && verify->hasher ? EXIT_YES : out_of_memory();
+}
 
 int quote_failed(const struct verify *verify, const char *file, int code)
 {
@@ -188,16 +219,10 @@ static int check_from(struct verify *verify)
 	return rc < 0 ? quote_failed(verify, verify->values[OPT_FROM_QUOTE], rc) : EXIT_YES;
 }
 
-int quote_check(struct verify *verify)
+int quote_load(struct verify *verify)
 {
-	int rc;
+	int rc = load_quote(verify, OPT_QUOTE, &verify->quote);
 
-	verify->error = imalog_error_new();
-	verify->replay = imalog_replay_new();
-	verify->hasher = imalog_hasher_new();
-	if (!verify->error || !verify->replay || !verify->hasher)
-		return out_of_memory();
-	rc = load_quote(verify, OPT_QUOTE, &verify->quote);
 	if (rc == EXIT_YES)
 		rc = load_quote(verify, OPT_PREVIOUS, &verify->previous);
 	if (rc == EXIT_YES)
@@ -213,48 +238,4 @@ int quote_check(struct verify *verify)
 	if (rc == EXIT_YES && verify->previous)
 		imalog_quote_check_previous(verify->quote, verify->previous);
 	return rc == EXIT_YES ? check_from(verify) : rc;
-}
-
-/* ---- the log ---- */
-
-void quote_on_record(void *arg, const struct imalog_record *record)
-{
-	struct verify *verify = arg;
-	uint32_t pcr = imalog_record_pcr(record);
-	uint64_t number = imalog_record_number(record);
-
-	if (!imalog_record_is_nv(record) && !verify->first_record[pcr])
-		verify->first_record[pcr] = number;
-	imalog_quote_match_feed(verify->match, record);
-}
-
-bool quote_log_extends(const struct verify *verify, uint32_t pcr)
-{
-	uint64_t at = imalog_quote_match_at(verify->match);
-
-	return verify->first_record[pcr] && (at == 0 || verify->first_record[pcr] <= at);
-}
-
-static void on_problem(void *arg, const struct imalog_record *record,
-		       enum imalog_problem problem)
-{
-	struct verify *verify = arg;
-
-	if (problem != IMALOG_PROBLEM_OPAQUE && !verify->bad_record)
-		verify->bad_record = imalog_record_number(record);
-}
-
-int quote_prepare_match(struct verify *verify)
-{
-	int rc = compare_apply_start(&verify->compare, verify->replay);
-
-	if (rc != EXIT_YES)
-		return rc;
-	rc = imalog_quote_match_new(verify->quote, verify->replay, verify->others, &verify->match,
-				    verify->error);
-	if (rc < 0)
-		return quote_failed(verify, NULL, rc);
-	imalog_replay_on_record(verify->replay, quote_on_record, verify);
-	imalog_replay_on_problem(verify->replay, on_problem, verify);
-	return EXIT_YES;
 }
