@@ -141,19 +141,6 @@ static int keep_values(const struct imalog_witness *witness, struct imalog_recei
 	return rc;
 }
 
-static int sum_of(struct imalog_span bytes, uint8_t out[IMALOG_SHA256_SIZE],
-		  struct imalog_error *error)
-{
-	struct imalog_source *source =
-		imalog_source_from_memory(bytes.data, bytes.size, "quote");
-	uint64_t size;
-	int rc = source ? imalog_source_sum(source, &size, out, error) :
-			  imalog_fail_nomem(error);
-
-	imalog_source_free(&source);
-	return rc;
-}
-
 static int write_beside(const struct imalog_export *export, uint64_t segment,
 			const char *suffix, struct imalog_span bytes,
 			struct imalog_error *error)
@@ -189,8 +176,8 @@ static int write_quote(const struct imalog_export *export, struct imalog_receipt
 		rc = write_beside(export, receipt->segment, ".signature", witness->signature,
 				  error);
 	if (rc == 0)
-		rc = sum_of(witness->quote, receipt->quote, error);
-	return rc < 0 ? rc : sum_of(witness->signature, receipt->signature, error);
+		rc = imalog_span_sum(witness->quote, receipt->quote, error);
+	return rc < 0 ? rc : imalog_span_sum(witness->signature, receipt->signature, error);
 }
 
 /* Reads what is staged into the file, and makes it durable under its name. */

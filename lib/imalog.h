@@ -1627,6 +1627,14 @@ IMALOG_API const char *imalog_receipt_time(const struct imalog_receipt *receipt)
 IMALOG_API enum imalog_verdict imalog_receipt_verdict(const struct imalog_receipt *receipt,
 						      uint64_t *matched_at);
 
+/**
+ * imalog_receipt_has_quote() - is there a quote beside it?
+ * @covers: gets the last record in the epoch that the quoted values cover, 0 when that was not
+ *          found; may be NULL
+ */
+IMALOG_API bool imalog_receipt_has_quote(const struct imalog_receipt *receipt,
+					 uint64_t *covers);
+
 /** imalog_receipt_undetermined() - does nothing prove that the segment belongs to its epoch? */
 IMALOG_API bool imalog_receipt_undetermined(const struct imalog_receipt *receipt);
 
@@ -1658,9 +1666,14 @@ struct imalog_store;
 IMALOG_API int imalog_store_open(const char *path, unsigned int wait_ms, struct imalog_store **ret,
 				 struct imalog_error *reterr);
 
-/** imalog_store_look() - the same for those who change nothing, several of whom have room */
-IMALOG_API int imalog_store_look(const char *path, unsigned int wait_ms, struct imalog_store **ret,
-				 struct imalog_error *reterr);
+/**
+ * imalog_store_look() - opens a store to look at it, together with others who do
+ *
+ * As imalog_store_open(); nothing is written.  Who closes it lets others change it: what is
+ * open of an epoch that has no pending segment stays as it is.
+ */
+IMALOG_API int imalog_store_look(const char *path, unsigned int wait_ms,
+				 struct imalog_store **ret, struct imalog_error *reterr);
 
 /** imalog_store_close() - unlocks and closes a store */
 IMALOG_API void imalog_store_close(struct imalog_store **store);
@@ -1967,7 +1980,8 @@ struct imalog_view;
 /**
  * imalog_view_new() - prepares a view
  * @root:  as for imalog_export_new()
- * @store: path of the store, which need not be there; NULL: the kernel's list alone
+ * @store: path of the store, which need not be there; "": what is staged and the list, without
+ *         a store; NULL: the kernel's list alone
  *
  * Returns NULL when memory ran out.
  */
@@ -2002,6 +2016,9 @@ IMALOG_API int imalog_view_take(struct imalog_view *view, struct imalog_error *r
 
 /** imalog_view_plan() - the pieces in their order; until the next imalog_view_take() */
 IMALOG_API const struct imalog_plan *imalog_view_plan(const struct imalog_view *view);
+
+/** imalog_view_epoch() - the epoch of the store that its segments are of; 0: there are none */
+IMALOG_API uint64_t imalog_view_epoch(const struct imalog_view *view);
 
 /**
  * imalog_view_is_doubtful() - may some records be in it twice?
@@ -2061,8 +2078,9 @@ IMALOG_API int imalog_merge_add_fd(struct imalog_merge *merge, int fd, const cha
 				   struct imalog_error *reterr);
 
 /**
- * imalog_merge_add_plan() - adds pieces that are known to follow each other
- * @plan:  must outlive the merge
+ * imalog_merge_add_plan() - adds the pieces of a plan, which are known to follow each other
+ * @plan:  must outlive the merge; of one that is doubtful (imalog_view_is_doubtful()) the order
+ *         is found as of other pieces
  * @epoch: the number of their epoch, 0 when it has none
  *
  * Returns as imalog_merge_add_file().

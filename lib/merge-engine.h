@@ -199,6 +199,13 @@ struct imalog_merge_pass {
 int imalog_merge_pass(struct imalog_merge_pass *pass, struct imalog_error *error);
 void imalog_merge_pass_free(struct imalog_merge_pass *pass);
 
+/* A SHA-256 that is computed in pieces; @error must be there. */
+static inline int imalog_sum_begin(struct imalog_stream **ret, struct imalog_error *error)
+{
+	*ret = imalog_stream_new(IMALOG_ALG_SHA256, error);
+	return *ret ? 0 : -(int)imalog_error_code(error);
+}
+
 /* ---- merge-ledger.c ---- */
 
 /* What receipts say of the log while its records go by */

@@ -62,7 +62,10 @@ static uint64_t count_records(const struct imalog_merge *merge, size_t piece)
 	return nr;
 }
 
-/* The piece that stands where the segment should: by its name, or as the only one left. */
+/*
+ * The piece that stands where the segment should: by its name, or as the only one left, if it
+ * has no more records
+ */
 static size_t find_stand_in(const struct imalog_merge *merge,
 			    const struct imalog_receipt_set *set,
 			    const struct imalog_receipt *receipt)
@@ -79,7 +82,9 @@ static size_t find_stand_in(const struct imalog_merge *merge,
 	}
 	for (size_t e = 0; e < set->nr; e++)
 		missing += imalog_entry_is_missing(&set->entries[e]);
-	return loose == 1 && missing == 1 ? found : IMALOG_NOWHERE;
+	if (loose != 1 || missing != 1 || count_records(merge, found) > receipt->records)
+		return IMALOG_NOWHERE;
+	return found;
 }
 
 static int say_stand_in(struct gaps *gaps, size_t piece, const struct imalog_receipt *receipt)
@@ -175,7 +180,10 @@ static int look_at(struct gaps *gaps, const struct imalog_entry *entry)
 		return say_segment(gaps, receipt);
 	if (entry->piece == IMALOG_NOWHERE || gaps->merge->items[entry->piece].left_out)
 		return 0;
-	if (receipt->first > gaps->end + 1)
+	/* What a plan has before it may be without receipts. */
+	if (gaps->merge->items[entry->piece].follows)
+		rc = 0;
+	else if (receipt->first > gaps->end + 1)
 		rc = say_records(gaps, entry->piece, receipt);
 	else if (gaps->last && receipt->first == gaps->end + 1 &&
 		 !imalog_state_agrees(&gaps->last->after, &receipt->before))
@@ -198,7 +206,8 @@ static int say_foreign(struct imalog_merge *merge, struct imalog_error *error)
 		if (!imalog_piece_is_loose(merge, i) || merge->items[i].explained)
 			continue;
 		rc = imalog_notes_add(&merge->notes, IMALOG_MERGE_FOREIGN, i, error,
-				      "%s is foreign: no receipt has it, and others have one",
+				      "no receipt has %s, and others have one: it is foreign, or "
+				      "later than all of them",
 				      imalog_piece_show(merge, i, shown));
 	}
 	return rc;

@@ -59,11 +59,8 @@ static int add_shared(struct imalog_ledger *ledger, size_t part, uint64_t end,
 	*shared = (struct shared){ .from = end - p->skip + 1, .to = end, .part = part };
 	if (item->receipt->records < p->skip)
 		shared->to = shared->from + item->receipt->records - 1;
-	shared->sum = imalog_stream_new(IMALOG_ALG_SHA256, error);
-	if (!shared->sum)
-		return -IMALOG_ERR_CRYPTO;
 	ledger->nr_shared++;
-	return 0;
+	return imalog_sum_begin(&shared->sum, error);
 }
 
 /* As far as there are receipts: behind that, nobody knows the numbers of the records. */
@@ -206,11 +203,9 @@ int imalog_ledger_record(struct imalog_ledger *ledger, const struct imalog_recor
 int imalog_ledger_skip(struct imalog_ledger *ledger, const struct imalog_record *record,
 		       struct imalog_error *error)
 {
-	if (!ledger->skipped)
-		ledger->skipped = imalog_stream_new(IMALOG_ALG_SHA256, error);
-	if (!ledger->skipped)
-		return -IMALOG_ERR_CRYPTO;
-	return add_content(ledger, record, ledger->skipped, error);
+	int rc = ledger->skipped ? 0 : imalog_sum_begin(&ledger->skipped, error);
+
+	return rc < 0 ? rc : add_content(ledger, record, ledger->skipped, error);
 }
 
 static int compare(struct imalog_ledger *ledger, const struct shared *shared,

@@ -219,10 +219,11 @@ static int load_piece(struct load *load)
 {
 	struct imalog_item *item = &load->merge->items[load->piece];
 	struct imalog_piece_reader reader;
-	struct imalog_stream *sum = imalog_stream_new(IMALOG_ALG_SHA256, load->error);
-	int rc = sum ? imalog_piece_read(load->merge, load->piece, 1, &reader, load->error) :
-		       -IMALOG_ERR_CRYPTO;
+	struct imalog_stream *sum;
+	int rc = imalog_sum_begin(&sum, load->error);
 
+	if (rc == 0)
+		rc = imalog_piece_read(load->merge, load->piece, 1, &reader, load->error);
 	load->number = 0;
 	load->skip = item->skip < load->sequence->nr ? (size_t)item->skip : load->sequence->nr;
 	load->start = load->sequence->nr - load->skip;

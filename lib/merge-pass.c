@@ -167,10 +167,8 @@ static int run_part(struct run *run)
 
 	run->piece = run->pass->plan->parts[run->part].piece;
 	run->bytes = 0;
-	if (run->merge->items[run->piece].receipt) {
-		run->sum = imalog_stream_new(IMALOG_ALG_SHA256, run->error);
-		rc = run->sum ? 0 : -IMALOG_ERR_CRYPTO;
-	}
+	if (run->merge->items[run->piece].receipt)
+		rc = imalog_sum_begin(&run->sum, run->error);
 	if (rc == 0)
 		rc = read_part(run);
 	imalog_stream_free(&run->sum);

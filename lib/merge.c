@@ -186,7 +186,7 @@ int imalog_merge_add_plan(struct imalog_merge *merge, const struct imalog_plan *
 			rc = look_at(merge, at, reterr);
 		if (rc == 0)
 			merge->items[at].machine = true;
-		if (rc < 0 || i == 0)
+		if (rc < 0 || i == 0 || !merge->pieces[at].follows)
 			continue;
 		merge->items[at].follows = true;
 		merge->items[at].prev = at - 1;

@@ -35,6 +35,18 @@ int imalog_source_sum(struct imalog_source *source, uint64_t *bytes,
 	return rc;
 }
 
+int imalog_span_sum(struct imalog_span bytes, uint8_t sha256[IMALOG_SHA256_SIZE],
+		    struct imalog_error *error)
+{
+	struct imalog_source *source = imalog_source_from_memory(bytes.data, bytes.size, "");
+	uint64_t size;
+	int rc = source ? imalog_source_sum(source, &size, sha256, error) :
+			  imalog_fail_nomem(error);
+
+	imalog_source_free(&source);
+	return rc;
+}
+
 /* The name of a file is durable only when its directory is. */
 static int sync_directory_of(const char *path, struct imalog_error *error)
 {

@@ -117,6 +117,13 @@ enum imalog_verdict imalog_receipt_verdict(const struct imalog_receipt *receipt,
 	return receipt->verdict;
 }
 
+bool imalog_receipt_has_quote(const struct imalog_receipt *receipt, uint64_t *covers)
+{
+	if (covers)
+		*covers = receipt->covers;
+	return receipt->has_quote;
+}
+
 bool imalog_receipt_undetermined(const struct imalog_receipt *receipt)
 {
 	return receipt->undetermined;
@@ -233,41 +240,9 @@ static bool get_number(const json_t *json, const char *key, uint64_t *ret)
 	return true;
 }
 
-/* Text that is copied whole or refused */
-static bool get_text(const json_t *json, const char *key, char *out, size_t size)
-{
-	const json_t *value = json_object_get(json, key);
-
-	if (!value)
-		return true;
-	if (!json_is_string(value) || json_string_length(value) >= size)
-		return false;
-	memcpy(out, json_string_value(value), json_string_length(value) + 1);
-	return true;
-}
-
-/* The same of text that is printed: a word of plain characters */
 static bool get_word(const json_t *json, const char *key, char *out, size_t size)
 {
-	if (!get_text(json, key, out, size))
-		return false;
-	for (; *out; out++)
-		if (*out <= ' ' || *out > '~')
-			return false;
-	return true;
-}
-
-/* "2026-11-22T10:31:00Z" */
-static bool get_time(const json_t *json, char out[24])
-{
-	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
-
-	if (!get_text(json, "time", out, 24) || (out[0] && strlen(out) != strlen(form)))
-		return false;
-	for (size_t i = 0; out[i]; i++)
-		if (form[i] == 'd' ? out[i] < '0' || out[i] > '9' : out[i] != form[i])
-			return false;
-	return true;
+	return imalog_json_to_word(json_object_get(json, key), out, size);
 }
 
 static bool get_digest(const json_t *json, const char *key, uint8_t *out)
@@ -322,7 +297,7 @@ static bool get_machine(const json_t *json, struct imalog_receipt *receipt)
 	const json_t *tpm = json_object_get(json, "tpm");
 	uint64_t reset = 0, restart = 0;
 
-	if (!get_time(json, receipt->time) ||
+	if (!imalog_json_to_time(json_object_get(json, "time"), receipt->time) ||
 	    !get_word(json, "kernel", receipt->kernel, sizeof(receipt->kernel)) ||
 	    !get_word(json, "boot_id", receipt->boot_id, sizeof(receipt->boot_id)))
 		return false;
@@ -430,20 +405,6 @@ void imalog_receipt_name(uint64_t segment, const char *suffix,
 	snprintf(name, IMALOG_RECEIPT_NAME_MAX, "%08" PRIu64 "%s", segment, suffix);
 }
 
-static int sum(struct imalog_span bytes, uint8_t out[IMALOG_SHA256_SIZE],
-	       struct imalog_error *error)
-{
-	struct imalog_stream *stream = imalog_stream_new(IMALOG_ALG_SHA256, error);
-	int rc = stream ? 0 : -IMALOG_ERR_CRYPTO;
-
-	if (rc == 0) {
-		imalog_stream_add(stream, bytes.data, bytes.size);
-		rc = imalog_stream_digest(stream, out, error);
-	}
-	imalog_stream_free(&stream);
-	return rc;
-}
-
 int imalog_receipt_write(const struct imalog_receipt *receipt, int dir,
 			 uint8_t self[IMALOG_SHA256_SIZE], struct imalog_error *error)
 {
@@ -454,7 +415,7 @@ int imalog_receipt_write(const struct imalog_receipt *receipt, int dir,
 	if (!text)
 		return imalog_fail_nomem(error);
 	imalog_receipt_name(receipt->segment, ".json", name);
-	rc = sum(imalog_span_of(text), self, error);
+	rc = imalog_span_sum(imalog_span_of(text), self, error);
 	if (rc == 0)
 		rc = imalog_durable_begin(&file, dir, name, error);
 	if (rc == 0)
@@ -506,7 +467,7 @@ int imalog_receipt_read(int dir, uint64_t segment, struct imalog_receipt **ret,
 	rc = read_whole(fd, &bytes, error);
 	close(fd);
 	if (rc == 0 && self)
-		rc = sum((struct imalog_span){ bytes.data, bytes.size }, self, error);
+		rc = imalog_span_sum((struct imalog_span){ bytes.data, bytes.size }, self, error);
 	if (rc == 0)
 		rc = from_text((struct imalog_span){ bytes.data, bytes.size }, segment, ret,
 			       error);

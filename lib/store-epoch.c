@@ -267,14 +267,10 @@ int imalog_epoch_chain_before(const struct imalog_epoch *epoch,
 			      uint8_t chain[IMALOG_SHA256_SIZE], bool *known,
 			      struct imalog_error *error)
 {
-	struct imalog_source *nothing = imalog_source_from_memory(NULL, 0, "");
 	struct imalog_receipt *receipt = NULL;
 	uint8_t self[IMALOG_SHA256_SIZE];
-	uint64_t none;
-	int rc = nothing ? imalog_source_sum(nothing, &none, chain, error) :
-			   imalog_fail_nomem(error);
+	int rc = imalog_span_sum((struct imalog_span){ NULL, 0 }, chain, error);
 
-	imalog_source_free(&nothing);
 	*known = epoch->number == 1;
 	if (rc == 0 && epoch->before && receipt_before(epoch, &receipt, self)) {
 		memcpy(chain, self, sizeof(self));

@@ -308,8 +308,8 @@ static bool parse_bank(const char *text, enum imalog_alg *alg, int *variant)
 	return false;
 }
 
-static bool take_json(struct imalog_state *state, const char *bank, const char *pcr_text,
-		      const json_t *json)
+static int take_json(struct imalog_state *state, const char *bank, const char *pcr_text,
+		     const json_t *json, struct imalog_error *error)
 {
 	struct imalog_state_value *value;
 	enum imalog_alg alg;
@@ -318,12 +318,15 @@ static bool take_json(struct imalog_state *state, const char *bank, const char *
 
 	if (!parse_bank(bank, &alg, &variant) || state->nr == VALUES_MAX ||
 	    !imalog_decimal_decode(imalog_span_of(pcr_text), IMALOG_PCR_MAX, &pcr))
-		return false;
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "state",
+				   "a PCR value is none");
 	value = value_of(state, alg, (uint32_t)pcr);
 	if (!value)
-		return false;
+		return imalog_fail_nomem(error);
 	value->known[variant] = true;
-	return imalog_json_to_hex(json, value->values[variant], imalog_alg_size(alg));
+	if (imalog_json_to_hex(json, value->values[variant], imalog_alg_size(alg)))
+		return 0;
+	return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "state", "a PCR value is none");
 }
 
 int imalog_state_from_json(struct imalog_state *state, const json_t *json,
@@ -332,6 +335,7 @@ int imalog_state_from_json(struct imalog_state *state, const json_t *json,
 	/* jansson iterates over what it could also change. */
 	json_t *banks = (json_t *)json, *pcrs, *value;
 	const char *bank, *pcr;
+	int rc;
 
 	if (!json_is_object(json))
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "state", "no PCR values");
@@ -339,9 +343,9 @@ int imalog_state_from_json(struct imalog_state *state, const json_t *json,
 	{
 		json_object_foreach(pcrs, pcr, value)
 		{
-			if (!take_json(state, bank, pcr, value))
-				return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "state",
-						   "a PCR value is none");
+			rc = take_json(state, bank, pcr, value, error);
+			if (rc < 0)
+				return rc;
 		}
 	}
 	return 0;

@@ -52,6 +52,11 @@ int imalog_state_from_json(struct imalog_state *state, const struct json_t *json
 
 struct json_t *imalog_json_hex(const uint8_t *data, size_t size);
 bool imalog_json_to_hex(const struct json_t *json, uint8_t *out, size_t size);
+/* Text that is printed: plain characters and no blanks, whole; nothing where there is none */
+bool imalog_json_to_word(const struct json_t *json, char *out, size_t size);
+#define IMALOG_TIME_SIZE 24
+/* The same of one like "2026-11-22T10:31:00Z" */
+bool imalog_json_to_time(const struct json_t *json, char out[IMALOG_TIME_SIZE]);
 /* {"sha256": {"10": HEX}} */
 struct json_t *imalog_json_of_pcrs(const struct imalog_pcrs *pcrs);
 int imalog_json_to_pcrs(const struct json_t *json, struct imalog_pcrs *pcrs,
@@ -76,7 +81,7 @@ struct imalog_receipt {
 	/* Of the bytes of the receipt before; of no bytes when this is the first */
 	uint8_t previous[IMALOG_SHA256_SIZE];
 	/* About the machine */
-	char time[24];
+	char time[IMALOG_TIME_SIZE];
 	char kernel[72];
 	char boot_id[40];
 	bool has_clock;
@@ -257,5 +262,9 @@ int imalog_pass_run(struct imalog_pass *pass, struct imalog_source *source,
 /* Bytes and SHA-256 of all that a source has. */
 int imalog_source_sum(struct imalog_source *source, uint64_t *bytes,
 		      uint8_t sha256[IMALOG_SHA256_SIZE], struct imalog_error *error);
+
+/* The same of bytes in memory */
+int imalog_span_sum(struct imalog_span bytes, uint8_t sha256[IMALOG_SHA256_SIZE],
+		    struct imalog_error *error);
 
 #endif /* IMALOG_STORE_H */

@@ -48,8 +48,10 @@ void imalog_view_forget(struct imalog_view *view)
 			close(view->copies[i]);
 		view->copies[i] = -1;
 	}
-	for (size_t i = 0; i < view->plan.nr_pieces; i++)
+	for (size_t i = 0; i < view->plan.nr_pieces; i++) {
 		free(view->pieces[i].name);
+		imalog_receipt_free((struct imalog_receipt **)&view->pieces[i].receipt);
+	}
 	free(view->pieces);
 	free(view->plan.parts);
 	view->pieces = NULL;
@@ -268,14 +270,24 @@ static int add_list(struct imalog_view *view, size_t list, struct imalog_error *
 static int add_segment(struct imalog_view *view, const struct imalog_segment *segment,
 		       struct imalog_error *error)
 {
+	const struct imalog_epoch *of = view->export->epoch;
 	struct imalog_piece piece = { .open = open_segment, .i = (size_t)segment->number };
 	char epoch[32], name[IMALOG_SEGMENT_NAME_MAX];
+	struct imalog_receipt *receipt = NULL;
+	int rc;
 
-	imalog_epoch_name(view->export->epoch->number, epoch);
+	imalog_epoch_name(of->number, epoch);
 	imalog_segment_name(segment->kind, segment->number, name);
 	if (asprintf(&piece.name, "%s/%s/%s", view->export->store_path, epoch, name) < 0)
 		piece.name = NULL;
-	return add_piece(view, piece, error);
+	/* One that cannot be read helps nobody; `imalog store check` tells. */
+	if (segment->has_receipt &&
+	    imalog_receipt_read(of->receipts, segment->number, &receipt, NULL, NULL) == 0)
+		piece.receipt = receipt;
+	rc = add_piece(view, piece, error);
+	if (rc < 0)
+		imalog_receipt_free(&receipt);
+	return rc;
 }
 
 static bool takes_segment(const struct imalog_view *view, const struct imalog_segment *segment)
@@ -328,6 +340,13 @@ int imalog_view_take(struct imalog_view *view, struct imalog_error *reterr)
 const struct imalog_plan *imalog_view_plan(const struct imalog_view *view)
 {
 	return &view->plan;
+}
+
+uint64_t imalog_view_epoch(const struct imalog_view *view)
+{
+	return imalog_view_is_of_epoch(view) && view->export->epoch ?
+		       view->export->epoch->number :
+		       0;
 }
 
 bool imalog_view_is_doubtful(const struct imalog_view *view)

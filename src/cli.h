@@ -487,8 +487,8 @@ json_t *json_receipt(const struct imalog_receipt *receipt, uint64_t epoch);
 
 /* ---- store-verify.c ---- */
 
-/* `imalog store check` of one epoch; an exit code. */
-int store_verify(struct imalog_store *store, uint64_t number, const struct options *options,
+/* `imalog store check` of one epoch; an exit code.  Closes the store as soon as it can. */
+int store_verify(struct imalog_store **store, uint64_t number, const struct options *options,
 		 struct compare *compare, unsigned int wait_ms, bool json);
 
 /* ---- payload.c ---- */

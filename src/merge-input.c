@@ -191,7 +191,8 @@ static int add_live(struct merging *merging)
 
 	if (rc != EXIT_YES)
 		return rc;
-	rc = imalog_merge_add_plan(merging->merge, log->plan, 0, merging->verify.error);
+	rc = imalog_merge_add_plan(merging->merge, log->plan,
+				   imalog_view_epoch(log->live.view), merging->verify.error);
 	return rc < 0 ? failed(merging, NULL, rc) : EXIT_YES;
 }
 

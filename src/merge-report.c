@@ -29,8 +29,7 @@ static struct report make_report(struct merging *merging, const struct boot *boo
 	uint32_t pcr;
 
 	report.verdict = imalog_replay_verdict(report.replay, &report.matched_at);
-	if (report.verdict == IMALOG_MATCH && (report_missing(&report, 0, &alg, &pcr) ||
-					       log_is_doubtful(&merging->verify.log)))
+	if (report.verdict == IMALOG_MATCH && report_missing(&report, 0, &alg, &pcr))
 		report.verdict = IMALOG_NOT_CHECKED;
 	return report;
 }
@@ -47,8 +46,6 @@ static int code_of_replay(struct merging *merging)
 										EXIT_UNABLE;
 	json = quote_object(&merging->verify, &code);
 	json_decref(json);
-	if (code == EXIT_YES && log_is_doubtful(&merging->verify.log))
-		return EXIT_UNABLE;
 	return code;
 }
 

@@ -18,7 +18,7 @@ load swtpm
 load imafs
 
 MAN=$IMALOG_SRC/man
-PAGES='imalog imalog-show imalog-convert imalog-replay imalog-quote-verify
+PAGES='imalog imalog-show imalog-convert imalog-replay imalog-merge imalog-quote-verify
 	imalog-stage imalog-save imalog-confirm imalog-export imalog-trim imalog-store
 	imalog-policy-load imalog-status'
 
@@ -206,6 +206,19 @@ example() {
 	example imalog-show.1 '$ imalog show --template ima-buf --fields record,name,note log'
 	expect_status 0
 	expect_stdout '2 kernel_version +kernel_version="6\.12'
+}
+
+@test "manual: imalog-merge.1" {
+	example imalog-merge.1 '$ imalog merge piece2 piece1 --pcrs pcrs.yaml --pcr 10 -o whole'
+	expect_status 0
+	expect_same whole log
+	example imalog-merge.1 '$ imalog merge piece2 piece1 --quote quote.msg --signature quote.sig --key ak.tss --nonce $(cat nonce.hex) -o whole'
+	expect_status 0
+	expect_same whole log
+	rm whole
+	example imalog-merge.1 '# imalog merge --live --sysfs -o whole'
+	expect_status 0
+	expect_same whole log
 }
 
 @test "manual: imalog-convert.1" {

@@ -74,10 +74,10 @@ split_log() {
 	imalog merge a b c d e "$NG" "${expect[@]}" -o out
 	expect_status 1
 	expect_stdout '^foreign: without .*binary_runtime_measurements the others lead'
-	head -c -3 c >cut
-	imalog merge a b cut d e "${expect[@]}" -o out
+	head -c -3 c >short
+	imalog merge a b short d e "${expect[@]}" -o out
 	expect_status 3
-	expect_stdout '^cut: cut cannot be read to its end: record 5 at ' \
+	expect_stdout '^cut: short cannot be read to its end: record 5 at ' \
 		'^A piece cannot be read to its end\.$'
 	flip c $(($(stat -c %s c) - 2))
 	imalog merge a b c d e "${expect[@]}" -o out
@@ -253,16 +253,16 @@ split_log() {
 	expect_json "{p['kind'] for p in d['problems']} == {'foreign'}" \
 		"d['problems'][0]['piece'] == '$NG'"
 
-	head -c 300 e >cut
-	imalog merge a b c d cut --receipts receipts "${expect[@]}"
+	head -c 300 e >short
+	imalog merge a b c d short --receipts receipts "${expect[@]}"
 	expect_status 3
-	expect_stdout '^cut: cut cannot be read' \
-		'^cut: cut seems to be segment 3, cut: it has 3 whole records, its receipt says 5\.$'
+	expect_stdout '^cut: short cannot be read' \
+		'^cut: short seems to be segment 3, cut: it has 3 whole records, its receipt says 5\.$'
 
-	records e 1 4 >cut
-	imalog merge a b c d cut --receipts receipts "${expect[@]}"
+	records e 1 4 >short
+	imalog merge a b c d short --receipts receipts "${expect[@]}"
 	expect_status 1
-	expect_stdout '^cut: cut seems to be segment 3, cut: it has 4 whole records'
+	expect_stdout '^cut: short seems to be segment 3, cut: it has 4 whole records'
 
 	flip e 10
 	imalog merge a b c d e --receipts receipts "${expect[@]}"

@@ -66,7 +66,7 @@ TEST_FN struct bytes plan_bytes(const struct imalog_plan *plan)
 TEST_FN struct look look_new(const struct imalog_world *world)
 {
 	struct look look = { imalog_view_new("", store_path), imalog_error_new(),
-			     bytes_new(0), 0 };
+			     { NULL, 0 }, 0 };
 
 	if (!look.view || !look.error)
 		BAIL_OUT("no memory");
@@ -81,7 +81,6 @@ TEST_FN void look_take(struct look *look)
 
 	look->rc = imalog_view_take(look->view, look->error);
 	bytes_free(&look->bytes);
-	look->bytes = bytes_new(0);
 	if (look->rc == 0)
 		look->bytes = plan_bytes(imalog_view_plan(look->view));
 	after = tree_state(store_path);

@@ -262,17 +262,18 @@ TEST_FN int trial_restart(void *arg)
 TEST_FN int trial_prepare(void *arg, struct imalog_replay *replay)
 {
 	const struct trial *trial = arg;
+	int rc = 0;
 
 	for (size_t b = 0; b < MERGE_BANKS; b++) {
 		imalog_replay_add_bank(replay, banks[b].alg, NULL);
-		for (uint32_t pcr = 0; pcr <= IMALOG_PCR_MAX; pcr++)
+		for (uint32_t pcr = 0; rc == 0 && pcr <= IMALOG_PCR_MAX; pcr++)
 			if (trial->anchored && trial->banks[b] && trial->anchor.extended[pcr])
-				imalog_replay_expect(replay, banks[b].alg, pcr,
-						     span_of(trial->anchor.value[b][pcr],
-							     banks[b].size),
-						     NULL);
+				rc = imalog_replay_expect(replay, banks[b].alg, pcr,
+							  span_of(trial->anchor.value[b][pcr],
+								  banks[b].size),
+							  NULL);
 	}
-	return 0;
+	return rc;
 }
 
 TEST_FN void trial_init(struct trial *trial)

@@ -365,15 +365,11 @@ TEST(a_tpm_that_fails)
 	CHECK_INT(run_notes(&run, IMALOG_NOTE_UNCHECKED), 1);
 	CHECK(run_said(&run, "the TPM is out of order"));
 	run_free(&run);
-	/* Nor does it hold up those of another boot. */
-	do_kexec(true);
+	do_kexec(true); /* nor does it hold up those of another boot */
 	run = run_export();
-	CHECK_INT(run.rc, 1);
-	CHECK(run_said(&run, "this is another boot, and without a TPM"));
 	CHECK_INT(run_notes(&run, IMALOG_NOTE_UNCHECKED), 2);
 	CHECK(imalog_receipt_undetermined(imalog_export_receipt(run.export, 0, NULL)));
 	run_free(&run);
-	check_whole(1);
 	kernel->tpm_fails = false;
 	measure('a');
 	CHECK_EXPORT(1);

@@ -332,7 +332,7 @@ TEST(a_piece_of_another_log_is_named)
 	trial_add(&trial, span_of_bytes(other), "other");
 	trial_run(&trial);
 	CHECK_RESULT(&trial, IMALOG_MERGE_RECEIPTS);
-	CHECK(trial_says(&trial, IMALOG_MERGE_FOREIGN, "no receipt has it"));
+	CHECK(trial_says(&trial, IMALOG_MERGE_FOREIGN, "no receipt has other"));
 	trial_free(&trial);
 	bytes_free(&other);
 }

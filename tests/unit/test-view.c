@@ -167,6 +167,23 @@ TEST(doubt_is_said)
 	look_free(&look);
 }
 
+/* The values of before prove nothing about records that came later. */
+TEST(doubt_about_records_that_never_reached_the_tpm)
+{
+	struct look look = look_new(&fake_world);
+
+	machine_new();
+	CHECK_EXPORT(1);
+	measure_as('a', false);
+	measure_as('b', false);
+	interrupted_export(false);
+	doubt_segment_2();
+	look_take(&look);
+	CHECK_INT(look.rc, 0);
+	CHECK(imalog_view_is_doubtful(look.view));
+	look_free(&look);
+}
+
 /* A segment without a receipt: the kernel has it all, unless somebody else deleted it. */
 TEST(cut_short)
 {
@@ -342,7 +359,7 @@ TEST(a_kernel_without_staging)
 
 TEST(the_list_alone)
 {
-	struct look look = { imalog_view_new("", NULL), imalog_error_new(), bytes_new(0), 0 };
+	struct look look = { imalog_view_new("", NULL), imalog_error_new(), { NULL, 0 }, 0 };
 
 	look.view->export->world = &fake_world;
 	machine_new();
@@ -420,18 +437,25 @@ TEST(busy)
 
 /* ---- meanwhile ---- */
 
-static int reads;
+static int reads, first_fd;
 
-/* The store's lock is held, and a list is open: nobody can do a thing. */
+/*
+ * The store's lock is held, and one list stays open, not read yet, until the other is open,
+ * too: nobody can do a thing.
+ */
 static int open_and_watch(const char *root, bool staged, unsigned int wait_ms, int *fd,
 			  struct imalog_error *error)
 {
 	struct imalog_store *store = NULL;
+	int rc;
 
-	reads++;
+	if (reads++)
+		CHECK_INT(lseek(first_fd, 0, SEEK_CUR), 0);
 	CHECK_INT(imalog_store_open(store_path, 0, &store, NULL), -IMALOG_ERR_OS);
 	imalog_store_close(&store);
-	return fake_open_list(root, staged, wait_ms, fd, error);
+	rc = fake_open_list(root, staged, wait_ms, fd, error);
+	first_fd = *fd;
+	return rc;
 }
 
 TEST(store_and_lists_are_of_one_moment)
@@ -448,6 +472,7 @@ TEST(store_and_lists_are_of_one_moment)
 	reads = 0;
 	CHECK_INT(imalog_view_take(look.view, look.error), 0);
 	CHECK_INT(reads, 2);
+	CHECK_INT(lseek(first_fd, 0, SEEK_CUR), -1); /* it is closed */
 	/* What is read later is of that moment, whatever happens. */
 	CHECK_EXPORT(2);
 	measure('a');
@@ -506,7 +531,8 @@ TEST(a_store_that_is_made_meanwhile)
 }
 
 TEST_MAIN(CASE(no_store), CASE(after_exports), CASE(segments_staged_and_list),
-	  CASE(pending_saved), CASE(pending_deleting), CASE(doubt_is_said), CASE(cut_short),
+	  CASE(pending_saved), CASE(pending_deleting), CASE(doubt_is_said),
+	  CASE(doubt_about_records_that_never_reached_the_tpm), CASE(cut_short),
 	  CASE(after_a_kexec), CASE(pending_and_a_kexec), CASE(after_a_reset),
 	  CASE(after_a_reset_with_a_pending_segment), CASE(a_boot_that_nothing_proves),
 	  CASE(a_kernel_without_staging), CASE(the_list_alone), CASE(a_store_without_segments),
