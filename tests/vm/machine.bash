@@ -105,5 +105,9 @@ check_export() {
 		expect_no_stdout
 		expect_stderr 'cannot stage its measurement list: .* CONFIG_IMA_STAGING$'
 	done
+	vm_step trim
+	expect_status 4
+	expect_no_stdout
+	expect_stderr 'Linux 7.2'
 	grep -q 'No such file' out/store || fail 'there is a store'
 }

@@ -86,6 +86,7 @@ done
 
 step export imalog export
 step stage imalog stage
+step trim imalog trim 3
 ls -A /var/lib/imalog >store 2>&1 || true
 
 # All at rest: what is in the kernel, and what the TPM says
