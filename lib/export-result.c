@@ -131,7 +131,7 @@ static bool is_open(const struct imalog_receipt *last)
 void imalog_export_say_end(struct imalog_export *export)
 {
 	const struct imalog_sequence rest = { .base = &export->base, .with_staged = true };
-	const struct imalog_receipt *last =
+	struct imalog_receipt *last =
 		export->nr_done ? export->done[export->nr_done - 1].receipt : NULL;
 	int rc;
 
@@ -147,4 +147,9 @@ void imalog_export_say_end(struct imalog_export *export)
 				  "segment %" PRIu64 ": its end could not be compared with the "
 				  "TPM",
 				  last->segment);
+	if (rc <= 0)
+		return;
+	/* What the receipt on the disk says stays as it is: the next one has its digest. */
+	last->verdict = IMALOG_MATCH;
+	last->matched_at = last->first + last->records - 1;
 }

@@ -153,7 +153,7 @@ files = [os.open(sys.argv[1], os.O_RDWR), os.open(sys.argv[2], os.O_RDWR)]
 ' "$IMA/$STAGED" "$IMA/$LIST"
 	run imafs_single
 	expect_status 1
-	[[ $output == *'two files are open'* ]] || fail 'another reason expected'
+	[[ $output == *'too many files are open'* ]] || fail 'another reason expected'
 	imafs_ctl log clear
 	"$PYTHON" -I -c '
 import os, sys, time
