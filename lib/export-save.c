@@ -227,26 +227,30 @@ static int write_segment(struct imalog_export *export, struct imalog_pass *pass,
 	return rc;
 }
 
-/* The same bytes at the start of what is saved now: of no use any more */
-static void remove_partial(struct imalog_export *export, bool saved_again, uint64_t bytes)
+/* What is saved now begins with its bytes, or the log is whole without it: of no use any more */
+static void remove_partial(struct imalog_export *export, bool saved_again,
+			   uint64_t bytes)
 {
+	bool spare = saved_again || export->partial_is_spare;
+
 	if (!export->partial[0])
 		return;
-	if (saved_again && unlinkat(export->epoch->dir, export->partial, 0) == 0)
+	if (spare && unlinkat(export->epoch->dir, export->partial, 0) == 0)
 		imalog_export_say(export, IMALOG_NOTE_INFO,
-				  "what an interrupted run had begun to save is saved anew");
+				  saved_again ? "what an interrupted run had begun to save is "
+						"saved anew" :
+						"what an interrupted run had saved once more is "
+						"removed");
 	else if (bytes < export->partial_sum.size)
 		imalog_export_say(export, IMALOG_NOTE_INFO,
 				  "'%s' is what an interrupted run had begun to save, more "
 				  "than is saved now: it is kept, but no part of the log",
 				  export->partial);
 	else
-		imalog_export_say(
-			export,
-			export->partial_is_spare ? IMALOG_NOTE_INFO : IMALOG_NOTE_WRONG,
-			"'%s' is what an interrupted run had saved, and its records are "
-			"no longer in the kernel: it is kept, but no part of the log",
-			export->partial);
+		imalog_export_say(export, spare ? IMALOG_NOTE_INFO : IMALOG_NOTE_WRONG,
+				  "'%s' is what an interrupted run had saved, and its records are "
+				  "no longer in the kernel: it is kept, but no part of the log",
+				  export->partial);
 	export->partial[0] = '\0';
 }
 

@@ -1354,7 +1354,8 @@ struct imalog_receipt;
  * @wait_ms: how long to try when somebody else has a measurement list open, in milliseconds
  *
  * Returns 0 or -IMALOG_ERR_OS: EBUSY (the detail names who has it open), EPERM, EACCES,
- * ENOENT (the detail says what is missing) and others; -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
+ * ENOENT (the detail says what is missing) and others; -IMALOG_ERR_INVALID (the process has
+ * several threads), -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
  */
 IMALOG_API int imalog_staging_open(const char *root, unsigned int wait_ms,
 				   struct imalog_staging **ret, struct imalog_error *reterr);

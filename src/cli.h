@@ -491,12 +491,4 @@ json_t *json_receipt(const struct imalog_receipt *receipt, uint64_t epoch);
 int store_verify(struct imalog_store **store, uint64_t number, const struct options *options,
 		 struct compare *compare, unsigned int wait_ms, bool json);
 
-/* ---- payload.c ---- */
-
-/*
- * What is known of a buffer that IMA measured, by the name of its event: an object of strings
- * and numbers, NULL when nothing is known.
- */
-json_t *payload_decode(struct imalog_span name, struct imalog_span data);
-
 #endif /* IMALOG_CLI_H */
