@@ -83,10 +83,12 @@ static void look_at_kernel(struct status *status)
 		return;
 	}
 	if (!offers(status, IMALOG_FEATURE_STAGING))
-		status_find(
-			status, IMALOG_NOTE_INFO, NULL,
-			"the kernel cannot stage its list: it grows until the next boot "
-			"(that takes Linux 7.2 and CONFIG_IMA_STAGING)");
+		status_find(status, IMALOG_NOTE_INFO, NULL, "%s",
+			    offers(status, IMALOG_FEATURE_TRIM) ?
+				    "the kernel cannot stage its list, but deletes its first "
+				    "records, which is how it is exported" :
+				    "the kernel cannot stage its list: it grows until the next "
+				    "boot (that takes Linux 7.2 and CONFIG_IMA_STAGING)");
 	status->counted = imalog_kernel_counts(status->kernel, &status->listed.records,
 					       &status->violations);
 	status->listed.known = status->counted;
@@ -179,7 +181,8 @@ static void judge_exports(struct status *status)
 		status_find(status, IMALOG_NOTE_WRONG, "'imalog export' finishes it",
 			    "segment %" PRIu64 " is pending: an export was interrupted",
 			    store->pending);
-	if (!offers(status, IMALOG_FEATURE_STAGING) || !listed)
+	if (!listed || (!offers(status, IMALOG_FEATURE_STAGING) &&
+			!offers(status, IMALOG_FEATURE_TRIM)))
 		return;
 	/* Twice, since nobody exports at the very moment */
 	if ((config->min_records && listed >= 2 * config->min_records) ||

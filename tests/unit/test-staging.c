@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 
 #include "staged.h"
+#include "store.h"
 
 /* ---- staging and reading ---- */
 
@@ -184,7 +185,142 @@ TEST(without_memory_the_records_are_gone_all_the_same)
 	}
 }
 
+/* ---- the first records of the list ---- */
+
+TEST(the_first_records_are_read_to_their_end)
+{
+	struct setup s = open_list(5);
+	uint8_t should[SHA256_SIZE];
+	uint64_t got = 9;
+
+	for (size_t records = 1; records < 7; records++) {
+		struct bytes list = list_of(records < 5 ? records : 5);
+
+		CHECK_INT(imalog_staging_first(s.staging, records, &got, s.error), 1);
+		CHECK_INT(got, records < 5 ? records : 5);
+		CHECK(!imalog_staging_sha256(s.staging));
+		EVP_Digest(list.data, list.size, should, NULL, EVP_sha256(), NULL);
+		read_all(&s);
+		CHECK_INT(imalog_staging_bytes(s.staging), list.size);
+		CHECK_MEM(span_of(imalog_staging_sha256(s.staging), SHA256_SIZE),
+			  span_of(should, SHA256_SIZE));
+		bytes_free(&list);
+	}
+	CHECK_INT(imalog_staging_first(s.staging, UINT64_MAX, &got, s.error), 1);
+	CHECK_INT(got, 5);
+	CHECK_INT(truncate(in_work(LIST), 0), 0);
+	CHECK_INT(imalog_staging_first(s.staging, 3, &got, s.error), 0);
+	finish(&s);
+}
+
+TEST(what_is_staged_is_older)
+{
+	struct setup s = open_list(5);
+	uint64_t got;
+
+	move_list();
+	CHECK_INT(imalog_staging_first(s.staging, 3, &got, s.error), 2);
+	/* And it is what is read then. */
+	read_all(&s);
+	CHECK(imalog_staging_bytes(s.staging) > 0);
+	CHECK_INT(truncate(in_work(STAGED), 0), 0);
+	CHECK_INT(imalog_staging_first(s.staging, 3, &got, s.error), 0);
+	finish(&s);
+}
+
+TEST(a_list_that_is_cut)
+{
+	struct setup s = open_list(5);
+	struct imalog_window window = { .source = NULL };
+	struct bytes list = list_of(3);
+	uint64_t got;
+
+	CHECK_INT(truncate(in_work(LIST), (off_t)list.size - 1), 0);
+	CHECK_INT(imalog_staging_first(s.staging, 2, &got, s.error), 1);
+	CHECK_INT(imalog_staging_first(s.staging, 3, &got, s.error), -IMALOG_ERR_TRUNCATED);
+	/* Shorter than when it was looked at: kernels do not do that. */
+	put_file(in_work(LIST), span_of_bytes(list));
+	CHECK_INT(imalog_staging_first(s.staging, 3, &got, s.error), 1);
+	CHECK_INT(truncate(in_work(LIST), (off_t)list.size - 1), 0);
+	window.source = imalog_staging_source(s.staging, s.error);
+	CHECK_INT(imalog_window_need(&window, 1 << 20, s.error), -IMALOG_ERR_OS);
+	CHECK(!imalog_staging_sha256(s.staging));
+	imalog_arena_free(&window.arena);
+	imalog_source_free(&window.source);
+	bytes_free(&list);
+	finish(&s);
+}
+
+TEST(a_number_for_exactly_what_was_read)
+{
+	struct setup s = open_list(5);
+	struct imalog_receipt *three = receipt_of(3), *two = receipt_of(2);
+	uint64_t got;
+
+	if (!three || !two)
+		return;
+	three->records = 3;
+	two->records = 2;
+	CHECK_INT(imalog_staging_first(s.staging, 3, &got, s.error), 1);
+	delete_with(&s, three, -IMALOG_ERR_INVALID, 0); /* not read */
+	read_all(&s);
+	delete_with(&s, two, -IMALOG_ERR_INVALID, 0);
+	three->records = 4;
+	delete_with(&s, three, -IMALOG_ERR_INVALID, 0);
+	three->records = 3;
+	kernel.state = IMALOG_RECEIPT_SAVED;
+	delete_with(&s, three, -IMALOG_ERR_INVALID, 0);
+	kernel.state = 0;
+	/* Another number since it was read */
+	CHECK_INT(imalog_staging_first(s.staging, 2, &got, s.error), 1);
+	delete_with(&s, three, -IMALOG_ERR_INVALID, 0);
+	CHECK_STR(kernel.trims, "");
+	CHECK_INT(imalog_staging_first(s.staging, 3, &got, s.error), 1);
+	read_all(&s);
+	delete_with(&s, three, 0, 0);
+	CHECK_STR(kernel.trims, "3\n");
+	/* Once is enough */
+	delete_with(&s, three, -IMALOG_ERR_INVALID, 0);
+	CHECK_STR(kernel.trims, "3\n");
+	CHECK_INT(kernel.discards + kernel.stages, 0);
+	imalog_receipt_free(&three);
+	imalog_receipt_free(&two);
+	finish(&s);
+}
+
+TEST(the_kernel_may_refuse_a_number)
+{
+	static const struct {
+		int os_errno;
+		const char *why;
+	} refusals[] = {
+		{ ESTALE, "going down" }, { ENOENT, "fewer" },	   { EINVAL, "ima_flush_htable" },
+		{ ERANGE, "cannot delete" }, { EIO, "cannot delete" },
+	};
+
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(refusals); i++) {
+		struct setup s = open_list(5);
+		struct imalog_receipt *receipt = receipt_of(2);
+		uint64_t got;
+
+		if (receipt) {
+			receipt->records = 2;
+			CHECK_INT(imalog_staging_first(s.staging, 2, &got, s.error), 1);
+			read_all(&s);
+			kernel.trim = refusals[i].os_errno;
+			delete_with(&s, receipt, -IMALOG_ERR_OS, refusals[i].os_errno);
+			CHECK(strstr(imalog_error_detail(s.error), refusals[i].why));
+			CHECK_STR(kernel.trims, "2\n");
+		}
+		imalog_receipt_free(&receipt);
+		finish(&s);
+	}
+}
+
 TEST_MAIN(CASE(staging_says_what_became_of_it),
 	  CASE(a_process_of_two_threads_is_refused), CASE(what_is_read_is_measured),
 	  CASE(a_receipt_of_something_else_deletes_nothing), CASE(the_kernel_may_refuse),
-	  CASE(without_memory_the_records_are_gone_all_the_same), )
+	  CASE(without_memory_the_records_are_gone_all_the_same),
+	  CASE(the_first_records_are_read_to_their_end), CASE(what_is_staged_is_older),
+	  CASE(a_list_that_is_cut), CASE(a_number_for_exactly_what_was_read),
+	  CASE(the_kernel_may_refuse_a_number))
