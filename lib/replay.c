@@ -9,39 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "private.h"
+#include "eventlog.h"
+#include "replay.h"
 
-#define BATCH 128
 /* Bytes of records after which a batch is full: a record may have 16 MiB. */
 #define BATCH_SIZE ((size_t)1 << 20)
-
-struct imalog_replay {
-	enum imalog_padding padding;
-	bool banks[IMALOG_ALG_COUNT];
-	struct imalog_pcrs *start;
-	struct imalog_pcrs *expected;
-	struct imalog_pcrs *offered; /* those of them that count only if the log extends them */
-	struct imalog_chain *chains[IMALOG_ALG_COUNT][IMALOG_PCR_MAX + 1];
-	bool begun;
-	bool every_variant; /* of values that are compared elsewhere */
-	struct imalog_hasher *hasher;
-	struct imalog_scratch scratch;
-	bool other_order; /* of the last record that was checked */
-	bool turned;	  /* the batch at hand is hashed in the other order */
-	imalog_problem_fn on_problem;
-	void *problem_arg;
-	imalog_record_fn on_record;
-	void *record_arg;
-	uint64_t records, violations, bad, opaque, first_problem;
-	uint64_t last; /* number of the last record */
-
-	/* the batch at hand */
-	struct imalog_record *batch[BATCH];
-	size_t nr_batch;
-	struct imalog_hash_job jobs[BATCH];
-	bool needed[IMALOG_ALG_COUNT];
-	uint8_t digests[IMALOG_ALG_COUNT][BATCH][IMALOG_DIGEST_MAX];
-};
 
 struct imalog_replay *imalog_replay_new(void)
 {
@@ -91,6 +63,11 @@ int imalog_replay_add_bank(struct imalog_replay *replay, enum imalog_alg alg,
 void imalog_replay_set_padding(struct imalog_replay *replay, enum imalog_padding padding)
 {
 	replay->padding = padding;
+}
+
+void imalog_replay_allow_opaque(struct imalog_replay *replay)
+{
+	replay->allow_opaque = true;
 }
 
 static int add_value(struct imalog_replay *replay, struct imalog_pcrs *pcrs, enum imalog_alg alg,
@@ -152,6 +129,8 @@ static struct imalog_chain *chain_of(struct imalog_replay *replay, enum imalog_a
 		*chain = imalog_chain_new(alg, pcr, imalog_pcrs_get(replay->start, alg, pcr),
 					  imalog_pcrs_get(replay->expected, alg, pcr),
 					  replay->padding);
+	if (*chain)
+		(*chain)->believes = replay->allow_opaque;
 	if (*chain && replay->every_variant && replay->padding == IMALOG_PADDING_AUTO)
 		imalog_chain_compute_padded(*chain);
 	return *chain;
@@ -163,19 +142,6 @@ int imalog_replay_compute_every_variant(struct imalog_replay *replay, struct ima
 		return imalog_fail(error, IMALOG_ERR_INVALID, "", "the replay has begun already");
 	replay->every_variant = true;
 	return 0;
-}
-
-const uint8_t *imalog_replay_value(const struct imalog_replay *replay, enum imalog_alg alg,
-				   uint32_t pcr, enum imalog_variant variant)
-{
-	const struct imalog_chain *chain = replay->chains[alg][pcr];
-
-	if (!chain || (chain->extends == 0 && !chain->resumed))
-		return imalog_pcrs_get(replay->start, alg, pcr);
-	if (!chain->computes[variant])
-		return NULL;
-	return chain->value[variant == IMALOG_PADDED_SHORT && !chain->forked ? IMALOG_PADDED :
-									       variant];
 }
 
 /* From here on the expected values do not move: chains point at them. */
@@ -231,10 +197,11 @@ static int digest_batch(struct imalog_replay *replay, struct imalog_error *error
 		int rc;
 
 		replay->jobs[i].nr_spans = 0;
-		if (record->violation || record->content == IMALOG_CONTENT_DIGEST_ONLY)
+		if (record->violation || !imalog_record_is_checked(record))
 			continue;
 		/* Then the batch is of this record alone. */
-		replay->turned = replay->other_order && record->nr_fields;
+		replay->turned = replay->other_order && record->nr_fields &&
+				 record->content == IMALOG_CONTENT_TEMPLATE;
 		if (replay->turned)
 			order = imalog_other_order(order);
 		rc = imalog_digest_input(record, order, &replay->scratch, &replay->jobs[i], error);
@@ -285,7 +252,7 @@ static int retry(struct imalog_replay *replay, size_t i, struct imalog_error *er
 static void complain(struct imalog_replay *replay, const struct imalog_record *record,
 		     enum imalog_problem problem)
 {
-	if (problem == IMALOG_PROBLEM_OPAQUE)
+	if (problem == IMALOG_PROBLEM_OPAQUE || problem == IMALOG_PROBLEM_UNCHECKED)
 		replay->opaque++;
 	else
 		replay->bad++;
@@ -302,13 +269,18 @@ static int check_record(struct imalog_replay *replay, size_t i, struct imalog_er
 
 	if (record->violation)
 		return 0;
-	if (record->content == IMALOG_CONTENT_DIGEST_ONLY) {
-		complain(replay, record, IMALOG_PROBLEM_OPAQUE);
+	if (!imalog_record_is_checked(record)) {
+		if (imalog_record_extends_pcr(record) && !replay->allow_opaque)
+			complain(replay, record,
+				 record->content == IMALOG_CONTENT_DIGEST_ONLY ?
+					 IMALOG_PROBLEM_OPAQUE :
+					 IMALOG_PROBLEM_UNCHECKED);
 		return 0;
 	}
 	if (!digests_fit(replay, i))
 		fit = retry(replay, i, error);
-	else if (!imalog_template_is_ima(record->template_name))
+	else if (record->content == IMALOG_CONTENT_TEMPLATE &&
+		 !imalog_template_is_ima(record->template_name))
 		record->hash_order = replay->turned ? imalog_other_order(record->order) : record->order;
 	if (fit < 0)
 		return fit;
@@ -320,11 +292,55 @@ static int check_record(struct imalog_replay *replay, size_t i, struct imalog_er
 	return 0;
 }
 
+/*
+ * PCR 0 does not start as zeros when TPM2_Startup came from another locality, as the firmware
+ * says before its first event, nor after an H-CRTM, which that event is (PFP 10.4.5.3).
+ */
+static void start_pcr0(struct imalog_replay *replay, struct imalog_chain *chain,
+		       const struct imalog_record *record)
+{
+	struct imalog_span data;
+	uint32_t type;
+	bool is_hcrtm = imalog_record_event(record, &type, &data) &&
+			type == IMALOG_EV_EFI_HCRTM_EVENT;
+	uint8_t start = is_hcrtm ? IMALOG_HCRTM_LOCALITY : replay->locality;
+
+	if (chain->pcr != 0 || chain->extends || chain->resumed || start == 0 ||
+	    imalog_pcrs_get(replay->start, chain->alg, 0))
+		return;
+	for (int v = 0; v < IMALOG_VARIANTS; v++)
+		chain->value[v][imalog_alg_size(chain->alg) - 1] = start;
+}
+
+/* What the firmware says without measuring it: the locality, when it is not too late. */
+static void note_unmeasured(struct imalog_replay *replay, const struct imalog_record *record)
+{
+	struct imalog_span data;
+	uint32_t type;
+
+	if (record->is_nv)
+		replay->elsewhere++;
+	else
+		replay->unmeasured++;
+	if (record->is_nv || !imalog_record_event(record, &type, &data) || record->index != 0 ||
+	    !imalog_eventlog_is(data, "StartupLocality") || data.size != 17 ||
+	    data.data[16] == replay->locality)
+		return;
+	replay->locality = data.data[16];
+	for (int alg = 1; alg < IMALOG_ALG_COUNT; alg++)
+		if (replay->chains[alg][0] && replay->chains[alg][0]->extends)
+			replay->chains[alg][0]->opaque = true;
+}
+
 static int extend_banks(struct imalog_replay *replay, size_t i, struct imalog_error *error)
 {
 	const struct imalog_record *record = replay->batch[i];
 	int rc = 0;
 
+	if (!imalog_record_extends_pcr(record)) {
+		note_unmeasured(replay, record);
+		return 0;
+	}
 	for (int alg = 1; alg < IMALOG_ALG_COUNT && rc == 0; alg++) {
 		struct imalog_chain *chain;
 
@@ -333,6 +349,7 @@ static int extend_banks(struct imalog_replay *replay, size_t i, struct imalog_er
 		chain = chain_of(replay, (enum imalog_alg)alg, record->index);
 		if (!chain)
 			return imalog_fail_nomem(error);
+		start_pcr0(replay, chain, record);
 		rc = imalog_chain_extend(chain, replay->hasher, record, replay->digests[alg][i],
 					 replay->digests[IMALOG_ALG_SHA1][i], error);
 	}
@@ -368,7 +385,7 @@ int imalog_replay_run(struct imalog_replay *replay, struct imalog_reader *reader
 
 	while (more > 0 && rc == 0) {
 		/* A record that must be turned needs the scratch for itself. */
-		size_t want = replay->other_order ? 1 : BATCH, bytes = 0;
+		size_t want = replay->other_order ? 1 : IMALOG_REPLAY_BATCH, bytes = 0;
 
 		while (more > 0 && replay->nr_batch < want && bytes < BATCH_SIZE) {
 			more = imalog_reader_next(reader, &replay->batch[replay->nr_batch], reterr);
@@ -382,113 +399,4 @@ int imalog_replay_run(struct imalog_replay *replay, struct imalog_reader *reader
 		imalog_reader_release(reader, replay->last);
 	}
 	return rc < 0 ? rc : more;
-}
-
-/* ---- results ---- */
-
-uint64_t imalog_replay_records(const struct imalog_replay *replay)
-{
-	return replay->records;
-}
-
-uint64_t imalog_replay_violations(const struct imalog_replay *replay)
-{
-	return replay->violations;
-}
-
-uint64_t imalog_replay_problems(const struct imalog_replay *replay)
-{
-	return replay->bad + replay->opaque;
-}
-
-uint64_t imalog_replay_first_problem(const struct imalog_replay *replay)
-{
-	return replay->first_problem;
-}
-
-/* An offered value of a PCR that the log does not extend is no comparison. */
-static bool counts(const struct imalog_replay *replay, enum imalog_alg alg, uint32_t pcr)
-{
-	const struct imalog_chain *chain = replay->chains[alg][pcr];
-
-	return (chain && chain->extends) || !imalog_pcrs_get(replay->offered, alg, pcr);
-}
-
-size_t imalog_replay_checks(const struct imalog_replay *replay)
-{
-	size_t nr = 0;
-
-	for (size_t i = 0; i < imalog_pcrs_count(replay->expected); i++) {
-		enum imalog_alg alg;
-		uint32_t pcr;
-
-		imalog_pcrs_at(replay->expected, i, &alg, &pcr);
-		nr += counts(replay, alg, pcr);
-	}
-	return nr;
-}
-
-void imalog_replay_check(const struct imalog_replay *replay, size_t i, struct imalog_check *ret)
-{
-	static const uint8_t zeros[IMALOG_DIGEST_MAX];
-	const struct imalog_chain *chain;
-
-	memset(ret, 0, sizeof(*ret));
-	for (size_t at = 0, left = i + 1; left > 0; at++) {
-		ret->expected = imalog_pcrs_at(replay->expected, at, &ret->bank, &ret->pcr);
-		left -= counts(replay, ret->bank, ret->pcr);
-	}
-	ret->computed = zeros;
-	chain = replay->chains[ret->bank][ret->pcr];
-	if (chain) /* or imalog_replay_run() was never called */
-		imalog_chain_check(chain, replay->last, ret);
-}
-
-enum imalog_verdict imalog_replay_verdict(const struct imalog_replay *replay, uint64_t *matched_at)
-{
-	size_t nr = imalog_replay_checks(replay);
-	enum imalog_verdict verdict = nr ? IMALOG_MATCH : IMALOG_NOT_CHECKED;
-	uint64_t first = 0, last = UINT64_MAX;
-	bool opaque = false;
-
-	for (size_t i = 0; i < nr; i++) {
-		struct imalog_check check;
-
-		imalog_replay_check(replay, i, &check);
-		opaque |= replay->chains[check.bank][check.pcr] &&
-			  replay->chains[check.bank][check.pcr]->opaque;
-		if (check.verdict == IMALOG_MISMATCH ||
-		    (check.verdict == IMALOG_NOT_CHECKED && verdict == IMALOG_MATCH))
-			verdict = check.verdict;
-		if (check.verdict != IMALOG_MATCH)
-			continue;
-		first = check.matched_at > first ? check.matched_at : first;
-		last = check.matched_to < last ? check.matched_to : last;
-	}
-	if (verdict == IMALOG_MATCH && first > last)
-		verdict = IMALOG_MISMATCH;
-	if (matched_at)
-		*matched_at = verdict == IMALOG_MATCH ? first : 0;
-	if (verdict == IMALOG_MATCH && opaque)
-		verdict = IMALOG_NOT_CHECKED;
-	return replay->bad ? IMALOG_MISMATCH : verdict;
-}
-
-int imalog_replay_pcrs(const struct imalog_replay *replay, struct imalog_pcrs *pcrs,
-		       struct imalog_error *reterr)
-{
-	int rc = 0;
-
-	for (int alg = 1; alg < IMALOG_ALG_COUNT && rc == 0; alg++) {
-		for (uint32_t pcr = 0; pcr <= IMALOG_PCR_MAX && rc == 0; pcr++) {
-			const struct imalog_chain *chain = replay->chains[alg][pcr];
-			struct imalog_span value = { NULL, imalog_alg_size((enum imalog_alg)alg) };
-
-			if (!chain || chain->extends == 0)
-				continue;
-			value.data = imalog_chain_value(chain);
-			rc = imalog_pcrs_set(pcrs, (enum imalog_alg)alg, pcr, value, reterr);
-		}
-	}
-	return rc;
 }

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "private.h"
+#include "cel.h"
 
 void imalog_buffer_add(struct imalog_buffer *buffer, const void *data, size_t size)
 {
@@ -30,20 +30,27 @@ void imalog_buffer_add(struct imalog_buffer *buffer, const void *data, size_t si
 	buffer->size += size;
 }
 
+void imalog_buffer_add_span(struct imalog_buffer *buffer, struct imalog_span span)
+{
+	imalog_buffer_add(buffer, span.data, span.size);
+}
+
+void imalog_buffer_add_hex(struct imalog_buffer *buffer, struct imalog_span bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < bytes.size; i++) {
+		char pair[2] = { digits[bytes.data[i] >> 4], digits[bytes.data[i] & 15] };
+
+		imalog_buffer_add(buffer, pair, sizeof(pair));
+	}
+}
+
 void imalog_buffer_free(struct imalog_buffer *buffer)
 {
 	free(buffer->data);
 	*buffer = (struct imalog_buffer){ 0 };
 }
-
-struct imalog_writer {
-	enum imalog_format format;
-	enum imalog_order order;
-	imalog_write_fn fn;
-	void *arg;
-	struct imalog_buffer buffer;
-	struct imalog_buffer swapped;
-};
 
 struct imalog_writer *imalog_writer_new(enum imalog_format format, enum imalog_order order,
 					imalog_write_fn fn, void *arg)
@@ -65,13 +72,9 @@ void imalog_writer_free(struct imalog_writer **writer)
 		return;
 	imalog_buffer_free(&(*writer)->buffer);
 	imalog_buffer_free(&(*writer)->swapped);
+	free((*writer)->counters);
 	free(*writer);
 	*writer = NULL;
-}
-
-static void add_span(struct imalog_buffer *buffer, struct imalog_span span)
-{
-	imalog_buffer_add(buffer, span.data, span.size);
 }
 
 /* ---- binary ---- */
@@ -96,7 +99,7 @@ static int data_in_order(struct imalog_writer *writer, const struct imalog_recor
 		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template data",
 				   "its fields are not known, so its byte order cannot be changed");
 	writer->swapped.size = 0;
-	add_span(&writer->swapped, record->data);
+	imalog_buffer_add_span(&writer->swapped, record->data);
 	if (writer->swapped.failed)
 		return imalog_fail_nomem(error);
 	imalog_template_swap(record, writer->swapped.data);
@@ -104,13 +107,59 @@ static int data_in_order(struct imalog_writer *writer, const struct imalog_recor
 	return 0;
 }
 
+/* The column that the list has: the first record's SHA-1, as the kernel's own, or what it has. */
+static enum imalog_alg choose_column(const struct imalog_record *record)
+{
+	for (size_t i = 0; i < record->nr_digests; i++)
+		if (record->digests[i].alg == IMALOG_ALG_SHA1)
+			return IMALOG_ALG_SHA1;
+	return record->digests[0].alg;
+}
+
+/* What the kernel's lists can express: template data for a PCR with a digest for the column. */
+static int kernel_digest(struct imalog_writer *writer, const struct imalog_record *record,
+			 struct imalog_span *ret, struct imalog_error *error)
+{
+	static const uint8_t zeros[IMALOG_DIGEST_MAX];
+	size_t i = 0;
+
+	if (!imalog_record_extends_pcr(record))
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "PCR",
+				   "the record extends none, which the kernel's lists cannot say");
+	if (record->content != IMALOG_CONTENT_TEMPLATE &&
+	    record->content != IMALOG_CONTENT_DIGEST_ONLY)
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "content",
+				   "only ima_template has a place in the kernel's lists");
+	if (!writer->column)
+		writer->column = choose_column(record);
+	/* One of these lists into another: the column, whatever it is of */
+	if (!record->cel.type && (writer->format == IMALOG_FORMAT_ASCII ||
+				  record->digests[0].span.size == imalog_alg_size(writer->column))) {
+		*ret = record->digests[0].span;
+		return 0;
+	}
+	while (i < record->nr_digests && record->digests[i].alg != writer->column)
+		i++;
+	if (i == record->nr_digests)
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "digests",
+				   "there is none of %s, which the list has",
+				   imalog_alg_name(writer->column ? writer->column :
+								    IMALOG_ALG_SHA1));
+	*ret = record->digests[i].span;
+	if (record->violation)
+		ret->data = zeros;
+	return 0;
+}
+
 static int put_kernel(struct imalog_writer *writer, const struct imalog_record *record,
 		      struct imalog_error *error)
 {
 	struct imalog_buffer *out = &writer->buffer;
-	struct imalog_span data;
-	int rc;
+	struct imalog_span data, digest;
+	int rc = kernel_digest(writer, record, &digest, error);
 
+	if (rc < 0)
+		return rc;
 	if (record->content == IMALOG_CONTENT_DIGEST_ONLY)
 		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template data",
 				   "the fields of an ascii line's template are not known");
@@ -121,27 +170,16 @@ static int put_kernel(struct imalog_writer *writer, const struct imalog_record *
 	if (rc < 0)
 		return rc;
 	add_u32(out, writer->order, record->index);
-	add_span(out, record->digests[0].span);
+	imalog_buffer_add_span(out, digest);
 	add_u32(out, writer->order, (uint32_t)record->template_name.size);
-	add_span(out, record->template_name);
+	imalog_buffer_add_span(out, record->template_name);
 	if (!imalog_template_is_ima(record->template_name))
 		add_u32(out, writer->order, (uint32_t)data.size);
-	add_span(out, data);
+	imalog_buffer_add_span(out, data);
 	return 0;
 }
 
 /* ---- ascii ---- */
-
-static void add_hex(struct imalog_buffer *buffer, struct imalog_span bytes)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < bytes.size; i++) {
-		char pair[2] = { digits[bytes.data[i] >> 4], digits[bytes.data[i] & 15] };
-
-		imalog_buffer_add(buffer, pair, sizeof(pair));
-	}
-}
 
 /* ima_show_template_data_ascii: the text before NUL as it is, the digest behind it in hex */
 static void add_digest_field(struct imalog_buffer *out, const struct imalog_field *field)
@@ -152,7 +190,7 @@ static void add_digest_field(struct imalog_buffer *out, const struct imalog_fiel
 	if (parts.alg.data)
 		imalog_buffer_add(out, field->data.data,
 				  (size_t)(parts.digest.data - field->data.data) - 1);
-	add_hex(out, parts.digest);
+	imalog_buffer_add_hex(out, parts.digest);
 }
 
 static void add_field(struct imalog_buffer *out, const struct imalog_record *record,
@@ -166,7 +204,7 @@ static void add_field(struct imalog_buffer *out, const struct imalog_record *rec
 		add_digest_field(out, field);
 		break;
 	case IMALOG_TYPE_TEXT:
-		add_span(out, imalog_field_text(field->data));
+		imalog_buffer_add_span(out, imalog_field_text(field->data));
 		break;
 	case IMALOG_TYPE_UINT:
 		if (imalog_field_uint(field->data, record->order, &value)) {
@@ -177,7 +215,7 @@ static void add_field(struct imalog_buffer *out, const struct imalog_record *rec
 		break;
 	case IMALOG_TYPE_BYTES:
 	case IMALOG_TYPE_UINTS:
-		add_hex(out, field->data);
+		imalog_buffer_add_hex(out, field->data);
 		break;
 	}
 }
@@ -186,10 +224,15 @@ static int put_ascii(struct imalog_writer *writer, const struct imalog_record *r
 		     struct imalog_error *error)
 {
 	struct imalog_buffer *out = &writer->buffer;
+	struct imalog_span digest;
 	char pcr[16];
+	int rc = kernel_digest(writer, record, &digest, error);
+
+	if (rc < 0)
+		return rc;
 
 	if (record->format == IMALOG_FORMAT_ASCII) {
-		add_span(out, record->raw);
+		imalog_buffer_add_span(out, record->raw);
 		/* The last line of the input may lack it. */
 		if (record->raw.data[record->raw.size - 1] != '\n')
 			imalog_buffer_add(out, "\n", 1);
@@ -199,9 +242,9 @@ static int put_ascii(struct imalog_writer *writer, const struct imalog_record *r
 		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template name",
 				   "its fields are not known, so there is no text for them");
 	imalog_buffer_add(out, pcr, (size_t)snprintf(pcr, sizeof(pcr), "%2u ", record->index));
-	add_hex(out, record->digests[0].span);
+	imalog_buffer_add_hex(out, digest);
 	imalog_buffer_add(out, " ", 1);
-	add_span(out, record->template_name);
+	imalog_buffer_add_span(out, record->template_name);
 	for (size_t i = 0; i < record->nr_fields; i++) {
 		imalog_buffer_add(out, " ", 1);
 		add_field(out, record, &record->fields[i]);
@@ -210,25 +253,97 @@ static int put_ascii(struct imalog_writer *writer, const struct imalog_record *r
 	return 0;
 }
 
+/* ---- any format ---- */
+
+void imalog_writer_set_int_width(struct imalog_writer *writer, enum imalog_int_width width)
+{
+	writer->int_width = width;
+}
+
+void imalog_writer_set_sequence(struct imalog_writer *writer)
+{
+	writer->sequence = true;
+}
+
+void imalog_writer_set_count(struct imalog_writer *writer, uint64_t records)
+{
+	writer->count = records;
+	writer->has_count = true;
+}
+
+void imalog_writer_set_force(struct imalog_writer *writer)
+{
+	writer->force = true;
+}
+
+static int put_tlv2018(struct imalog_writer *writer, const struct imalog_record *record,
+		       struct imalog_error *error)
+{
+	if (record->format != IMALOG_FORMAT_TLV2018)
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "content",
+				   "only what comes from a list of 2018 can be written as one");
+	imalog_buffer_add_span(&writer->buffer, record->raw);
+	return 0;
+}
+
+static int put(struct imalog_writer *writer, const struct imalog_record *record,
+	       struct imalog_error *error)
+{
+	switch (writer->format) {
+	case IMALOG_FORMAT_ASCII:
+		return put_ascii(writer, record, error);
+	case IMALOG_FORMAT_CEL_TLV:
+		return imalog_cel_tlv_put(writer, record, error);
+	case IMALOG_FORMAT_CEL_JSON:
+		return imalog_cel_json_put(writer, record, error);
+	case IMALOG_FORMAT_CEL_CBOR:
+		return imalog_cel_cbor_put(writer, record, error);
+	case IMALOG_FORMAT_TLV2018:
+		return put_tlv2018(writer, record, error);
+	default:
+		return put_kernel(writer, record, error);
+	}
+}
+
+static int flush(struct imalog_writer *writer, struct imalog_error *error)
+{
+	int os_errno;
+
+	if (writer->buffer.failed)
+		return imalog_fail_nomem(error);
+	if (writer->buffer.size == 0)
+		return 0;
+	os_errno = writer->fn(writer->arg, writer->buffer.data, writer->buffer.size);
+	return os_errno ? imalog_fail_errno(error, os_errno, "cannot write") : 0;
+}
+
 int imalog_writer_put(struct imalog_writer *writer, const struct imalog_record *record,
 		      struct imalog_error *reterr)
 {
 	int rc;
 
 	writer->buffer.size = 0;
-	if (writer->format == IMALOG_FORMAT_ASCII)
-		rc = put_ascii(writer, record, reterr);
-	else
-		rc = put_kernel(writer, record, reterr);
+	rc = put(writer, record, reterr);
 	if (rc == 0 && writer->buffer.failed)
 		rc = imalog_fail_nomem(reterr);
-	if (rc == 0) {
-		int os_errno = writer->fn(writer->arg, writer->buffer.data, writer->buffer.size);
-
-		if (os_errno)
-			return imalog_fail_errno(reterr, os_errno, "cannot write");
-		return 0;
+	if (rc < 0) {
+		imalog_error_set_record(reterr, record->number, record->offset);
+		return rc;
 	}
-	imalog_error_set_record(reterr, record->number, record->offset);
+	rc = flush(writer, reterr);
+	if (rc == 0)
+		writer->written++;
 	return rc;
+}
+
+int imalog_writer_finish(struct imalog_writer *writer, struct imalog_error *reterr)
+{
+	int rc = 0;
+
+	writer->buffer.size = 0;
+	if (writer->format == IMALOG_FORMAT_CEL_JSON)
+		rc = imalog_cel_json_finish(writer, reterr);
+	else if (writer->format == IMALOG_FORMAT_CEL_CBOR)
+		rc = imalog_cel_cbor_finish(writer, reterr);
+	return rc < 0 ? rc : flush(writer, reterr);
 }

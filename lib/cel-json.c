@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The Canonical Event Log, JSON encoding: reader
+ *
+ * CEL v1.0 and v1.1, section 5.3: an array of objects.  One object alone, objects one after the
+ * other, and a text sequence (RFC 7464, as systemd writes it) are read, too:
+ *
+ *	{ "recnum": 0, "pcr": 10, "digests": [ { "hashAlg": "sha256", "digest": HEX } ],
+ *	  "content_type": "ima_template",
+ *	  "content": { "template_name": "ima-ng", "template_data": HEX } }
+ *
+ * The end of each object is found first, so that never more than one of them is in memory and
+ * that it has no more values than a record can use; then jansson reads it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "cel.h"
+
+/* Text of a record: content in hexadecimal, and what is around it */
+#define TEXT_MAX  ((size_t)2 * IMALOG_CEL_CONTENT_MAX + 65536)
+#define DEPTH_MAX 16
+#define RECORD_SEPARATOR 0x1e
+
+enum { START, ELEMENT, NEXT_ELEMENT, BEHIND, ENDED, SEQUENCE };
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static bool sniff(struct imalog_span start)
+{
+	size_t i = 0;
+
+	while (i < start.size && is_blank(start.data[i]))
+		i++;
+	return i < start.size && (start.data[i] == '[' || start.data[i] == '{' ||
+				  start.data[i] == RECORD_SEPARATOR);
+}
+
+static int start(struct imalog_reader *reader, struct imalog_error *error)
+{
+	(void)error;
+	reader->layout.order = reader->forced_order ? reader->forced_order : IMALOG_ORDER_LE;
+	return 0;
+}
+
+/* ---- where the next object is ---- */
+
+/* Passes blanks; 1 and the character behind them, 0 at the end. */
+static int next_char(struct imalog_reader *reader, uint8_t *c, struct imalog_error *error)
+{
+	for (;;) {
+		struct imalog_span span = imalog_window_span(&reader->window);
+		size_t blanks = 0;
+		int rc;
+
+		while (blanks < span.size && is_blank(span.data[blanks]))
+			blanks++;
+		imalog_window_advance(&reader->window, blanks);
+		if (blanks < span.size) {
+			*c = span.data[blanks];
+			return 1;
+		}
+		rc = imalog_window_need(&reader->window, 1, error);
+		if (rc < 0)
+			return rc;
+		if (imalog_window_span(&reader->window).size == 0)
+			return 0;
+	}
+}
+
+/* What @c does to the array or sequence; 1 when a record begins with it, 0 when it is passed. */
+static int pass(struct imalog_reader *reader, uint8_t c, struct imalog_error *error)
+{
+	int *state = &reader->stream.state;
+	char text[2] = { (char)c, '\0' }, shown[IMALOG_PRINTABLE_MAX];
+
+	if (*state == START)
+		*state = c == '[' ? ELEMENT : SEQUENCE;
+	else if (*state == ELEMENT && c == ']')
+		*state = ENDED;
+	else if (*state == BEHIND && (c == ',' || c == ']'))
+		*state = c == ',' ? NEXT_ELEMENT : ENDED;
+	else if (*state == ENDED)
+		return imalog_fail(error, IMALOG_ERR_TRAILING, "JSON",
+				   "there is something behind the array");
+	else if (*state == BEHIND)
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "JSON",
+				   "'%s' is neither ',' nor ']'",
+				   imalog_printable(imalog_span_of(text), shown));
+	else if (c == '{')
+		return 1;
+	else if (*state != SEQUENCE || c != RECORD_SEPARATOR)
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "JSON",
+				   "'%s' does not begin an object",
+				   imalog_printable(imalog_span_of(text), shown));
+	if (*state == SEQUENCE && c == '{')
+		return 1;
+	if (*state == SEQUENCE && c != RECORD_SEPARATOR)
+		return pass(reader, c, error);
+	imalog_window_advance(&reader->window, 1);
+	return 0;
+}
+
+/* To where a record begins; 1, 0 at a clean end. */
+static int find_start(struct imalog_reader *reader, struct imalog_error *error)
+{
+	uint8_t c;
+	int rc;
+
+	while ((rc = next_char(reader, &c, error)) > 0) {
+		rc = pass(reader, c, error);
+		if (rc != 0)
+			return rc;
+	}
+	if (rc == 0 && reader->stream.state != START && reader->stream.state != ENDED &&
+	    reader->stream.state != SEQUENCE)
+		return imalog_fail(error, IMALOG_ERR_TRUNCATED, "JSON", "the array is not closed");
+	return rc;
+}
+
+/* What is known while the end of an object is looked for. */
+struct scan {
+	size_t at;
+	size_t depth, values;
+	bool in_string, escaped;
+};
+
+/* Goes on in what is there; true at the end of the object. */
+static bool scan_more(struct scan *scan, struct imalog_span span)
+{
+	while (scan->at < span.size && scan->depth <= DEPTH_MAX) {
+		uint8_t c = span.data[scan->at++];
+
+		if (scan->in_string) {
+			scan->in_string = scan->escaped || c != '"';
+			scan->escaped = !scan->escaped && c == '\\';
+			continue;
+		}
+		scan->in_string = c == '"';
+		scan->depth += c == '{' || c == '[';
+		scan->values += c == '{' || c == '[' || c == ',' || c == ':';
+		if ((c == '}' || c == ']') && --scan->depth == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The size of the object that begins here */
+static int find_end(struct imalog_reader *reader, size_t *size, struct imalog_error *error)
+{
+	struct scan scan = { .at = 0 };
+
+	while (!scan_more(&scan, imalog_window_span(&reader->window))) {
+		int rc;
+
+		if (scan.depth > DEPTH_MAX)
+			return imalog_fail(error, IMALOG_ERR_LIMIT, "JSON",
+					   "more than %d levels of nesting", DEPTH_MAX);
+		if (scan.at > TEXT_MAX)
+			return imalog_fail(error, IMALOG_ERR_LIMIT, "JSON",
+					   "a record of more than %zu bytes", TEXT_MAX);
+		if (scan.values > IMALOG_CEL_VALUES_MAX)
+			break;
+		rc = imalog_window_need(&reader->window, scan.at + 1, error);
+		if (rc < 0)
+			return rc;
+		if (imalog_window_span(&reader->window).size == scan.at)
+			return imalog_fail(error, IMALOG_ERR_TRUNCATED, "JSON",
+					   "the input ends within the record, after %zu bytes",
+					   scan.at);
+	}
+	if (scan.values > IMALOG_CEL_VALUES_MAX)
+		return imalog_fail(error, IMALOG_ERR_LIMIT, "JSON",
+				   "a record of more than %d values", IMALOG_CEL_VALUES_MAX);
+	*size = scan.at;
+	return 0;
+}
+
+/* ---- values ---- */
+
+static struct imalog_span text_of(const json_t *json)
+{
+	return (struct imalog_span){ (const uint8_t *)json_string_value(json),
+				     json_string_length(json) };
+}
+
+/* Decodes hexadecimal into the reader's arena. */
+static int get_hex(struct imalog_reader *reader, const json_t *json, const char *field,
+		   struct imalog_span *ret, struct imalog_error *error)
+{
+	struct imalog_span text = text_of(json);
+	char shown[IMALOG_PRINTABLE_MAX];
+	uint8_t *to;
+
+	if (!json_is_string(json))
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, field,
+				   "%s text of hexadecimal digits",
+				   json ? "it is no" : "there is no");
+	to = imalog_arena_room(&reader->rebuilt, text.size / 2);
+	if (!to)
+		return imalog_fail_nomem(error);
+	if (!imalog_hex_decode(text, to))
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, field, "'%s' is not hexadecimal",
+				   imalog_printable(text, shown));
+	imalog_arena_take(&reader->rebuilt, text.size / 2);
+	*ret = (struct imalog_span){ to, text.size / 2 };
+	return 0;
+}
+
+/* An object with no other keys than these; what is not known would be lost in silence. */
+static int check_keys(json_t *json, const char *field, const char *const *keys, size_t nr,
+		      struct imalog_error *error)
+{
+	char shown[IMALOG_PRINTABLE_MAX];
+	const char *key;
+	json_t *value;
+
+	if (!json_is_object(json))
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, field, "%s object",
+				   json ? "it is no" : "there is no");
+	json_object_foreach(json, key, value) {
+		size_t i = 0;
+
+		while (i < nr && strcmp(keys[i], key) != 0)
+			i++;
+		if (i == nr)
+			return imalog_fail(error, IMALOG_ERR_BAD_VALUE, field,
+					   "key '%s' is not known",
+					   imalog_printable(imalog_span_of(key), shown));
+	}
+	return 0;
+}
+
+/* ---- digests and index ---- */
+
+static int get_alg(const json_t *json, uint64_t *ret, struct imalog_error *error)
+{
+	char shown[IMALOG_PRINTABLE_MAX];
+	enum imalog_alg alg;
+
+	if (!json_is_string(json))
+		return imalog_json_get_uint(json, "hashAlg", UINT16_MAX, ret, error);
+	alg = imalog_alg_by_name(json_string_value(json));
+	if (!alg)
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "hashAlg",
+				   "hash algorithm '%s' is not known",
+				   imalog_printable(text_of(json), shown));
+	*ret = imalog_alg_tpm_id(alg);
+	return 0;
+}
+
+static int get_digests(struct imalog_reader *reader, struct imalog_record *record,
+		       const json_t *digests, struct imalog_error *error)
+{
+	static const char *const keys[] = { "hashAlg", "digest" };
+	json_t *one;
+	size_t i;
+	int rc = 0;
+
+	if (digests && !json_is_array(digests))
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "digests", "it is no array");
+	json_array_foreach(digests, i, one) {
+		struct imalog_span digest;
+		uint64_t alg;
+
+		rc = check_keys(one, "digests", keys, IMALOG_ARRAY_SIZE(keys), error);
+		if (rc == 0)
+			rc = get_alg(json_object_get(one, "hashAlg"), &alg, error);
+		if (rc == 0)
+			rc = get_hex(reader, json_object_get(one, "digest"), "digest", &digest,
+				     error);
+		if (rc == 0)
+			rc = imalog_cel_add_digest(record, alg, digest, error);
+		if (rc < 0)
+			break;
+	}
+	return rc;
+}
+
+static int get_index(struct imalog_record *record, const json_t *json, struct imalog_error *error)
+{
+	static const struct {
+		const char *key;
+		enum imalog_index kind;
+	} kinds[] = { { "pcr", IMALOG_INDEX_PCR },
+		      { "nv_index", IMALOG_INDEX_NV },
+		      { "rtmr", IMALOG_INDEX_RTMR } };
+	const json_t *mapped = json_object_get(json, "mapped_pcr");
+	size_t found = 0, which = 0;
+	uint64_t index;
+	int rc;
+
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(kinds); i++) {
+		if (!json_object_get(json, kinds[i].key))
+			continue;
+		which = i;
+		found++;
+	}
+	if (found != 1)
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "index",
+				   "%zu of pcr, nv_index and rtmr are there, 1 is right", found);
+	rc = imalog_json_get_uint(json_object_get(json, kinds[which].key), kinds[which].key, UINT32_MAX, &index,
+		      error);
+	if (rc == 0)
+		rc = imalog_cel_set_index(record, kinds[which].kind, index, error);
+	if (rc < 0 || !mapped)
+		return rc;
+	rc = imalog_json_get_uint(mapped, "mapped_pcr", IMALOG_PCR_MAX, &index, error);
+	record->cel.has_mapped = true;
+	record->cel.mapped = (uint32_t)index;
+	return rc;
+}
+
+/* ---- content ---- */
+
+static int get_template(struct imalog_reader *reader, struct imalog_record *record, json_t *content,
+			struct imalog_error *error)
+{
+	static const char *const keys[] = { "template_name", "template_data" };
+	const json_t *json = json_object_get(content, "template_name");
+	struct imalog_span name, data;
+	int rc = check_keys(content, "content", keys, IMALOG_ARRAY_SIZE(keys), error);
+
+	if (rc == 0 && !json_is_string(json))
+		rc = imalog_fail(error, IMALOG_ERR_BAD_VALUE, "template_name", "%s text",
+				 json ? "it is no" : "there is no");
+	if (rc == 0)
+		rc = get_hex(reader, json_object_get(content, "template_data"), "template_data",
+			     &data, error);
+	if (rc == 0)
+		rc = imalog_cel_keep(reader, text_of(json), &name, error);
+	return rc < 0 ? rc : imalog_cel_set_template(reader, record, name, data, error);
+}
+
+static int get_event(struct imalog_reader *reader, json_t *content, struct imalog_buffer *out,
+		     struct imalog_error *error)
+{
+	static const char *const keys[] = { "event_type", "event_data" };
+	const json_t *json = json_object_get(content, "event_type");
+	char shown[IMALOG_PRINTABLE_MAX];
+	struct imalog_span data;
+	uint64_t number;
+	uint32_t type;
+	int rc = check_keys(content, "content", keys, IMALOG_ARRAY_SIZE(keys), error);
+
+	if (rc < 0)
+		return rc;
+	if (!json_is_string(json)) {
+		rc = imalog_json_get_uint(json, "event_type", UINT32_MAX, &number, error);
+		type = rc < 0 ? 0 : (uint32_t)number;
+	} else if (!imalog_event_type_by_name(text_of(json), &type)) {
+		rc = imalog_fail(error, IMALOG_ERR_BAD_VALUE, "event_type",
+				 "event '%s' is not known", imalog_printable(text_of(json), shown));
+	}
+	if (rc == 0)
+		rc = get_hex(reader, json_object_get(content, "event_data"), "event_data", &data,
+			     error);
+	if (rc == 0)
+		imalog_cel_add_event(out, type, data);
+	return rc;
+}
+
+static int get_systemd(json_t *content, struct imalog_buffer *out, struct imalog_error *error)
+{
+	int rc = imalog_systemd_check(content, error);
+	char *text = rc < 0 ? NULL : json_dumps(content, JSON_COMPACT);
+
+	if (rc < 0)
+		return rc;
+	if (!text)
+		return imalog_fail_nomem(error);
+	imalog_buffer_add(out, text, strlen(text));
+	free(text);
+	return 0;
+}
+
+static int get_type(const json_t *json, uint8_t *ret, struct imalog_error *error)
+{
+	char shown[IMALOG_PRINTABLE_MAX];
+	uint64_t number = 0;
+	int rc = 0;
+
+	if (!json_is_string(json))
+		rc = imalog_json_get_uint(json, "content_type", UINT8_MAX, &number, error);
+	for (uint8_t type = 4; rc == 0 && type <= IMALOG_CEL_SYSTEMD; type++) {
+		const char *name = imalog_content_type_name(type);
+
+		if (!name || (json_is_string(json) ? strcmp(name, json_string_value(json)) != 0 :
+						     type != number))
+			continue;
+		*ret = type;
+		return 0;
+	}
+	if (rc == 0 && json_is_string(json))
+		rc = imalog_fail(error, IMALOG_ERR_BAD_VALUE, "content_type",
+				 "content type '%s' is not known",
+				 imalog_printable(text_of(json), shown));
+	else if (rc == 0)
+		rc = imalog_fail(error, IMALOG_ERR_BAD_VALUE, "content_type",
+				 "content type %u is not known", (unsigned int)number);
+	return rc;
+}
+
+static int get_content(struct imalog_reader *reader, struct imalog_record *record,
+		       const json_t *json, struct imalog_error *error)
+{
+	json_t *content = json_object_get(json, "content");
+	struct imalog_buffer built = { NULL, 0, 0, false };
+	struct imalog_span value = { NULL, 0 };
+	bool is_hex;
+	uint8_t type = 0;
+	int rc = get_type(json_object_get(json, "content_type"), &type, error);
+
+	if (rc < 0)
+		return rc;
+	if (type == IMALOG_CEL_IMA_TEMPLATE)
+		return get_template(reader, record, content, error);
+	is_hex = type == IMALOG_CEL_IMA_TLV ||
+		 (type == IMALOG_CEL_SYSTEMD && json_is_string(content));
+	if (is_hex)
+		rc = get_hex(reader, content, "content", &value, error);
+	else if (type == IMALOG_CEL_PCCLIENT)
+		rc = get_event(reader, content, &built, error);
+	else if (type == IMALOG_CEL_SYSTEMD)
+		rc = get_systemd(content, &built, error);
+	else
+		rc = imalog_cel_json_management(content, &built, error);
+	if (rc == 0 && built.failed)
+		rc = imalog_fail_nomem(error);
+	if (rc == 0 && !is_hex)
+		rc = imalog_cel_keep(reader, (struct imalog_span){ built.data, built.size }, &value,
+				     error);
+	imalog_buffer_free(&built);
+	return rc < 0 ? rc : imalog_cel_set_content(record, type, value, error);
+}
+
+/* ---- a record ---- */
+
+static int get_record(struct imalog_reader *reader, struct imalog_record *record, json_t *json,
+		      struct imalog_error *error)
+{
+	static const char *const keys[] = { "recnum",  "pcr",	       "nv_index", "rtmr",
+					    "mapped_pcr", "digests", "content_type", "content" };
+	const json_t *recnum = json_object_get(json, "recnum");
+	int rc = check_keys(json, "JSON", keys, IMALOG_ARRAY_SIZE(keys), error);
+
+	if (rc == 0 && recnum) {
+		rc = imalog_json_get_uint(recnum, "recnum", INT64_MAX, &record->cel.recnum, error);
+		record->cel.has_recnum = true;
+	}
+	if (rc == 0)
+		rc = get_index(record, json, error);
+	if (rc == 0)
+		rc = get_digests(reader, record, json_object_get(json, "digests"), error);
+	if (rc == 0)
+		rc = get_content(reader, record, json, error);
+	return rc < 0 ? rc : imalog_cel_finish(record, error);
+}
+
+static int next(struct imalog_reader *reader, struct imalog_record *record,
+		struct imalog_error *error)
+{
+	char shown[IMALOG_PRINTABLE_MAX];
+	json_error_t why;
+	json_t *json;
+	size_t size = 0;
+	int rc = find_start(reader, error);
+
+	if (rc > 0)
+		rc = find_end(reader, &size, error);
+	else if (rc == 0)
+		return 0;
+	if (rc < 0)
+		return rc;
+	record->offset = reader->window.offset;
+	imalog_cel_begin(record);
+	record->raw = (struct imalog_span){ imalog_window_span(&reader->window).data, size };
+	json = json_loadb((const char *)record->raw.data, size, JSON_REJECT_DUPLICATES, &why);
+	if (!json && json_error_code(&why) == json_error_out_of_memory)
+		return imalog_fail_nomem(error);
+	if (!json)
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "JSON", "byte %d: %s", why.position,
+				   imalog_printable(imalog_span_of(why.text), shown));
+	rc = get_record(reader, record, json, error);
+	json_decref(json);
+	if (rc < 0)
+		return rc;
+	imalog_window_advance(&reader->window, size);
+	if (reader->stream.state != SEQUENCE)
+		reader->stream.state = BEHIND;
+	return 1;
+}
+
+const struct imalog_format_ops imalog_cel_json_ops = { IMALOG_FORMAT_CEL_JSON, sniff, start, next };
