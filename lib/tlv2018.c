@@ -65,8 +65,6 @@ static int start(struct imalog_reader *reader, struct imalog_error *error)
 	reader->layout.order = reader->forced_order ? reader->forced_order :
 			       order		    ? order :
 						      IMALOG_ORDER_LE;
-	reader->layout.digest_size = imalog_alg_size(IMALOG_ALG_SHA1);
-	reader->layout.digest_alg = IMALOG_ALG_SHA1;
 	return 0;
 }
 

@@ -263,7 +263,8 @@ static void on_record(void *arg, const struct imalog_record *record)
 	uint32_t pcr = imalog_record_pcr(record);
 	uint64_t number = imalog_record_number(record);
 
-	if (!imalog_record_is_nv(record) && !verify->first_record[pcr])
+	if (!imalog_record_is_nv(record) && imalog_record_is_measured(record) &&
+	    !verify->first_record[pcr])
 		verify->first_record[pcr] = number;
 	imalog_quote_match_feed(verify->match, record);
 	progress(number);
@@ -432,7 +433,7 @@ const struct command cmd_quote_verify = {
 		"  -v, --verbose              say how each LOG was read\n"
 		"\n"
 		"How to read the LOGs, where that cannot be told from them:\n"
-		"  -f, --format auto|kernel|ascii\n"
+		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"
