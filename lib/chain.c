@@ -73,8 +73,8 @@ static void note_content(struct imalog_chain *chain, const struct imalog_record 
 	if (imalog_record_is_checked(record) || record->violation)
 		return;
 	chain->unchecked++;
-	if (!chain->believes || !own_digest(chain, record))
-		chain->opaque = true;
+	chain->lost |= !own_digest(chain, record);
+	chain->opaque |= !chain->believes || chain->lost;
 }
 
 /* Notes where the expected value comes, and where it goes again. */

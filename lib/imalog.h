@@ -964,6 +964,7 @@ IMALOG_API enum imalog_verdict imalog_replay_verdict(const struct imalog_replay 
  * imalog_replay_pcrs() - the computed values of every PCR that the log extends
  * @pcrs: an empty set that gets them
  *
+ * Not those of a bank that has no digest of content that no rule computes.
  * The variant of padding that matched; without a match, with IMALOG_PADDING_SHA1, the padded
  * values, else those of each bank's own digests.
  * Returns 0, -IMALOG_ERR_NOMEM.

@@ -437,6 +437,7 @@ struct imalog_chain {
 	bool computes[IMALOG_VARIANTS];
 	bool forked; /* padded and padded-short differ: there was a violation */
 	bool opaque; /* extended with something that could not be computed, or is not believed */
+	bool lost;   /* extended with something of which the bank has no digest at all */
 	bool believes; /* recorded digests of content that no rule checks */
 	uint64_t unchecked; /* extends with such digests */
 	bool resumed; /* its value is known although no record extended it yet */

@@ -112,7 +112,7 @@ int imalog_replay_pcrs(const struct imalog_replay *replay, struct imalog_pcrs *p
 			const struct imalog_chain *chain = replay->chains[alg][pcr];
 			struct imalog_span value = { NULL, imalog_alg_size((enum imalog_alg)alg) };
 
-			if (!chain || chain->extends == 0)
+			if (!chain || chain->extends == 0 || chain->lost)
 				continue;
 			value.data = imalog_chain_value(chain);
 			rc = imalog_pcrs_set(pcrs, (enum imalog_alg)alg, pcr, value, reterr);
