@@ -38,8 +38,8 @@ static const struct target {
 
 static const char *const int_widths[] = {
 	[IMALOG_INT_WIDTH_KEEP] = "keep",
-	[IMALOG_INT_WIDTH_8_1] = "8/1",
-	[IMALOG_INT_WIDTH_4_4] = "4/4",
+	[IMALOG_INT_WIDTH_8_1] = "8",
+	[IMALOG_INT_WIDTH_4_4] = "4",
 	[IMALOG_INT_WIDTH_MIN] = "min",
 };
 
@@ -77,7 +77,7 @@ static int choose_int_width(struct convert *convert, const char *name)
 			return EXIT_YES;
 		}
 	}
-	return usage_error(convert->options.command, "width '%s' is not keep, 8/1, 4/4 or min",
+	return usage_error(convert->options.command, "width '%s' is not keep, 8, 4 or min",
 			   name);
 }
 
@@ -266,8 +266,9 @@ const struct command cmd_convert = {
 		"                             cel-json-seq, cel-cbor-seq: as a sequence\n"
 		"                             tlv2018: a list of 2018 as it was read\n"
 		"  -o, --output FILE          write to FILE, which appears complete or not at all\n"
-		"      --int-width keep|8/1|4/4|min\n"
-		"                             bytes of record numbers and indexes in cel-tlv\n"
+		"      --int-width keep|8|4|min\n"
+		"                             bytes of record numbers and indexes in cel-tlv:\n"
+		"                             as read, 8 and 1, 4 and 4, no more than needed\n"
 		"      --force                a list of 2018 into cel-tlv, too: its content can\n"
 		"                             no longer be checked then\n"
 		"  -q, --quiet                print errors only\n"

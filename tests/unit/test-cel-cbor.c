@@ -28,10 +28,12 @@ static bool is_built(void)
 
 TEST(golden)
 {
-	struct bytes bytes = bytes_of_hex(CEL_NG_CBOR);
-	struct log log = log_open(span_of_bytes(bytes));
+	struct bytes bytes;
+	struct log log;
 
 	NEED_CBOR;
+	bytes = bytes_of_hex(CEL_NG_CBOR);
+	log = log_open(span_of_bytes(bytes));
 	REQUIRE(CHECK_INT(log_next(&log), 1));
 	CHECK_INT(imalog_reader_format(log.reader), IMALOG_FORMAT_CEL_CBOR);
 	CHECK_INT(imalog_record_pcr(log.record), 10);
@@ -248,9 +250,10 @@ static bool sequence_ends(size_t at, uint64_t records)
 
 TEST(cut_at_every_byte)
 {
-	struct bytes bytes = bytes_of_hex("82" CEL_NG_CBOR SHORT);
+	struct bytes bytes;
 
 	NEED_CBOR;
+	bytes = bytes_of_hex("82" CEL_NG_CBOR SHORT);
 	check_cuts(span_of_bytes(bytes), IMALOG_FORMAT_CEL_CBOR, array_ends);
 	bytes_free(&bytes);
 	bytes = bytes_of_hex("9f" CEL_NG_CBOR SHORT "ff");
@@ -263,9 +266,10 @@ TEST(cut_at_every_byte)
 
 TEST(reads_of_any_size)
 {
-	struct bytes bytes = bytes_of_hex("83" CEL_NG_CBOR SHORT CEL_NG_CBOR);
+	struct bytes bytes;
 
 	NEED_CBOR;
+	bytes = bytes_of_hex("83" CEL_NG_CBOR SHORT CEL_NG_CBOR);
 	check_pieces(span_of_bytes(bytes));
 	bytes_free(&bytes);
 	bytes = bytes_of_hex("9f" CEL_NG_CBOR SHORT CEL_NG_CBOR "ff");
@@ -336,12 +340,15 @@ TEST(counts_of_an_array)
 /* Without libcbor it says so. */
 TEST(built_without)
 {
-	struct imalog_error *error = imalog_error_new();
+	struct imalog_error *error;
 	struct build out = { .order = IMALOG_ORDER_LE };
-	struct bytes bytes = bytes_of_hex(SHORT), other = bytes_of_hex(CEL_NG);
+	struct bytes bytes, other;
 
 	if (is_built())
 		SKIP("built with libcbor");
+	error = imalog_error_new();
+	bytes = bytes_of_hex(SHORT);
+	other = bytes_of_hex(CEL_NG);
 	CHECK_BAD(span_of_bytes(bytes), IMALOG_ERR_UNSUPPORTED, 1, 0, "CBOR");
 	CHECK_ERROR(error, cel_convert(span_of_bytes(other), &sequence, &out, error),
 		    IMALOG_ERR_UNSUPPORTED, 1, 0, "CBOR");
