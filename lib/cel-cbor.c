@@ -383,7 +383,7 @@ static int get_content(struct parse *parse, uint64_t type, struct imalog_reader 
 		rc = get_event(parse, &built);
 	else
 		rc = get_management(parse, &built);
-	if (rc > 0 && built.failed)
+	if (built.failed)
 		rc = imalog_fail_nomem(parse->error);
 	if (rc > 0 && type != IMALOG_CEL_IMA_TLV && type != IMALOG_CEL_SYSTEMD) {
 		int kept = imalog_cel_keep(reader, (struct imalog_span){ built.data, built.size },

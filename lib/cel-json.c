@@ -430,7 +430,7 @@ static int get_content(struct imalog_reader *reader, struct imalog_record *recor
 		rc = get_systemd(content, &built, error);
 	else
 		rc = imalog_cel_json_management(content, &built, error);
-	if (rc == 0 && built.failed)
+	if (built.failed)
 		rc = imalog_fail_nomem(error);
 	if (rc == 0 && !is_hex)
 		rc = imalog_cel_keep(reader, (struct imalog_span){ built.data, built.size }, &value,

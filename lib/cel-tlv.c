@@ -64,6 +64,30 @@ static bool sniff(struct imalog_span start)
 	return true;
 }
 
+/*
+ * Records of TLV lists begin as a kernel list of PCR 0 does.  When the first record can be read
+ * as one of that list, too, of a template that there is, somebody has to say what it is.
+ */
+bool imalog_tlv_is_kernel_too(const struct imalog_reader *reader, struct imalog_span start)
+{
+	static const size_t sizes[] = { 20, 32, 48, 64 };
+
+	for (size_t i = 0; i < 2 * IMALOG_ARRAY_SIZE(sizes); i++) {
+		struct imalog_layout layout = { i % 2 ? IMALOG_ORDER_BE : IMALOG_ORDER_LE,
+						sizes[i / 2], IMALOG_ALG_NONE, false };
+		struct imalog_record record = { .template_name = { NULL, 0 } };
+		struct imalog_template adhoc;
+		const char *part;
+		size_t size;
+
+		imalog_kernel_parse(start, &layout, reader->templates, &record, &size, &part, NULL);
+		if (record.template_name.size &&
+		    imalog_templates_find(reader->templates, record.template_name, &adhoc))
+			return true;
+	}
+	return false;
+}
+
 static int start(struct imalog_reader *reader, struct imalog_error *error)
 {
 	(void)error;

@@ -12,6 +12,29 @@
 /* Indexes that are not PCRs are few; one that the numbers of a log are short of is rare. */
 #define COUNTERS_MAX 4096
 
+/* ---- how it is to be written ---- */
+
+void imalog_writer_set_int_width(struct imalog_writer *writer, enum imalog_int_width width)
+{
+	writer->int_width = width;
+}
+
+void imalog_writer_set_sequence(struct imalog_writer *writer)
+{
+	writer->sequence = true;
+}
+
+void imalog_writer_set_count(struct imalog_writer *writer, uint64_t records)
+{
+	writer->count = records;
+	writer->has_count = true;
+}
+
+void imalog_writer_set_force(struct imalog_writer *writer)
+{
+	writer->force = true;
+}
+
 /* ---- record numbers ---- */
 
 static struct imalog_counter *find_counter(struct imalog_writer *writer, enum imalog_index kind,

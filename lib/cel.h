@@ -60,17 +60,27 @@ int imalog_cel_add_digest(struct imalog_record *record, uint64_t tpm_id, struct 
 			  struct imalog_error *error);
 /* The fields of nested TLVs 0 to 7 of ima_tlv and of the 2018 list. */
 int imalog_cel_parse_ima_tlv(struct imalog_record *record, struct imalog_error *error);
+int imalog_cel_set_template(struct imalog_reader *reader, struct imalog_record *record,
+			    struct imalog_span name, struct imalog_span data,
+			    struct imalog_error *error);
+/* When all else is known: is it a violation, may its index be that? */
+int imalog_cel_finish(struct imalog_record *record, struct imalog_error *error);
+
+/* Takes what was built for a record into the reader's arena. */
+int imalog_cel_keep(struct imalog_reader *reader, struct imalog_span bytes,
+		    struct imalog_span *ret, struct imalog_error *error);
+
+/* Is it UTF-8 (RFC 3629), without NUL? */
+bool imalog_utf8_is_valid(struct imalog_span text);
+
+/* ---- cel-content.c ---- */
+
 /*
  * Content of any type but ima_template, whose value is the TLV encoding (JSON text for
  * systemd): checks it and knows what it extends.
  */
 int imalog_cel_set_content(struct imalog_record *record, uint8_t type, struct imalog_span value,
 			   struct imalog_error *error);
-int imalog_cel_set_template(struct imalog_reader *reader, struct imalog_record *record,
-			    struct imalog_span name, struct imalog_span data,
-			    struct imalog_error *error);
-/* When all else is known: is it a violation, may its index be that? */
-int imalog_cel_finish(struct imalog_record *record, struct imalog_error *error);
 
 /* Entries of management content as numbers; false at their end. */
 struct imalog_cel_entry {
@@ -84,10 +94,6 @@ void imalog_cel_add_entry(struct imalog_buffer *out, const struct imalog_cel_ent
 const char *imalog_cel_entry_name(uint8_t type);
 const char *imalog_cel_transition_name(uint64_t value);
 void imalog_cel_add_event(struct imalog_buffer *out, uint32_t type, struct imalog_span data);
-
-/* Takes what was built for a record into the reader's arena. */
-int imalog_cel_keep(struct imalog_reader *reader, struct imalog_span bytes,
-		    struct imalog_span *ret, struct imalog_error *error);
 
 /* ---- cel-write.c: a record as CEL has it ---- */
 
@@ -110,6 +116,10 @@ int imalog_cel_view(struct imalog_writer *writer, const struct imalog_record *re
 void imalog_cel_wrote(struct imalog_writer *writer, const struct imalog_record *record,
 		      const struct imalog_cel_view *view);
 
+/* ---- cel-tlv.c, cel-json-write.c, cel-cbor-write.c ---- */
+
+/* Can the first record of a list in TLVs be read as one of a kernel list, too? */
+bool imalog_tlv_is_kernel_too(const struct imalog_reader *reader, struct imalog_span start);
 int imalog_cel_tlv_put(struct imalog_writer *writer, const struct imalog_record *record,
 		       struct imalog_error *error);
 int imalog_cel_json_put(struct imalog_writer *writer, const struct imalog_record *record,
@@ -118,6 +128,12 @@ int imalog_cel_json_finish(struct imalog_writer *writer, struct imalog_error *er
 int imalog_cel_cbor_put(struct imalog_writer *writer, const struct imalog_record *record,
 			struct imalog_error *error);
 int imalog_cel_cbor_finish(struct imalog_writer *writer, struct imalog_error *error);
+
+/* ---- tlv2018.c ---- */
+
+/* Only what was read from such a list, as it was. */
+int imalog_tlv2018_put(struct imalog_writer *writer, const struct imalog_record *record,
+		       struct imalog_error *error);
 
 /* ---- cel-json-content.c ---- */
 

@@ -394,8 +394,6 @@ int imalog_detect_layout(const struct imalog_reader *reader, struct imalog_hashe
 
 /* Hexadecimal of either case to text.size / 2 bytes. */
 bool imalog_hex_decode(struct imalog_span text, uint8_t *out);
-/* Is it UTF-8 (RFC 3629), without NUL? */
-bool imalog_utf8_is_valid(struct imalog_span text);
 /* Digits alone, at least one, a value of at most @max. */
 bool imalog_decimal_decode(struct imalog_span text, uint64_t max, uint64_t *ret);
 

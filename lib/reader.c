@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eventlog.h"
+#include "cel.h"
 
 /* The kernel's list comes last, and its sniff() says yes to much that is something else. */
 static const struct imalog_format_ops *const formats[] = {
@@ -122,30 +122,6 @@ struct imalog_hasher *imalog_reader_hasher(struct imalog_reader *reader, struct 
 	return reader->hasher;
 }
 
-/*
- * Records of TLV lists begin as a kernel list of PCR 0 does.  When the first record can be read
- * as one of that list, too, of a template that there is, somebody has to say what it is.
- */
-static bool is_kernel_too(const struct imalog_reader *reader, struct imalog_span start)
-{
-	static const size_t sizes[] = { 20, 32, 48, 64 };
-
-	for (size_t i = 0; i < 2 * IMALOG_ARRAY_SIZE(sizes); i++) {
-		struct imalog_layout layout = { i % 2 ? IMALOG_ORDER_BE : IMALOG_ORDER_LE,
-						sizes[i / 2], IMALOG_ALG_NONE, false };
-		struct imalog_record record = { .template_name = { NULL, 0 } };
-		struct imalog_template adhoc;
-		const char *part;
-		size_t size;
-
-		imalog_kernel_parse(start, &layout, reader->templates, &record, &size, &part, NULL);
-		if (record.template_name.size &&
-		    imalog_templates_find(reader->templates, record.template_name, &adhoc))
-			return true;
-	}
-	return false;
-}
-
 /* Chooses the format by what was said, or by the first bytes. */
 static int choose_format(struct imalog_reader *reader, struct imalog_error *error)
 {
@@ -160,7 +136,7 @@ static int choose_format(struct imalog_reader *reader, struct imalog_error *erro
 					    !formats[i]->sniff(start))
 			continue;
 		if (!reader->forced_format && formats[i] != &imalog_kernel_ops &&
-		    imalog_kernel_ops.sniff(start) && is_kernel_too(reader, start))
+		    imalog_kernel_ops.sniff(start) && imalog_tlv_is_kernel_too(reader, start))
 			return imalog_fail(error, IMALOG_ERR_AMBIGUOUS, "format",
 					   "it begins as a kernel list and as %s do: say the format",
 					   imalog_format_name(formats[i]->format));

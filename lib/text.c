@@ -47,36 +47,3 @@ bool imalog_decimal_decode(struct imalog_span text, uint64_t max, uint64_t *ret)
 	*ret = value;
 	return true;
 }
-
-/* How many bytes follow a first byte, and the smallest code point that needs them. */
-static int utf8_follow(uint8_t first, uint32_t *least)
-{
-	*least = first < 0xe0 ? 0x80 : first < 0xf0 ? 0x800 : 0x10000;
-	if (first >= 0xc2 && first <= 0xdf)
-		return 1;
-	if (first >= 0xe0 && first <= 0xef)
-		return 2;
-	return first >= 0xf0 && first <= 0xf4 ? 3 : -1;
-}
-
-bool imalog_utf8_is_valid(struct imalog_span text)
-{
-	for (size_t i = 0; i < text.size; i++) {
-		uint32_t least, point = text.data[i];
-		int follow;
-
-		if (point == 0)
-			return false;
-		if (point < 0x80)
-			continue;
-		follow = utf8_follow(text.data[i], &least);
-		point &= 0x3fu >> (follow > 0 ? follow : 0);
-		for (; follow > 0 && i + 1 < text.size && (text.data[i + 1] & 0xc0) == 0x80;
-		     follow--)
-			point = point << 6 | (text.data[++i] & 0x3fu);
-		if (follow != 0 || point < least || point > 0x10ffff ||
-		    (point >= 0xd800 && point <= 0xdfff))
-			return false;
-	}
-	return true;
-}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The TLV list of the IMA patches of 2018, which never became part of Linux: a reader
+ * The TLV list of the IMA patches of 2018, which never became part of Linux: a reader, and a writer of
+ * what was read
  *
  * A TLV is u8 type, u32 size, value; sizes and integers in the byte order of the machine.  A
  * record is four of them, in this order:
@@ -193,3 +194,13 @@ static int next(struct imalog_reader *reader, struct imalog_record *record,
 }
 
 const struct imalog_format_ops imalog_tlv2018_ops = { IMALOG_FORMAT_TLV2018, sniff, start, next };
+
+int imalog_tlv2018_put(struct imalog_writer *writer, const struct imalog_record *record,
+		       struct imalog_error *error)
+{
+	if (record->format != IMALOG_FORMAT_TLV2018)
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "content",
+				   "only what comes from a list of 2018 can be written as one");
+	imalog_buffer_add_span(&writer->buffer, record->raw);
+	return 0;
+}

@@ -255,37 +255,6 @@ static int put_ascii(struct imalog_writer *writer, const struct imalog_record *r
 
 /* ---- any format ---- */
 
-void imalog_writer_set_int_width(struct imalog_writer *writer, enum imalog_int_width width)
-{
-	writer->int_width = width;
-}
-
-void imalog_writer_set_sequence(struct imalog_writer *writer)
-{
-	writer->sequence = true;
-}
-
-void imalog_writer_set_count(struct imalog_writer *writer, uint64_t records)
-{
-	writer->count = records;
-	writer->has_count = true;
-}
-
-void imalog_writer_set_force(struct imalog_writer *writer)
-{
-	writer->force = true;
-}
-
-static int put_tlv2018(struct imalog_writer *writer, const struct imalog_record *record,
-		       struct imalog_error *error)
-{
-	if (record->format != IMALOG_FORMAT_TLV2018)
-		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "content",
-				   "only what comes from a list of 2018 can be written as one");
-	imalog_buffer_add_span(&writer->buffer, record->raw);
-	return 0;
-}
-
 static int put(struct imalog_writer *writer, const struct imalog_record *record,
 	       struct imalog_error *error)
 {
@@ -299,7 +268,7 @@ static int put(struct imalog_writer *writer, const struct imalog_record *record,
 	case IMALOG_FORMAT_CEL_CBOR:
 		return imalog_cel_cbor_put(writer, record, error);
 	case IMALOG_FORMAT_TLV2018:
-		return put_tlv2018(writer, record, error);
+		return imalog_tlv2018_put(writer, record, error);
 	default:
 		return put_kernel(writer, record, error);
 	}
