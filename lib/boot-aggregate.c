@@ -109,7 +109,8 @@ int imalog_record_check_boot_aggregate(const struct imalog_record *record,
 	if (!file_digest(record, &id, &field) || imalog_all_zero(field.digest))
 		return IMALOG_NOT_CHECKED;
 	/* Outside of templates a digest does not say its algorithm. */
-	alg = record->content == IMALOG_CONTENT_TEMPLATE ? alg_of(id, &field) : IMALOG_ALG_NONE;
+	alg = record->content == IMALOG_CONTENT_TEMPLATE ? alg_of(id, &field) :
+							   IMALOG_ALG_NONE;
 	if (alg == IMALOG_ALG_NONE || missing_pcr(pcrs, alg) < nr_pcrs(alg))
 		return IMALOG_NOT_CHECKED;
 	rc = imalog_boot_aggregate(pcrs, alg, hasher, aggregate, reterr);

@@ -2,9 +2,9 @@
 /*
  * The Canonical Event Log, CBOR encoding: writer (cel-cbor.c has the layout)
  *
- * Deterministic (RFC 8949, 4.2.1): the shortest form of each number, sizes before their contents,
- * keys in ascending order.  An array is written with its size, which therefore must be known; a
- * sequence (RFC 8742) needs none.
+ * Deterministic (RFC 8949, 4.2.1): the shortest form of each number, sizes before their
+ * contents, keys in ascending order.  An array is written with its size, which therefore
+ * must be known; a sequence (RFC 8742) needs none.
  */
 #include "cel.h"
 
@@ -32,14 +32,16 @@ static void add_array(struct imalog_buffer *out, size_t elements)
 {
 	unsigned char head[HEAD_MAX];
 
-	imalog_buffer_add(out, head, cbor_encode_array_start(elements, head, sizeof(head)));
+	imalog_buffer_add(out, head,
+			  cbor_encode_array_start(elements, head, sizeof(head)));
 }
 
 static void add_bytes(struct imalog_buffer *out, struct imalog_span bytes)
 {
 	unsigned char head[HEAD_MAX];
 
-	imalog_buffer_add(out, head, cbor_encode_bytestring_start(bytes.size, head, sizeof(head)));
+	imalog_buffer_add(out, head,
+			  cbor_encode_bytestring_start(bytes.size, head, sizeof(head)));
 	imalog_buffer_add_span(out, bytes);
 }
 
@@ -47,7 +49,8 @@ static void add_text(struct imalog_buffer *out, struct imalog_span text)
 {
 	unsigned char head[HEAD_MAX];
 
-	imalog_buffer_add(out, head, cbor_encode_string_start(text.size, head, sizeof(head)));
+	imalog_buffer_add(out, head,
+			  cbor_encode_string_start(text.size, head, sizeof(head)));
 	imalog_buffer_add_span(out, text);
 }
 
@@ -117,7 +120,8 @@ static int add_content(struct imalog_buffer *out, const struct imalog_record *re
 {
 	if (!imalog_content_type_name(view->type))
 		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "content",
-				   "content of type %u is none that CBOR has", view->type);
+				   "content of type %u is none that CBOR has",
+				   view->type);
 	add_uint(out, 9);
 	add_uint(out, view->type);
 	add_uint(out, 10);

@@ -2,11 +2,11 @@
 /*
  * Content of the TCG Canonical Event Log as the value of its TLV; integers are big-endian
  *
- *	cel		one or more of 1 version { 0 major, 1 minor }, 2 end of the firmware (empty),
- *			80 timestamp (integer), 81 transition (0 suspend, 1 hibernate, 2 kexec)
- *	pcclient_std	0 event type (integer), 1 event data
- *	ima_template	0 name, 1 template data
- *	ima_tlv		0 path, 1 digest, 2 signature, 3 owner, 4 group, 5 mode, 6 timestamp, 7 label
+ *	cel		one or more of 1 version { 0 major, 1 minor }, 2 end of the
+ *firmware (empty), 80 timestamp (integer), 81 transition (0 suspend, 1 hibernate, 2
+ *kexec) pcclient_std	0 event type (integer), 1 event data ima_template	0 name, 1
+ *template data ima_tlv		0 path, 1 digest, 2 signature, 3 owner, 4 group, 5 mode, 6
+ *timestamp, 7 label
  */
 #include "cel.h"
 
@@ -18,8 +18,8 @@ static int expect(struct imalog_cursor *cursor, uint8_t wanted, const char *fiel
 	int rc = imalog_tlv_next(cursor, field, &type, value, error);
 
 	if (rc == 0 && type != wanted)
-		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, field, "type %u, %u is right",
-				   type, wanted);
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, field,
+				   "type %u, %u is right", type, wanted);
 	return rc;
 }
 
@@ -46,12 +46,13 @@ static int nothing_left(const struct imalog_cursor *cursor, const char *field,
 {
 	if (cursor->left)
 		return imalog_fail(error, IMALOG_ERR_TRAILING, field,
-				   "%zu bytes are left over behind the last part", cursor->left);
+				   "%zu bytes are left over behind the last part",
+				   cursor->left);
 	return 0;
 }
 
-static int parse_event(struct imalog_span content, uint32_t *type, struct imalog_span *data,
-		       struct imalog_error *error)
+static int parse_event(struct imalog_span content, uint32_t *type,
+		       struct imalog_span *data, struct imalog_error *error)
 {
 	struct imalog_cursor cursor = imalog_cursor_over(content, IMALOG_ORDER_BE);
 	uint64_t value;
@@ -72,8 +73,8 @@ static int parse_version(struct imalog_span value, struct imalog_cel_entry *ret,
 	struct imalog_cursor cursor = imalog_cursor_over(value, IMALOG_ORDER_BE);
 	uint8_t first = value.size && value.data[0] == 1;
 	uint64_t *parts[] = { &ret->value, &ret->minor };
-	int rc = expect_uint(&cursor, first, "cel_version", IMALOG_CEL_VERSION_MAX, parts[first],
-			     error);
+	int rc = expect_uint(&cursor, first, "cel_version", IMALOG_CEL_VERSION_MAX,
+			     parts[first], error);
 
 	if (rc == 0)
 		rc = expect_uint(&cursor, !first, "cel_version", IMALOG_CEL_VERSION_MAX,
@@ -92,7 +93,8 @@ static int next_entry(struct imalog_cursor *cursor, struct imalog_cel_entry *ret
 
 	if (rc < 0)
 		return rc;
-	whole = imalog_cursor_over((struct imalog_span){ cursor->data, cursor->left - rest.left },
+	whole = imalog_cursor_over((struct imalog_span){ cursor->data,
+							 cursor->left - rest.left },
 				   IMALOG_ORDER_BE);
 	*cursor = rest;
 	*ret = (struct imalog_cel_entry){ .type = type };
@@ -105,7 +107,8 @@ static int next_entry(struct imalog_cursor *cursor, struct imalog_cel_entry *ret
 	case IMALOG_CEL_TIMESTAMP:
 	case 0x80:
 		ret->type = IMALOG_CEL_TIMESTAMP;
-		return expect_uint(&whole, type, "cel_timestamp", UINT64_MAX, &ret->value, error);
+		return expect_uint(&whole, type, "cel_timestamp", UINT64_MAX, &ret->value,
+				   error);
 	case IMALOG_CEL_STATE_TRANS:
 	case 0x81:
 		ret->type = IMALOG_CEL_STATE_TRANS;
@@ -132,14 +135,15 @@ static int parse_management(struct imalog_record *record, struct imalog_error *e
 			return imalog_fail(error, IMALOG_ERR_LIMIT, "content",
 					   "more than %d management entries",
 					   IMALOG_CEL_ENTRIES_MAX);
-		if (entry.type != IMALOG_CEL_VERSION && entry.type != IMALOG_CEL_FIRMWARE_END)
+		if (entry.type != IMALOG_CEL_VERSION &&
+		    entry.type != IMALOG_CEL_FIRMWARE_END)
 			record->cel.unmeasured = false;
 	}
 	return 0;
 }
 
-int imalog_cel_set_content(struct imalog_record *record, uint8_t type, struct imalog_span value,
-			   struct imalog_error *error)
+int imalog_cel_set_content(struct imalog_record *record, uint8_t type,
+			   struct imalog_span value, struct imalog_error *error)
 {
 	const uint32_t no_action = 3;
 	struct imalog_span data;
@@ -191,10 +195,12 @@ bool imalog_cel_entry(struct imalog_span content, size_t i, struct imalog_cel_en
 
 void imalog_cel_add_entry(struct imalog_buffer *out, const struct imalog_cel_entry *entry)
 {
-	size_t major = imalog_uint_size(entry->value), minor = imalog_uint_size(entry->minor);
+	size_t major = imalog_uint_size(entry->value),
+	       minor = imalog_uint_size(entry->minor);
 
 	if (entry->type == IMALOG_CEL_VERSION) {
-		imalog_tlv_add_head(out, entry->type, 2 * IMALOG_TLV_HEAD + major + minor);
+		imalog_tlv_add_head(out, entry->type,
+				    2 * IMALOG_TLV_HEAD + major + minor);
 		imalog_tlv_add_uint(out, 0, entry->value, major);
 		imalog_tlv_add_uint(out, 1, entry->minor, minor);
 	} else if (entry->type == IMALOG_CEL_FIRMWARE_END) {
@@ -225,7 +231,8 @@ const char *imalog_cel_transition_name(uint64_t value)
 	return value < IMALOG_ARRAY_SIZE(names) ? names[value] : NULL;
 }
 
-void imalog_cel_add_event(struct imalog_buffer *out, uint32_t type, struct imalog_span data)
+void imalog_cel_add_event(struct imalog_buffer *out, uint32_t type,
+			  struct imalog_span data)
 {
 	imalog_tlv_add_uint(out, 0, type, 4);
 	imalog_tlv_add_head(out, 1, data.size);
@@ -244,7 +251,8 @@ bool imalog_record_management(const struct imalog_record *record, size_t i,
 {
 	struct imalog_cel_entry entry;
 
-	if (record->content != IMALOG_CONTENT_CEL || !imalog_cel_entry(record->data, i, &entry))
+	if (record->content != IMALOG_CONTENT_CEL ||
+	    !imalog_cel_entry(record->data, i, &entry))
 		return false;
 	*ret = (struct imalog_management){ imalog_cel_entry_name(entry.type), entry.value,
 					   entry.minor, NULL };

@@ -33,8 +33,10 @@ static bool is_event_type(const json_t *json)
 {
 	if (json_is_integer(json))
 		return json_integer_value(json) >= 0 &&
-		       (uint64_t)json_integer_value(json) < IMALOG_ARRAY_SIZE(event_types);
-	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(event_types) && json_is_string(json); i++)
+		       (uint64_t)json_integer_value(json) <
+			       IMALOG_ARRAY_SIZE(event_types);
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(event_types) && json_is_string(json);
+	     i++)
 		if (strcmp(event_types[i], json_string_value(json)) == 0)
 			return true;
 	return false;
@@ -75,13 +77,14 @@ int imalog_systemd_check(const json_t *content, struct imalog_error *error)
 
 /* ---- management ---- */
 
-int imalog_json_get_uint(const json_t *json, const char *field, uint64_t max, uint64_t *ret,
-			 struct imalog_error *error)
+int imalog_json_get_uint(const json_t *json, const char *field, uint64_t max,
+			 uint64_t *ret, struct imalog_error *error)
 {
 	if (!json_is_integer(json) || json_integer_value(json) < 0 ||
 	    (uint64_t)json_integer_value(json) > max)
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, field,
-				   "%s number from 0 to %llu", json ? "it is no" : "there is no",
+				   "%s number from 0 to %llu",
+				   json ? "it is no" : "there is no",
 				   (unsigned long long)max);
 	*ret = (uint64_t)json_integer_value(json);
 	return 0;
@@ -93,9 +96,11 @@ static int get_type(const json_t *json, uint8_t *ret, struct imalog_error *error
 					 IMALOG_CEL_TIMESTAMP, IMALOG_CEL_STATE_TRANS };
 
 	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(types); i++) {
-		if (json_is_integer(json) ? json_integer_value(json) != types[i] :
-		    !json_is_string(json) || strcmp(json_string_value(json),
-						    imalog_cel_entry_name(types[i])) != 0)
+		if (json_is_integer(json) ?
+			    json_integer_value(json) != types[i] :
+			    !json_is_string(json) ||
+				    strcmp(json_string_value(json),
+					   imalog_cel_entry_name(types[i])) != 0)
 			continue;
 		*ret = types[i];
 		return 0;
@@ -109,7 +114,8 @@ static int get_transition(const json_t *json, uint64_t *ret, struct imalog_error
 	if (!json_is_string(json))
 		return imalog_json_get_uint(json, "state_trans", 2, ret, error);
 	for (*ret = 0; imalog_cel_transition_name(*ret); (*ret)++)
-		if (strcmp(imalog_cel_transition_name(*ret), json_string_value(json)) == 0)
+		if (strcmp(imalog_cel_transition_name(*ret), json_string_value(json)) ==
+		    0)
 			return 0;
 	return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "state_trans",
 			   "it is not suspend, hibernate or kexec");
@@ -123,13 +129,16 @@ static int get_version(const json_t *data, struct imalog_cel_entry *entry,
 	if (json_object_size(data) > 2)
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "cel_version",
 				   "there is more than major and minor");
-	rc = imalog_json_get_uint(json_object_get(data, "major"), "cel_version", IMALOG_CEL_VERSION_MAX,
-		      &entry->value, error);
-	return rc < 0 ? rc : imalog_json_get_uint(json_object_get(data, "minor"), "cel_version",
-				      IMALOG_CEL_VERSION_MAX, &entry->minor, error);
+	rc = imalog_json_get_uint(json_object_get(data, "major"), "cel_version",
+				  IMALOG_CEL_VERSION_MAX, &entry->value, error);
+	return rc < 0 ?
+		       rc :
+		       imalog_json_get_uint(json_object_get(data, "minor"), "cel_version",
+					    IMALOG_CEL_VERSION_MAX, &entry->minor, error);
 }
 
-static int get_entry(const json_t *json, struct imalog_buffer *out, struct imalog_error *error)
+static int get_entry(const json_t *json, struct imalog_buffer *out,
+		     struct imalog_error *error)
 {
 	const json_t *data = json_object_get(json, "data");
 	struct imalog_cel_entry entry = { .value = 0 };
@@ -143,7 +152,8 @@ static int get_entry(const json_t *json, struct imalog_buffer *out, struct imalo
 	if (entry.type == IMALOG_CEL_VERSION)
 		rc = get_version(data, &entry, error);
 	else if (entry.type == IMALOG_CEL_TIMESTAMP)
-		rc = imalog_json_get_uint(data, "cel_timestamp", INT64_MAX, &entry.value, error);
+		rc = imalog_json_get_uint(data, "cel_timestamp", INT64_MAX, &entry.value,
+					  error);
 	else if (entry.type == IMALOG_CEL_STATE_TRANS)
 		rc = get_transition(data, &entry.value, error);
 	else if (data && !json_is_null(data))
@@ -162,7 +172,8 @@ int imalog_cel_json_management(const json_t *content, struct imalog_buffer *out,
 
 	if (!json_is_array(content))
 		return get_entry(content, out, error);
-	json_array_foreach(content, i, one) {
+	json_array_foreach(content, i, one)
+	{
 		int rc = get_entry(one, out, error);
 
 		if (rc < 0)

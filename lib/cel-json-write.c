@@ -28,7 +28,8 @@ static void add_number(struct imalog_buffer *out, const char *before, uint64_t v
 }
 
 /* A key with hexadecimal text */
-static void add_hex(struct imalog_buffer *out, const char *before, struct imalog_span bytes)
+static void add_hex(struct imalog_buffer *out, const char *before,
+		    struct imalog_span bytes)
 {
 	add_text(out, before);
 	add_text(out, "\"");

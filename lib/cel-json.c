@@ -2,15 +2,15 @@
 /*
  * The Canonical Event Log, JSON encoding: reader
  *
- * CEL v1.0 and v1.1, section 5.3: an array of objects.  One object alone, objects one after the
- * other, and a text sequence (RFC 7464, as systemd writes it) are read, too:
+ * CEL v1.0 and v1.1, section 5.3: an array of objects.  One object alone, objects one
+ *after the other, and a text sequence (RFC 7464, as systemd writes it) are read, too:
  *
  *	{ "recnum": 0, "pcr": 10, "digests": [ { "hashAlg": "sha256", "digest": HEX } ],
  *	  "content_type": "ima_template",
  *	  "content": { "template_name": "ima-ng", "template_data": HEX } }
  *
- * The end of each object is found first, so that never more than one of them is in memory and
- * that it has no more values than a record can use; then jansson reads it.
+ * The end of each object is found first, so that never more than one of them is in memory
+ *and that it has no more values than a record can use; then jansson reads it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,165 +19,21 @@
 
 #include "cel.h"
 
-/* Text of a record: content in hexadecimal, and what is around it */
-#define TEXT_MAX  ((size_t)2 * IMALOG_CEL_CONTENT_MAX + 65536)
-#define DEPTH_MAX 16
-#define RECORD_SEPARATOR 0x1e
-
-enum { START, ELEMENT, NEXT_ELEMENT, BEHIND, ENDED, SEQUENCE };
-
-static bool is_blank(uint8_t c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static bool sniff(struct imalog_span start)
 {
 	size_t i = 0;
 
-	while (i < start.size && is_blank(start.data[i]))
+	while (i < start.size && imalog_json_is_blank(start.data[i]))
 		i++;
 	return i < start.size && (start.data[i] == '[' || start.data[i] == '{' ||
-				  start.data[i] == RECORD_SEPARATOR);
+				  start.data[i] == IMALOG_JSON_SEPARATOR);
 }
 
 static int start(struct imalog_reader *reader, struct imalog_error *error)
 {
 	(void)error;
-	reader->layout.order = reader->forced_order ? reader->forced_order : IMALOG_ORDER_LE;
-	return 0;
-}
-
-/* ---- where the next object is ---- */
-
-/* Passes blanks; 1 and the character behind them, 0 at the end. */
-static int next_char(struct imalog_reader *reader, uint8_t *c, struct imalog_error *error)
-{
-	for (;;) {
-		struct imalog_span span = imalog_window_span(&reader->window);
-		size_t blanks = 0;
-		int rc;
-
-		while (blanks < span.size && is_blank(span.data[blanks]))
-			blanks++;
-		imalog_window_advance(&reader->window, blanks);
-		if (blanks < span.size) {
-			*c = span.data[blanks];
-			return 1;
-		}
-		rc = imalog_window_need(&reader->window, 1, error);
-		if (rc < 0)
-			return rc;
-		if (imalog_window_span(&reader->window).size == 0)
-			return 0;
-	}
-}
-
-/* What @c does to the array or sequence; 1 when a record begins with it, 0 when it is passed. */
-static int pass(struct imalog_reader *reader, uint8_t c, struct imalog_error *error)
-{
-	int *state = &reader->stream.state;
-	char text[2] = { (char)c, '\0' }, shown[IMALOG_PRINTABLE_MAX];
-
-	if (*state == START)
-		*state = c == '[' ? ELEMENT : SEQUENCE;
-	else if (*state == ELEMENT && c == ']')
-		*state = ENDED;
-	else if (*state == BEHIND && (c == ',' || c == ']'))
-		*state = c == ',' ? NEXT_ELEMENT : ENDED;
-	else if (*state == ENDED)
-		return imalog_fail(error, IMALOG_ERR_TRAILING, "JSON",
-				   "there is something behind the array");
-	else if (*state == BEHIND)
-		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "JSON",
-				   "'%s' is neither ',' nor ']'",
-				   imalog_printable(imalog_span_of(text), shown));
-	else if (c == '{')
-		return 1;
-	else if (*state != SEQUENCE || c != RECORD_SEPARATOR)
-		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "JSON",
-				   "'%s' does not begin an object",
-				   imalog_printable(imalog_span_of(text), shown));
-	if (*state == SEQUENCE && c == '{')
-		return 1;
-	if (*state == SEQUENCE && c != RECORD_SEPARATOR)
-		return pass(reader, c, error);
-	imalog_window_advance(&reader->window, 1);
-	return 0;
-}
-
-/* To where a record begins; 1, 0 at a clean end. */
-static int find_start(struct imalog_reader *reader, struct imalog_error *error)
-{
-	uint8_t c;
-	int rc;
-
-	while ((rc = next_char(reader, &c, error)) > 0) {
-		rc = pass(reader, c, error);
-		if (rc != 0)
-			return rc;
-	}
-	if (rc == 0 && reader->stream.state != START && reader->stream.state != ENDED &&
-	    reader->stream.state != SEQUENCE)
-		return imalog_fail(error, IMALOG_ERR_TRUNCATED, "JSON", "the array is not closed");
-	return rc;
-}
-
-/* What is known while the end of an object is looked for. */
-struct scan {
-	size_t at;
-	size_t depth, values;
-	bool in_string, escaped;
-};
-
-/* Goes on in what is there; true at the end of the object. */
-static bool scan_more(struct scan *scan, struct imalog_span span)
-{
-	while (scan->at < span.size && scan->depth <= DEPTH_MAX) {
-		uint8_t c = span.data[scan->at++];
-
-		if (scan->in_string) {
-			scan->in_string = scan->escaped || c != '"';
-			scan->escaped = !scan->escaped && c == '\\';
-			continue;
-		}
-		scan->in_string = c == '"';
-		scan->depth += c == '{' || c == '[';
-		scan->values += c == '{' || c == '[' || c == ',' || c == ':';
-		if ((c == '}' || c == ']') && --scan->depth == 0)
-			return true;
-	}
-	return false;
-}
-
-/* The size of the object that begins here */
-static int find_end(struct imalog_reader *reader, size_t *size, struct imalog_error *error)
-{
-	struct scan scan = { .at = 0 };
-
-	while (!scan_more(&scan, imalog_window_span(&reader->window))) {
-		int rc;
-
-		if (scan.depth > DEPTH_MAX)
-			return imalog_fail(error, IMALOG_ERR_LIMIT, "JSON",
-					   "more than %d levels of nesting", DEPTH_MAX);
-		if (scan.at > TEXT_MAX)
-			return imalog_fail(error, IMALOG_ERR_LIMIT, "JSON",
-					   "a record of more than %zu bytes", TEXT_MAX);
-		if (scan.values > IMALOG_CEL_VALUES_MAX)
-			break;
-		rc = imalog_window_need(&reader->window, scan.at + 1, error);
-		if (rc < 0)
-			return rc;
-		if (imalog_window_span(&reader->window).size == scan.at)
-			return imalog_fail(error, IMALOG_ERR_TRUNCATED, "JSON",
-					   "the input ends within the record, after %zu bytes",
-					   scan.at);
-	}
-	if (scan.values > IMALOG_CEL_VALUES_MAX)
-		return imalog_fail(error, IMALOG_ERR_LIMIT, "JSON",
-				   "a record of more than %d values", IMALOG_CEL_VALUES_MAX);
-	*size = scan.at;
+	reader->layout.order = reader->forced_order ? reader->forced_order :
+						      IMALOG_ORDER_LE;
 	return 0;
 }
 
@@ -205,7 +61,8 @@ static int get_hex(struct imalog_reader *reader, const json_t *json, const char 
 	if (!to)
 		return imalog_fail_nomem(error);
 	if (!imalog_hex_decode(text, to))
-		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, field, "'%s' is not hexadecimal",
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, field,
+				   "'%s' is not hexadecimal",
 				   imalog_printable(text, shown));
 	imalog_arena_take(&reader->rebuilt, text.size / 2);
 	*ret = (struct imalog_span){ to, text.size / 2 };
@@ -223,7 +80,8 @@ static int check_keys(json_t *json, const char *field, const char *const *keys, 
 	if (!json_is_object(json))
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, field, "%s object",
 				   json ? "it is no" : "there is no");
-	json_object_foreach(json, key, value) {
+	json_object_foreach(json, key, value)
+	{
 		size_t i = 0;
 
 		while (i < nr && strcmp(keys[i], key) != 0)
@@ -263,8 +121,10 @@ static int get_digests(struct imalog_reader *reader, struct imalog_record *recor
 	int rc = 0;
 
 	if (digests && !json_is_array(digests))
-		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "digests", "it is no array");
-	json_array_foreach(digests, i, one) {
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "digests",
+				   "it is no array");
+	json_array_foreach(digests, i, one)
+	{
 		struct imalog_span digest;
 		uint64_t alg;
 
@@ -272,8 +132,8 @@ static int get_digests(struct imalog_reader *reader, struct imalog_record *recor
 		if (rc == 0)
 			rc = get_alg(json_object_get(one, "hashAlg"), &alg, error);
 		if (rc == 0)
-			rc = get_hex(reader, json_object_get(one, "digest"), "digest", &digest,
-				     error);
+			rc = get_hex(reader, json_object_get(one, "digest"), "digest",
+				     &digest, error);
 		if (rc == 0)
 			rc = imalog_cel_add_digest(record, alg, digest, error);
 		if (rc < 0)
@@ -282,7 +142,8 @@ static int get_digests(struct imalog_reader *reader, struct imalog_record *recor
 	return rc;
 }
 
-static int get_index(struct imalog_record *record, const json_t *json, struct imalog_error *error)
+static int get_index(struct imalog_record *record, const json_t *json,
+		     struct imalog_error *error)
 {
 	static const struct {
 		const char *key;
@@ -303,9 +164,10 @@ static int get_index(struct imalog_record *record, const json_t *json, struct im
 	}
 	if (found != 1)
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "index",
-				   "%zu of pcr, nv_index and rtmr are there, 1 is right", found);
-	rc = imalog_json_get_uint(json_object_get(json, kinds[which].key), kinds[which].key, UINT32_MAX, &index,
-		      error);
+				   "%zu of pcr, nv_index and rtmr are there, 1 is right",
+				   found);
+	rc = imalog_json_get_uint(json_object_get(json, kinds[which].key),
+				  kinds[which].key, UINT32_MAX, &index, error);
 	if (rc == 0)
 		rc = imalog_cel_set_index(record, kinds[which].kind, index, error);
 	if (rc < 0 || !mapped)
@@ -318,8 +180,8 @@ static int get_index(struct imalog_record *record, const json_t *json, struct im
 
 /* ---- content ---- */
 
-static int get_template(struct imalog_reader *reader, struct imalog_record *record, json_t *content,
-			struct imalog_error *error)
+static int get_template(struct imalog_reader *reader, struct imalog_record *record,
+			json_t *content, struct imalog_error *error)
 {
 	static const char *const keys[] = { "template_name", "template_data" };
 	const json_t *json = json_object_get(content, "template_name");
@@ -330,15 +192,15 @@ static int get_template(struct imalog_reader *reader, struct imalog_record *reco
 		rc = imalog_fail(error, IMALOG_ERR_BAD_VALUE, "template_name", "%s text",
 				 json ? "it is no" : "there is no");
 	if (rc == 0)
-		rc = get_hex(reader, json_object_get(content, "template_data"), "template_data",
-			     &data, error);
+		rc = get_hex(reader, json_object_get(content, "template_data"),
+			     "template_data", &data, error);
 	if (rc == 0)
 		rc = imalog_cel_keep(reader, text_of(json), &name, error);
 	return rc < 0 ? rc : imalog_cel_set_template(reader, record, name, data, error);
 }
 
-static int get_event(struct imalog_reader *reader, json_t *content, struct imalog_buffer *out,
-		     struct imalog_error *error)
+static int get_event(struct imalog_reader *reader, json_t *content,
+		     struct imalog_buffer *out, struct imalog_error *error)
 {
 	static const char *const keys[] = { "event_type", "event_data" };
 	const json_t *json = json_object_get(content, "event_type");
@@ -355,17 +217,19 @@ static int get_event(struct imalog_reader *reader, json_t *content, struct imalo
 		type = rc < 0 ? 0 : (uint32_t)number;
 	} else if (!imalog_event_type_by_name(text_of(json), &type)) {
 		rc = imalog_fail(error, IMALOG_ERR_BAD_VALUE, "event_type",
-				 "event '%s' is not known", imalog_printable(text_of(json), shown));
+				 "event '%s' is not known",
+				 imalog_printable(text_of(json), shown));
 	}
 	if (rc == 0)
-		rc = get_hex(reader, json_object_get(content, "event_data"), "event_data", &data,
-			     error);
+		rc = get_hex(reader, json_object_get(content, "event_data"), "event_data",
+			     &data, error);
 	if (rc == 0)
 		imalog_cel_add_event(out, type, data);
 	return rc;
 }
 
-static int get_systemd(json_t *content, struct imalog_buffer *out, struct imalog_error *error)
+static int get_systemd(json_t *content, struct imalog_buffer *out,
+		       struct imalog_error *error)
 {
 	int rc = imalog_systemd_check(content, error);
 	char *text = rc < 0 ? NULL : json_dumps(content, JSON_COMPACT);
@@ -386,12 +250,14 @@ static int get_type(const json_t *json, uint8_t *ret, struct imalog_error *error
 	int rc = 0;
 
 	if (!json_is_string(json))
-		rc = imalog_json_get_uint(json, "content_type", UINT8_MAX, &number, error);
+		rc = imalog_json_get_uint(json, "content_type", UINT8_MAX, &number,
+					  error);
 	for (uint8_t type = 4; rc == 0 && type <= IMALOG_CEL_SYSTEMD; type++) {
 		const char *name = imalog_content_type_name(type);
 
-		if (!name || (json_is_string(json) ? strcmp(name, json_string_value(json)) != 0 :
-						     type != number))
+		if (!name ||
+		    (json_is_string(json) ? strcmp(name, json_string_value(json)) != 0 :
+					    type != number))
 			continue;
 		*ret = type;
 		return 0;
@@ -433,24 +299,27 @@ static int get_content(struct imalog_reader *reader, struct imalog_record *recor
 	if (built.failed)
 		rc = imalog_fail_nomem(error);
 	if (rc == 0 && !is_hex)
-		rc = imalog_cel_keep(reader, (struct imalog_span){ built.data, built.size }, &value,
-				     error);
+		rc = imalog_cel_keep(reader,
+				     (struct imalog_span){ built.data, built.size },
+				     &value, error);
 	imalog_buffer_free(&built);
 	return rc < 0 ? rc : imalog_cel_set_content(record, type, value, error);
 }
 
 /* ---- a record ---- */
 
-static int get_record(struct imalog_reader *reader, struct imalog_record *record, json_t *json,
-		      struct imalog_error *error)
+static int get_record(struct imalog_reader *reader, struct imalog_record *record,
+		      json_t *json, struct imalog_error *error)
 {
-	static const char *const keys[] = { "recnum",  "pcr",	       "nv_index", "rtmr",
-					    "mapped_pcr", "digests", "content_type", "content" };
+	static const char *const keys[] = { "recnum",	    "pcr",	  "nv_index",
+					    "rtmr",	    "mapped_pcr", "digests",
+					    "content_type", "content" };
 	const json_t *recnum = json_object_get(json, "recnum");
 	int rc = check_keys(json, "JSON", keys, IMALOG_ARRAY_SIZE(keys), error);
 
 	if (rc == 0 && recnum) {
-		rc = imalog_json_get_uint(recnum, "recnum", INT64_MAX, &record->cel.recnum, error);
+		rc = imalog_json_get_uint(recnum, "recnum", INT64_MAX,
+					  &record->cel.recnum, error);
 		record->cel.has_recnum = true;
 	}
 	if (rc == 0)
@@ -469,31 +338,29 @@ static int next(struct imalog_reader *reader, struct imalog_record *record,
 	json_error_t why;
 	json_t *json;
 	size_t size = 0;
-	int rc = find_start(reader, error);
+	int rc = imalog_json_find(reader, &size, error);
 
-	if (rc > 0)
-		rc = find_end(reader, &size, error);
-	else if (rc == 0)
-		return 0;
-	if (rc < 0)
+	if (rc <= 0)
 		return rc;
 	record->offset = reader->window.offset;
 	imalog_cel_begin(record);
-	record->raw = (struct imalog_span){ imalog_window_span(&reader->window).data, size };
-	json = json_loadb((const char *)record->raw.data, size, JSON_REJECT_DUPLICATES, &why);
+	record->raw =
+		(struct imalog_span){ imalog_window_span(&reader->window).data, size };
+	json = json_loadb((const char *)record->raw.data, size, JSON_REJECT_DUPLICATES,
+			  &why);
 	if (!json && json_error_code(&why) == json_error_out_of_memory)
 		return imalog_fail_nomem(error);
 	if (!json)
-		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "JSON", "byte %d: %s", why.position,
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "JSON", "byte %d: %s",
+				   why.position,
 				   imalog_printable(imalog_span_of(why.text), shown));
 	rc = get_record(reader, record, json, error);
 	json_decref(json);
 	if (rc < 0)
 		return rc;
-	imalog_window_advance(&reader->window, size);
-	if (reader->stream.state != SEQUENCE)
-		reader->stream.state = BEHIND;
+	imalog_json_passed(reader, size);
 	return 1;
 }
 
-const struct imalog_format_ops imalog_cel_json_ops = { IMALOG_FORMAT_CEL_JSON, sniff, start, next };
+const struct imalog_format_ops imalog_cel_json_ops = { IMALOG_FORMAT_CEL_JSON, sniff,
+						       start, next };

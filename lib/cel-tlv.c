@@ -2,8 +2,9 @@
 /*
  * The Canonical Event Log, TLV encoding: reader and writer
  *
- * CEL v1.0 and v1.1, section 5.1; all integers are big-endian.  A TLV is u8 type, u32 size,
- * value.  A record is four of them, in this order, with nothing before or between records:
+ * CEL v1.0 and v1.1, section 5.1; all integers are big-endian.  A TLV is u8 type, u32
+ *size, value.  A record is four of them, in this order, with nothing before or between
+ *records:
  *
  *	0			record number, 1 to 8 bytes
  *	1 | 2 | 108		PCR | NV index | RTMR, 1 to 8 bytes
@@ -13,7 +14,13 @@
 #include "cel.h"
 
 /* A record's TLVs */
-enum { RECNUM, INDEX, DIGESTS, CONTENT, PARTS };
+enum {
+	RECNUM,
+	INDEX,
+	DIGESTS,
+	CONTENT,
+	PARTS
+};
 
 static const char *const part_names[PARTS] = { "recnum", "index", "digests", "content" };
 
@@ -22,26 +29,31 @@ static const char *const part_names[PARTS] = { "recnum", "index", "digests", "co
 
 static bool is_index_tag(uint64_t tag)
 {
-	return tag == IMALOG_INDEX_PCR || tag == IMALOG_INDEX_NV || tag == IMALOG_INDEX_RTMR;
+	return tag == IMALOG_INDEX_PCR || tag == IMALOG_INDEX_NV ||
+	       tag == IMALOG_INDEX_RTMR;
 }
 
 /* Type and size of one of the TLVs: can they be those? */
 static int check_head(int part, uint64_t tag, uint64_t size, struct imalog_error *error)
 {
-	static const uint32_t limits[PARTS] = { 8, 8, DIGESTS_MAX, IMALOG_CEL_CONTENT_MAX };
+	static const uint32_t limits[PARTS] = { 8, 8, DIGESTS_MAX,
+						IMALOG_CEL_CONTENT_MAX };
 	const char *name = part_names[part];
 
-	if ((part == RECNUM && tag != IMALOG_CEL_RECNUM) || (part == INDEX && !is_index_tag(tag)) ||
+	if ((part == RECNUM && tag != IMALOG_CEL_RECNUM) ||
+	    (part == INDEX && !is_index_tag(tag)) ||
 	    (part == DIGESTS && tag != IMALOG_CEL_DIGESTS) ||
 	    (part == CONTENT && tag <= IMALOG_CEL_DIGESTS))
-		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, name, "type %u cannot be here",
-				   (unsigned int)tag);
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, name,
+				   "type %u cannot be here", (unsigned int)tag);
 	if (size == 0 && part <= INDEX)
-		return imalog_fail(error, IMALOG_ERR_BAD_LENGTH, name, "a number of 0 bytes");
+		return imalog_fail(error, IMALOG_ERR_BAD_LENGTH, name,
+				   "a number of 0 bytes");
 	if (size > limits[part])
-		return imalog_fail(error, part == CONTENT ? IMALOG_ERR_LIMIT : IMALOG_ERR_BAD_LENGTH,
-				   name, "%u bytes exceed the limit of %u", (unsigned int)size,
-				   limits[part]);
+		return imalog_fail(
+			error, part == CONTENT ? IMALOG_ERR_LIMIT : IMALOG_ERR_BAD_LENGTH,
+			name, "%u bytes exceed the limit of %u", (unsigned int)size,
+			limits[part]);
 	return 0;
 }
 
@@ -53,8 +65,10 @@ static bool sniff(struct imalog_span start)
 		struct imalog_span value;
 		uint64_t tag, size;
 
-		/* What is cut within a record that began as one is cut, not something else. */
-		if (!imalog_cursor_uint(&cursor, 1, &tag) || !imalog_cursor_uint(&cursor, 4, &size))
+		/* What is cut within a record that began as one is cut, not something
+		 * else. */
+		if (!imalog_cursor_uint(&cursor, 1, &tag) ||
+		    !imalog_cursor_uint(&cursor, 4, &size))
 			return part > INDEX;
 		if (check_head(part, tag, size, NULL) < 0)
 			return false;
@@ -65,10 +79,12 @@ static bool sniff(struct imalog_span start)
 }
 
 /*
- * Records of TLV lists begin as a kernel list of PCR 0 does.  When the first record can be read
- * as one of that list, too, of a template that there is, somebody has to say what it is.
+ * Records of TLV lists begin as a kernel list of PCR 0 does.  When the first record can
+ * be read as one of that list, too, of a template that there is, somebody has to say what
+ * it is.
  */
-bool imalog_tlv_is_kernel_too(const struct imalog_reader *reader, struct imalog_span start)
+bool imalog_tlv_is_kernel_too(const struct imalog_reader *reader,
+			      struct imalog_span start)
 {
 	static const size_t sizes[] = { 20, 32, 48, 64 };
 
@@ -80,9 +96,11 @@ bool imalog_tlv_is_kernel_too(const struct imalog_reader *reader, struct imalog_
 		const char *part;
 		size_t size;
 
-		imalog_kernel_parse(start, &layout, reader->templates, &record, &size, &part, NULL);
+		imalog_kernel_parse(start, &layout, reader->templates, &record, &size,
+				    &part, NULL);
 		if (record.template_name.size &&
-		    imalog_templates_find(reader->templates, record.template_name, &adhoc))
+		    imalog_templates_find(reader->templates, record.template_name,
+					  &adhoc))
 			return true;
 	}
 	return false;
@@ -91,7 +109,8 @@ bool imalog_tlv_is_kernel_too(const struct imalog_reader *reader, struct imalog_
 static int start(struct imalog_reader *reader, struct imalog_error *error)
 {
 	(void)error;
-	reader->layout.order = reader->forced_order ? reader->forced_order : IMALOG_ORDER_LE;
+	reader->layout.order = reader->forced_order ? reader->forced_order :
+						      IMALOG_ORDER_LE;
 	return 0;
 }
 
@@ -123,7 +142,8 @@ static int need(struct imalog_reader *reader, size_t size, const char *part,
 		return 0;
 	if (left < size)
 		return imalog_fail(error, IMALOG_ERR_TRUNCATED, part,
-				   "the record needs %zu bytes or more, %zu are left", size, left);
+				   "the record needs %zu bytes or more, %zu are left",
+				   size, left);
 	return 1;
 }
 
@@ -135,14 +155,16 @@ static int find_parts(struct imalog_reader *reader, struct parts *parts,
 		struct imalog_span span;
 		struct imalog_cursor cursor;
 		uint64_t tag = 0, size = 0;
-		int rc = need(reader, parts->size + IMALOG_TLV_HEAD, part_names[i], error);
+		int rc =
+			need(reader, parts->size + IMALOG_TLV_HEAD, part_names[i], error);
 
 		if (rc <= 0)
 			return rc;
 		span = imalog_window_span(&reader->window);
-		cursor = imalog_cursor_over((struct imalog_span){ span.data + parts->size,
-								  span.size - parts->size },
-					    IMALOG_ORDER_BE);
+		cursor = imalog_cursor_over(
+			(struct imalog_span){ span.data + parts->size,
+					      span.size - parts->size },
+			IMALOG_ORDER_BE);
 		imalog_cursor_uint(&cursor, 1, &tag);
 		imalog_cursor_uint(&cursor, 4, &size);
 		rc = check_head(i, tag, size, error);
@@ -211,14 +233,16 @@ static int parse(struct imalog_reader *reader, const struct parts *parts,
 	int rc;
 
 	for (int i = 0; i < PARTS; i++)
-		values[i] = (struct imalog_span){ raw + parts->part[i].at, parts->part[i].size };
+		values[i] = (struct imalog_span){ raw + parts->part[i].at,
+						  parts->part[i].size };
 	record->raw = (struct imalog_span){ raw, parts->size };
 	imalog_tlv_uint(values[RECNUM], IMALOG_ORDER_BE, &record->cel.recnum);
 	imalog_tlv_uint(values[INDEX], IMALOG_ORDER_BE, &index);
 	record->cel.has_recnum = true;
 	record->cel.recnum_size = (uint8_t)values[RECNUM].size;
 	record->cel.index_size = (uint8_t)values[INDEX].size;
-	rc = imalog_cel_set_index(record, (enum imalog_index)parts->part[INDEX].tag, index, error);
+	rc = imalog_cel_set_index(record, (enum imalog_index)parts->part[INDEX].tag,
+				  index, error);
 	if (rc == 0)
 		rc = parse_digests(record, values[DIGESTS], error);
 	if (rc < 0)
@@ -226,8 +250,8 @@ static int parse(struct imalog_reader *reader, const struct parts *parts,
 	if (parts->part[CONTENT].tag == IMALOG_CEL_IMA_TEMPLATE)
 		rc = parse_template(reader, record, values[CONTENT], error);
 	else
-		rc = imalog_cel_set_content(record, parts->part[CONTENT].tag, values[CONTENT],
-					    error);
+		rc = imalog_cel_set_content(record, parts->part[CONTENT].tag,
+					    values[CONTENT], error);
 	return rc < 0 ? rc : imalog_cel_finish(record, error);
 }
 
@@ -247,12 +271,14 @@ static int next(struct imalog_reader *reader, struct imalog_record *record,
 	return 1;
 }
 
-const struct imalog_format_ops imalog_cel_tlv_ops = { IMALOG_FORMAT_CEL_TLV, sniff, start, next };
+const struct imalog_format_ops imalog_cel_tlv_ops = { IMALOG_FORMAT_CEL_TLV, sniff, start,
+						      next };
 
 /* ---- writing ---- */
 
-static void choose_sizes(const struct imalog_writer *writer, const struct imalog_record *record,
-			 uint64_t recnum, size_t *recnum_size, size_t *index_size)
+static void choose_sizes(const struct imalog_writer *writer,
+			 const struct imalog_record *record, uint64_t recnum,
+			 size_t *recnum_size, size_t *index_size)
 {
 	bool keep = writer->int_width == IMALOG_INT_WIDTH_KEEP && record->cel.recnum_size;
 	size_t least = imalog_uint_size(recnum);
@@ -274,13 +300,15 @@ static void choose_sizes(const struct imalog_writer *writer, const struct imalog
 		*recnum_size = least;
 }
 
-static void add_content(struct imalog_buffer *out, const struct imalog_record *record, uint8_t type)
+static void add_content(struct imalog_buffer *out, const struct imalog_record *record,
+			uint8_t type)
 {
 	size_t size = record->data.size;
 
 	if (record->content == IMALOG_CONTENT_TEMPLATE) {
 		imalog_tlv_add_head(out, type,
-				    2 * IMALOG_TLV_HEAD + record->template_name.size + size);
+				    2 * IMALOG_TLV_HEAD + record->template_name.size +
+					    size);
 		imalog_tlv_add_head(out, 0, record->template_name.size);
 		imalog_buffer_add_span(out, record->template_name);
 		imalog_tlv_add_head(out, 1, size);
@@ -308,12 +336,14 @@ int imalog_cel_tlv_put(struct imalog_writer *writer, const struct imalog_record 
 				   "only CEL-JSON says which PCR an RTMR stands for");
 	choose_sizes(writer, record, view.recnum, &recnum_size, &index_size);
 	imalog_tlv_add_uint(out, IMALOG_CEL_RECNUM, view.recnum, recnum_size);
-	imalog_tlv_add_uint(out, (uint8_t)imalog_record_index(record), record->index, index_size);
+	imalog_tlv_add_uint(out, (uint8_t)imalog_record_index(record), record->index,
+			    index_size);
 	for (size_t i = 0; i < view.nr_digests; i++)
 		digests += IMALOG_TLV_HEAD + view.digests[i].span.size;
 	imalog_tlv_add_head(out, IMALOG_CEL_DIGESTS, digests);
 	for (size_t i = 0; i < view.nr_digests; i++) {
-		/* No algorithm that is known has a longer number (TLV-encoded ones could not). */
+		/* No algorithm that is known has a longer number (TLV-encoded ones could
+		 * not). */
 		uint8_t alg = (uint8_t)imalog_alg_tpm_id(view.digests[i].alg);
 
 		imalog_tlv_add_head(out, alg, view.digests[i].span.size);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the readers and writers of the Canonical Event Log share, by the file that has it. */
+/* What the readers and writers of the Canonical Event Log share, by the file that has it.
+ */
 #ifndef IMALOG_CEL_H
 #define IMALOG_CEL_H
 
@@ -47,17 +48,18 @@ int imalog_tlv_next(struct imalog_cursor *cursor, const char *field, uint8_t *ty
 /* An integer of no more than 8 bytes; none at all are 0. */
 bool imalog_tlv_uint(struct imalog_span value, enum imalog_order order, uint64_t *ret);
 void imalog_tlv_add_head(struct imalog_buffer *out, uint8_t type, size_t size);
-void imalog_tlv_add_uint(struct imalog_buffer *out, uint8_t type, uint64_t value, size_t size);
+void imalog_tlv_add_uint(struct imalog_buffer *out, uint8_t type, uint64_t value,
+			 size_t size);
 /* How many bytes a value needs, 1 to 8 */
 size_t imalog_uint_size(uint64_t value);
 
 /* Empties all that a CEL reader fills. */
 void imalog_cel_begin(struct imalog_record *record);
-int imalog_cel_set_index(struct imalog_record *record, enum imalog_index kind, uint64_t index,
-			 struct imalog_error *error);
+int imalog_cel_set_index(struct imalog_record *record, enum imalog_index kind,
+			 uint64_t index, struct imalog_error *error);
 /* Adds a digest, whose bytes must live as long as the record. */
-int imalog_cel_add_digest(struct imalog_record *record, uint64_t tpm_id, struct imalog_span digest,
-			  struct imalog_error *error);
+int imalog_cel_add_digest(struct imalog_record *record, uint64_t tpm_id,
+			  struct imalog_span digest, struct imalog_error *error);
 /* The fields of nested TLVs 0 to 7 of ima_tlv and of the 2018 list. */
 int imalog_cel_parse_ima_tlv(struct imalog_record *record, struct imalog_error *error);
 int imalog_cel_set_template(struct imalog_reader *reader, struct imalog_record *record,
@@ -79,8 +81,8 @@ bool imalog_utf8_is_valid(struct imalog_span text);
  * Content of any type but ima_template, whose value is the TLV encoding (JSON text for
  * systemd): checks it and knows what it extends.
  */
-int imalog_cel_set_content(struct imalog_record *record, uint8_t type, struct imalog_span value,
-			   struct imalog_error *error);
+int imalog_cel_set_content(struct imalog_record *record, uint8_t type,
+			   struct imalog_span value, struct imalog_error *error);
 
 /* Entries of management content as numbers; false at their end. */
 struct imalog_cel_entry {
@@ -90,10 +92,12 @@ struct imalog_cel_entry {
 };
 
 bool imalog_cel_entry(struct imalog_span content, size_t i, struct imalog_cel_entry *ret);
-void imalog_cel_add_entry(struct imalog_buffer *out, const struct imalog_cel_entry *entry);
+void imalog_cel_add_entry(struct imalog_buffer *out,
+			  const struct imalog_cel_entry *entry);
 const char *imalog_cel_entry_name(uint8_t type);
 const char *imalog_cel_transition_name(uint64_t value);
-void imalog_cel_add_event(struct imalog_buffer *out, uint32_t type, struct imalog_span data);
+void imalog_cel_add_event(struct imalog_buffer *out, uint32_t type,
+			  struct imalog_span data);
 
 /* ---- cel-write.c: a record as CEL has it ---- */
 
@@ -119,7 +123,8 @@ void imalog_cel_wrote(struct imalog_writer *writer, const struct imalog_record *
 /* ---- cel-tlv.c, cel-json-write.c, cel-cbor-write.c ---- */
 
 /* Can the first record of a list in TLVs be read as one of a kernel list, too? */
-bool imalog_tlv_is_kernel_too(const struct imalog_reader *reader, struct imalog_span start);
+bool imalog_tlv_is_kernel_too(const struct imalog_reader *reader,
+			      struct imalog_span start);
 int imalog_cel_tlv_put(struct imalog_writer *writer, const struct imalog_record *record,
 		       struct imalog_error *error);
 int imalog_cel_json_put(struct imalog_writer *writer, const struct imalog_record *record,
@@ -135,14 +140,27 @@ int imalog_cel_cbor_finish(struct imalog_writer *writer, struct imalog_error *er
 int imalog_tlv2018_put(struct imalog_writer *writer, const struct imalog_record *record,
 		       struct imalog_error *error);
 
+/* ---- cel-json-scan.c ---- */
+
+/* Before each text of a sequence (RFC 7464) */
+#define IMALOG_JSON_SEPARATOR 0x1e
+bool imalog_json_is_blank(uint8_t c);
+/*
+ * Makes the next object the start of the window.  Returns 1 and its size, 0 at a clean
+ * end, or a negative code.  imalog_json_passed() then goes on behind it.
+ */
+int imalog_json_find(struct imalog_reader *reader, size_t *size,
+		     struct imalog_error *error);
+void imalog_json_passed(struct imalog_reader *reader, size_t size);
+
 /* ---- cel-json-content.c ---- */
 
 /* "sha3_256" and so on, as the TCG writes them */
 const char *imalog_cel_alg_name(enum imalog_alg alg);
 struct json_t;
 /* A number that is there, from 0 to @max */
-int imalog_json_get_uint(const struct json_t *json, const char *field, uint64_t max, uint64_t *ret,
-			 struct imalog_error *error);
+int imalog_json_get_uint(const struct json_t *json, const char *field, uint64_t max,
+			 uint64_t *ret, struct imalog_error *error);
 /* Is it a content object as systemd writes them? */
 int imalog_systemd_check(const struct json_t *content, struct imalog_error *error);
 /* One or several management entries, to their TLVs. */

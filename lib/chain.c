@@ -67,7 +67,8 @@ static void extension(const struct imalog_chain *chain, const struct imalog_reco
 	}
 }
 
-/* Content that no rule checks: believed, if that is allowed and the bank has a digest of it */
+/* Content that no rule checks: believed, if that is allowed and the bank has a digest of
+ * it */
 static void note_content(struct imalog_chain *chain, const struct imalog_record *record)
 {
 	if (imalog_record_is_checked(record) || record->violation)

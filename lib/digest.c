@@ -2,10 +2,11 @@
 /*
  * Template digests: what each bank is extended with
  *
- * ima_calc_field_array_hash_tfm() in ima_crypto.c: for each field its length (4 bytes) and its
- * bytes; for template `ima` the digest and the name padded with zeros to 256 bytes.  The lengths
- * are in the byte order of the machine, or little-endian with ima_canonical_fmt, so a log that
- * was canonicalized later keeps digests over the other order: the hash order of its records.
+ * ima_calc_field_array_hash_tfm() in ima_crypto.c: for each field its length (4 bytes)
+ * and its bytes; for template `ima` the digest and the name padded with zeros to 256
+ * bytes.  The lengths are in the byte order of the machine, or little-endian with
+ * ima_canonical_fmt, so a log that was canonicalized later keeps digests over the other
+ * order: the hash order of its records.
  *
  * TLV content: type, size and value of the content TLV, in the order in which they stand
  * (S. Ortiz; confirmed with a log that a real TPM quoted).
@@ -52,7 +53,8 @@ int imalog_digest_input(const struct imalog_record *record, enum imalog_order or
 		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "",
 				   "nothing tells what the digest of its content covers");
 	if (record->content != IMALOG_CONTENT_TEMPLATE) {
-		ret->spans[0] = (struct imalog_span){ record->cel.head, sizeof(record->cel.head) };
+		ret->spans[0] = (struct imalog_span){ record->cel.head,
+						      sizeof(record->cel.head) };
 		ret->spans[1] = record->data;
 		ret->nr_spans = 2;
 		return 0;
@@ -154,7 +156,8 @@ int imalog_record_verify(struct imalog_record *record, struct imalog_hasher *has
 	int rc;
 
 	/* Of JSON a record may have no digest at all. */
-	if (record->violation || !imalog_record_is_checked(record) || record->nr_digests == 0)
+	if (record->violation || !imalog_record_is_checked(record) ||
+	    record->nr_digests == 0)
 		return record->fit;
 	rc = try_order(record, hasher, record->order, &scratch, reterr);
 	/* Fields that are not known cannot be turned. */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The firmware's event log as a log of records: content pcclient_std of the Canonical Event Log
+ * The firmware's event log as a log of records: content pcclient_std of the Canonical
+ * Event Log
  *
- * Logs of firmware are small, and read as a whole.  The crypto-agile log begins with an event in
- * the old layout (eventlog-reader.c), which is a record like the others.
+ * Logs of firmware are small, and read as a whole.  The crypto-agile log begins with an
+ * event in the old layout (eventlog-reader.c), which is a record like the others.
  */
 #include <stdlib.h>
 
@@ -22,7 +23,8 @@ static bool sniff(struct imalog_span start)
 	uint32_t pcr, type;
 
 	return imalog_cursor_u32(&cursor, &pcr) && imalog_cursor_u32(&cursor, &type) &&
-	       type == IMALOG_EV_NO_ACTION && start.size >= SPEC_ID_AT + strlen(spec_id) &&
+	       type == IMALOG_EV_NO_ACTION &&
+	       start.size >= SPEC_ID_AT + strlen(spec_id) &&
 	       memcmp(start.data + SPEC_ID_AT, spec_id, strlen(spec_id)) == 0;
 }
 
@@ -36,7 +38,8 @@ static int start(struct imalog_reader *reader, struct imalog_error *error)
 	span = imalog_window_span(&reader->window);
 	if (span.size > LOG_MAX)
 		return imalog_fail(error, IMALOG_ERR_LIMIT, "",
-				   "a firmware event log exceeds the limit of %zu bytes", LOG_MAX);
+				   "a firmware event log exceeds the limit of %zu bytes",
+				   LOG_MAX);
 	reader->layout.order = IMALOG_ORDER_LE;
 	reader->eventlog = calloc(1, sizeof(*reader->eventlog));
 	if (!reader->eventlog)
@@ -73,17 +76,19 @@ static int set_record(struct imalog_reader *reader, const struct imalog_eventlog
 		if (event->digests[i].size == 0)
 			continue;
 		if (log->algs[i].alg)
-			rc = imalog_cel_add_digest(record, log->algs[i].id, event->digests[i],
-						   error);
+			rc = imalog_cel_add_digest(record, log->algs[i].id,
+						   event->digests[i], error);
 		else
 			record->cel.incomplete = true;
 	}
 	if (rc < 0)
 		return rc;
 	imalog_cel_add_event(&content, event->type, event->data);
-	rc = content.failed ? imalog_fail_nomem(error) :
-			      imalog_cel_keep(reader, (struct imalog_span){ content.data, content.size },
-					      &value, error);
+	rc = content.failed ?
+		     imalog_fail_nomem(error) :
+		     imalog_cel_keep(reader,
+				     (struct imalog_span){ content.data, content.size },
+				     &value, error);
 	imalog_buffer_free(&content);
 	if (rc == 0)
 		rc = imalog_cel_set_content(record, IMALOG_CEL_PCCLIENT, value, error);
@@ -108,8 +113,9 @@ static int next(struct imalog_reader *reader, struct imalog_record *record,
 		rc = imalog_eventlog_next(log, &event, error);
 	if (rc <= 0)
 		return rc;
-	record->raw = (struct imalog_span){ span.data,
-					    is_first ? span.size - left : left - log->cursor.left };
+	record->raw = (struct imalog_span){ span.data, is_first ?
+							       span.size - left :
+							       left - log->cursor.left };
 	rc = set_record(reader, is_first ? &first : log, &event, record, error);
 	if (rc < 0)
 		return rc;
@@ -117,4 +123,5 @@ static int next(struct imalog_reader *reader, struct imalog_record *record,
 	return 1;
 }
 
-const struct imalog_format_ops imalog_eventlog_ops = { IMALOG_FORMAT_EVENTLOG, sniff, start, next };
+const struct imalog_format_ops imalog_eventlog_ops = { IMALOG_FORMAT_EVENTLOG, sniff,
+						       start, next };

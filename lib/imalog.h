@@ -71,7 +71,7 @@ enum imalog_code {
 	IMALOG_ERR_LIMIT = 5,
 	/** the input is in none of the formats that the library reads */
 	IMALOG_ERR_BAD_FORMAT = 6,
-	/** digest size or byte order cannot be told from the records: say them */
+	/** digest size, byte order or format cannot be told from the records: say them */
 	IMALOG_ERR_AMBIGUOUS = 7,
 
 	/** an argument is not valid, or a call came out of order */

@@ -297,7 +297,7 @@ struct imalog_record {
 	uint64_t number;
 	uint64_t offset;
 	uint32_t index; /* PCR number or NV index */
-	bool is_nv; /* or an RTMR: no PCR */
+	bool is_nv;	/* or an RTMR: no PCR */
 	bool violation;
 	enum imalog_format format; /* that it was read from */
 	enum imalog_content content;
@@ -357,7 +357,7 @@ struct imalog_reader {
 	struct imalog_record *oldest, *newest, *spare;
 	uint64_t next_number;
 	struct {
-		int state;     /* of CEL-JSON and CEL-CBOR: where in an array or a sequence */
+		int state; /* of CEL-JSON and CEL-CBOR: where in an array or a sequence */
 		uint64_t left; /* elements of an array */
 	} stream;
 	struct imalog_eventlog *eventlog;
@@ -374,8 +374,9 @@ struct imalog_format_ops {
 		    struct imalog_error *error);
 };
 
-extern const struct imalog_format_ops imalog_kernel_ops, imalog_ascii_ops, imalog_cel_tlv_ops,
-	imalog_cel_json_ops, imalog_cel_cbor_ops, imalog_tlv2018_ops, imalog_eventlog_ops;
+extern const struct imalog_format_ops imalog_kernel_ops, imalog_ascii_ops,
+	imalog_cel_tlv_ops, imalog_cel_json_ops, imalog_cel_cbor_ops, imalog_tlv2018_ops,
+	imalog_eventlog_ops;
 
 /* The reader's hasher, NULL with the error set when memory ran out. */
 struct imalog_hasher *imalog_reader_hasher(struct imalog_reader *reader,
@@ -434,9 +435,10 @@ struct imalog_chain {
 	uint64_t extends;
 	bool computes[IMALOG_VARIANTS];
 	bool forked; /* padded and padded-short differ: there was a violation */
-	bool opaque; /* extended with something that could not be computed, or is not believed */
+	bool opaque; /* extended with something that could not be computed, or is not
+			believed */
 	bool lost;   /* extended with something of which the bank has no digest at all */
-	bool believes; /* recorded digests of content that no rule checks */
+	bool believes;	    /* recorded digests of content that no rule checks */
 	uint64_t unchecked; /* extends with such digests */
 	bool resumed; /* its value is known although no record extended it yet */
 	uint8_t value[IMALOG_VARIANTS][IMALOG_DIGEST_MAX];

@@ -7,22 +7,19 @@
 
 /* The kernel's list comes last, and its sniff() says yes to much that is something else. */
 static const struct imalog_format_ops *const formats[] = {
-	&imalog_cel_tlv_ops,  &imalog_tlv2018_ops, &imalog_cel_json_ops, &imalog_cel_cbor_ops,
-	&imalog_eventlog_ops, &imalog_ascii_ops,   &imalog_kernel_ops,
+	&imalog_cel_tlv_ops,  &imalog_tlv2018_ops,  &imalog_cel_json_ops,
+	&imalog_cel_cbor_ops, &imalog_eventlog_ops, &imalog_ascii_ops,
+	&imalog_kernel_ops,
 };
 
 static const struct {
 	const char *name;
 	enum imalog_format format;
 } format_names[] = {
-	{ "auto", IMALOG_FORMAT_AUTO },
-	{ "kernel", IMALOG_FORMAT_KERNEL },
-	{ "ascii", IMALOG_FORMAT_ASCII },
-	{ "cel-tlv", IMALOG_FORMAT_CEL_TLV },
-	{ "cel-json", IMALOG_FORMAT_CEL_JSON },
-	{ "cel-cbor", IMALOG_FORMAT_CEL_CBOR },
-	{ "tlv2018", IMALOG_FORMAT_TLV2018 },
-	{ "eventlog", IMALOG_FORMAT_EVENTLOG },
+	{ "auto", IMALOG_FORMAT_AUTO },		{ "kernel", IMALOG_FORMAT_KERNEL },
+	{ "ascii", IMALOG_FORMAT_ASCII },	{ "cel-tlv", IMALOG_FORMAT_CEL_TLV },
+	{ "cel-json", IMALOG_FORMAT_CEL_JSON }, { "cel-cbor", IMALOG_FORMAT_CEL_CBOR },
+	{ "tlv2018", IMALOG_FORMAT_TLV2018 },	{ "eventlog", IMALOG_FORMAT_EVENTLOG },
 };
 
 int imalog_format_by_name(const char *name)
@@ -136,10 +133,12 @@ static int choose_format(struct imalog_reader *reader, struct imalog_error *erro
 					    !formats[i]->sniff(start))
 			continue;
 		if (!reader->forced_format && formats[i] != &imalog_kernel_ops &&
-		    imalog_kernel_ops.sniff(start) && imalog_tlv_is_kernel_too(reader, start))
-			return imalog_fail(error, IMALOG_ERR_AMBIGUOUS, "format",
-					   "it begins as a kernel list and as %s do: say the format",
-					   imalog_format_name(formats[i]->format));
+		    imalog_kernel_ops.sniff(start) &&
+		    imalog_tlv_is_kernel_too(reader, start))
+			return imalog_fail(
+				error, IMALOG_ERR_AMBIGUOUS, "format",
+				"it begins as a kernel list and as %s do: say the format",
+				imalog_format_name(formats[i]->format));
 		reader->ops = formats[i];
 		return reader->ops->start(reader, error);
 	}
@@ -222,7 +221,8 @@ int imalog_reader_next(struct imalog_reader *reader, struct imalog_record **ret,
 		if (rc >= 0)
 			return rc;
 		reader->failed = rc;
-		/* Not where the call began: what stands between records may have been passed. */
+		/* Not where the call began: what stands between records may have been
+		 * passed. */
 		imalog_error_set_record(reader->failure, reader->next_number,
 					reader->window.offset);
 		imalog_error_set_source(reader->failure, imalog_source_name(reader->source));

@@ -185,7 +185,8 @@ int imalog_record_parse_data(struct imalog_record *record,
 	struct imalog_span data = record->data;
 	const char *part = "";
 	size_t size = 0;
-	struct parse parse = { imalog_cursor_over(data, record->order), data.size, &size, &part };
+	struct parse parse = { imalog_cursor_over(data, record->order), data.size, &size,
+			       &part };
 	const struct imalog_template *template;
 	struct imalog_template adhoc;
 	int rc;
@@ -195,13 +196,15 @@ int imalog_record_parse_data(struct imalog_record *record,
 		rc = parse_ima(&parse, record, error);
 		record->data = data;
 		if (rc == 0)
-			return imalog_fail(error, IMALOG_ERR_BAD_LENGTH, part,
-					   "%zu bytes of template data are needed, there are %zu",
-					   size, data.size);
+			return imalog_fail(
+				error, IMALOG_ERR_BAD_LENGTH, part,
+				"%zu bytes of template data are needed, there are %zu",
+				size, data.size);
 		if (rc > 0 && parse.cursor.left)
-			return imalog_fail(error, IMALOG_ERR_TRAILING, "template data",
-					   "%zu of %zu bytes are left over behind the last field",
-					   parse.cursor.left, data.size);
+			return imalog_fail(
+				error, IMALOG_ERR_TRAILING, "template data",
+				"%zu of %zu bytes are left over behind the last field",
+				parse.cursor.left, data.size);
 		return rc < 0 ? rc : 0;
 	}
 	template = imalog_templates_find(templates, record->template_name, &adhoc);

@@ -293,8 +293,9 @@ static int check_record(struct imalog_replay *replay, size_t i, struct imalog_er
 }
 
 /*
- * PCR 0 does not start as zeros when TPM2_Startup came from another locality, as the firmware
- * says before its first event, nor after an H-CRTM, which that event is (PFP 10.4.5.3).
+ * PCR 0 does not start as zeros when TPM2_Startup came from another locality, as the
+ * firmware says before its first event, nor after an H-CRTM, which that event is
+ * (PFP 10.4.5.3).
  */
 static void start_pcr0(struct imalog_replay *replay, struct imalog_chain *chain,
 		       const struct imalog_record *record)
@@ -313,7 +314,8 @@ static void start_pcr0(struct imalog_replay *replay, struct imalog_chain *chain,
 }
 
 /* What the firmware says without measuring it: the locality, when it is not too late. */
-static void note_unmeasured(struct imalog_replay *replay, const struct imalog_record *record)
+static void note_unmeasured(struct imalog_replay *replay,
+			    const struct imalog_record *record)
 {
 	struct imalog_span data;
 	uint32_t type;
@@ -322,9 +324,9 @@ static void note_unmeasured(struct imalog_replay *replay, const struct imalog_re
 		replay->elsewhere++;
 	else
 		replay->unmeasured++;
-	if (record->is_nv || !imalog_record_event(record, &type, &data) || record->index != 0 ||
-	    !imalog_eventlog_is(data, "StartupLocality") || data.size != 17 ||
-	    data.data[16] == replay->locality)
+	if (record->is_nv || !imalog_record_event(record, &type, &data) ||
+	    record->index != 0 || !imalog_eventlog_is(data, "StartupLocality") ||
+	    data.size != 17 || data.data[16] == replay->locality)
 		return;
 	replay->locality = data.data[16];
 	for (int alg = 1; alg < IMALOG_ALG_COUNT; alg++)

@@ -1,31 +1,39 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The TLV list of the IMA patches of 2018, which never became part of Linux: a reader, and a writer of
- * what was read
+ * The TLV list of the IMA patches of 2018, which never became part of Linux: a reader,
+ *and a writer of what was read
  *
- * A TLV is u8 type, u32 size, value; sizes and integers in the byte order of the machine.  A
- * record is four of them, in this order:
+ * A TLV is u8 type, u32 size, value; sizes and integers in the byte order of the machine.
+ *A record is four of them, in this order:
  *
  *	0	sequence number, 4 bytes
  *	1	PCR, 1 to 4 bytes
  *	2	one TLV: 4 SHA-1 or 8 SHA-256 (not the TPM's number), the digest
- *	7	content: TLVs 0 path, 1 digest of the file, 2 signature, 3 owner, 4 group, 5 mode,
- *		6 timestamp, 7 label
+ *	7	content: TLVs 0 path, 1 digest of the file, 2 signature, 3 owner, 4 group,
+ *5 mode, 6 timestamp, 7 label
  *
- * The digest is that of the last of the four as it stands: type, size and value.  A digest of
- * zeros is a violation, for which ff..ff was extended.
+ * The digest is that of the last of the four as it stands: type, size and value.  A
+ *digest of zeros is a violation, for which ff..ff was extended.
  */
 #include "cel.h"
 
-enum { SEQUENCE, INDEX, DIGEST, CONTENT, PARTS };
+enum {
+	SEQUENCE,
+	INDEX,
+	DIGEST,
+	CONTENT,
+	PARTS
+};
 
-static const char *const part_names[PARTS] = { "sequence number", "PCR", "digest", "content" };
+static const char *const part_names[PARTS] = { "sequence number", "PCR", "digest",
+					       "content" };
 static const uint8_t part_tags[PARTS] = { 0, 1, 2, 7 };
 
 /* The one in which the first size is 4; auto when it is in neither. */
 static enum imalog_order order_of(struct imalog_span start)
 {
-	for (enum imalog_order order = IMALOG_ORDER_LE; order <= IMALOG_ORDER_BE; order++) {
+	for (enum imalog_order order = IMALOG_ORDER_LE; order <= IMALOG_ORDER_BE;
+	     order++) {
 		struct imalog_cursor cursor = imalog_cursor_over(start, order);
 		uint64_t tag, size;
 
@@ -78,20 +86,22 @@ static int check_head(int part, uint64_t tag, uint64_t size, struct imalog_error
 
 	if (tag != part_tags[part])
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, part_names[part],
-				   "type %u, %u is right", (unsigned int)tag, part_tags[part]);
+				   "type %u, %u is right", (unsigned int)tag,
+				   part_tags[part]);
 	if (part <= INDEX && (size == 0 || (part == SEQUENCE && size != 4)))
 		return imalog_fail(error, IMALOG_ERR_BAD_LENGTH, part_names[part],
 				   "%u bytes are no such number", (unsigned int)size);
 	if (size > limits[part])
-		return imalog_fail(error, part == CONTENT ? IMALOG_ERR_LIMIT : IMALOG_ERR_BAD_LENGTH,
-				   part_names[part], "%u bytes exceed the limit of %u",
-				   (unsigned int)size, limits[part]);
+		return imalog_fail(
+			error, part == CONTENT ? IMALOG_ERR_LIMIT : IMALOG_ERR_BAD_LENGTH,
+			part_names[part], "%u bytes exceed the limit of %u",
+			(unsigned int)size, limits[part]);
 	return 0;
 }
 
 /*
- * The four values at the start of @bytes.  Returns 1 and *@size, 0 when *@size bytes are needed
- * to get on, for *@part; or a negative code.
+ * The four values at the start of @bytes.  Returns 1 and *@size, 0 when *@size bytes are
+ * needed to get on, for *@part; or a negative code.
  */
 static int find_parts(struct imalog_span bytes, enum imalog_order order,
 		      struct imalog_span values[PARTS], size_t *size, int *part,
@@ -177,9 +187,10 @@ static int next(struct imalog_reader *reader, struct imalog_record *record,
 		if (span.size == 0)
 			return 0;
 		if (span.size < size)
-			return imalog_fail(error, IMALOG_ERR_TRUNCATED, part_names[part],
-					   "the record needs %zu bytes or more, %zu are left", size,
-					   span.size);
+			return imalog_fail(
+				error, IMALOG_ERR_TRUNCATED, part_names[part],
+				"the record needs %zu bytes or more, %zu are left", size,
+				span.size);
 	}
 	if (rc < 0)
 		return rc;
@@ -193,14 +204,16 @@ static int next(struct imalog_reader *reader, struct imalog_record *record,
 	return 1;
 }
 
-const struct imalog_format_ops imalog_tlv2018_ops = { IMALOG_FORMAT_TLV2018, sniff, start, next };
+const struct imalog_format_ops imalog_tlv2018_ops = { IMALOG_FORMAT_TLV2018, sniff, start,
+						      next };
 
 int imalog_tlv2018_put(struct imalog_writer *writer, const struct imalog_record *record,
 		       struct imalog_error *error)
 {
 	if (record->format != IMALOG_FORMAT_TLV2018)
-		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "content",
-				   "only what comes from a list of 2018 can be written as one");
+		return imalog_fail(
+			error, IMALOG_ERR_UNSUPPORTED, "content",
+			"only what comes from a list of 2018 can be written as one");
 	imalog_buffer_add_span(&writer->buffer, record->raw);
 	return 0;
 }

@@ -107,7 +107,8 @@ static int data_in_order(struct imalog_writer *writer, const struct imalog_recor
 	return 0;
 }
 
-/* The column that the list has: the first record's SHA-1, as the kernel's own, or what it has. */
+/* The column that the list has: the first record's SHA-1, as the kernel's own, or what it
+ * has. */
 static enum imalog_alg choose_column(const struct imalog_record *record)
 {
 	for (size_t i = 0; i < record->nr_digests; i++)
@@ -116,7 +117,8 @@ static enum imalog_alg choose_column(const struct imalog_record *record)
 	return record->digests[0].alg;
 }
 
-/* What the kernel's lists can express: template data for a PCR with a digest for the column. */
+/* What the kernel's lists can express: template data for a PCR with a digest for the
+ * column. */
 static int kernel_digest(struct imalog_writer *writer, const struct imalog_record *record,
 			 struct imalog_span *ret, struct imalog_error *error)
 {
@@ -124,8 +126,9 @@ static int kernel_digest(struct imalog_writer *writer, const struct imalog_recor
 	size_t i = 0;
 
 	if (!imalog_record_extends_pcr(record))
-		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "PCR",
-				   "the record extends none, which the kernel's lists cannot say");
+		return imalog_fail(
+			error, IMALOG_ERR_UNSUPPORTED, "PCR",
+			"the record extends none, which the kernel's lists cannot say");
 	if (record->content != IMALOG_CONTENT_TEMPLATE &&
 	    record->content != IMALOG_CONTENT_DIGEST_ONLY)
 		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "content",
@@ -133,8 +136,9 @@ static int kernel_digest(struct imalog_writer *writer, const struct imalog_recor
 	if (!writer->column)
 		writer->column = choose_column(record);
 	/* One of these lists into another: the column, whatever it is of */
-	if (!record->cel.type && (writer->format == IMALOG_FORMAT_ASCII ||
-				  record->digests[0].span.size == imalog_alg_size(writer->column))) {
+	if (!record->cel.type &&
+	    (writer->format == IMALOG_FORMAT_ASCII ||
+	     record->digests[0].span.size == imalog_alg_size(writer->column))) {
 		*ret = record->digests[0].span;
 		return 0;
 	}
@@ -239,8 +243,9 @@ static int put_ascii(struct imalog_writer *writer, const struct imalog_record *r
 		return 0;
 	}
 	if (record->nr_fields == 0)
-		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template name",
-				   "its fields are not known, so there is no text for them");
+		return imalog_fail(
+			error, IMALOG_ERR_UNSUPPORTED, "template name",
+			"its fields are not known, so there is no text for them");
 	imalog_buffer_add(out, pcr, (size_t)snprintf(pcr, sizeof(pcr), "%2u ", record->index));
 	imalog_buffer_add_hex(out, digest);
 	imalog_buffer_add(out, " ", 1);

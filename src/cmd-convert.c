@@ -6,7 +6,10 @@
 
 #include "cli.h"
 
-enum { OPT_INT_WIDTH = OPT_OWN, OPT_FORCE };
+enum {
+	OPT_INT_WIDTH = OPT_OWN,
+	OPT_FORCE
+};
 
 static const struct option long_options[] = {
 	COMMON_LONG,
@@ -66,7 +69,8 @@ static int choose_target(struct convert *convert, const char *name)
 			return EXIT_YES;
 		}
 	}
-	return usage_error(convert->options.command, "format '%s' cannot be written", name);
+	return usage_error(convert->options.command, "format '%s' cannot be written",
+			   name);
 }
 
 static int choose_int_width(struct convert *convert, const char *name)
@@ -77,8 +81,8 @@ static int choose_int_width(struct convert *convert, const char *name)
 			return EXIT_YES;
 		}
 	}
-	return usage_error(convert->options.command, "width '%s' is not keep, 8, 4 or min",
-			   name);
+	return usage_error(convert->options.command,
+			   "width '%s' is not keep, 8, 4 or min", name);
 }
 
 static int parse(struct convert *convert, int argc, char **argv)
@@ -136,11 +140,13 @@ static int count_records(struct convert *convert)
 	struct imalog_record *record;
 	int more = 0;
 
-	if (convert->target->format != IMALOG_FORMAT_CEL_CBOR || convert->target->sequence)
+	if (convert->target->format != IMALOG_FORMAT_CEL_CBOR ||
+	    convert->target->sequence)
 		return EXIT_YES;
 	if (!log_can_rewind(&convert->log)) {
-		complain("the records of an array must be counted first, and the log cannot be "
-			 "read twice: -t cel-cbor-seq, or give it as files");
+		complain(
+			"the records of an array must be counted first, and the log cannot be "
+			"read twice: -t cel-cbor-seq, or give it as files");
 		return EXIT_UNABLE;
 	}
 	while ((more = log_next(&convert->log, &record)) > 0)
@@ -151,7 +157,8 @@ static int count_records(struct convert *convert)
 	return -more;
 }
 
-static int put(struct convert *convert, struct imalog_record *record, struct imalog_error *error)
+static int put(struct convert *convert, struct imalog_record *record,
+	       struct imalog_error *error)
 {
 	int rc = note_order(convert, record, error);
 
@@ -196,11 +203,13 @@ static int copy(struct convert *convert)
 static void print_notes(const struct convert *convert)
 {
 	if (convert->other_order)
-		complain("note: digests of %" PRIu64 " records cover the other byte order: imalog "
+		complain("note: digests of %" PRIu64
+			 " records cover the other byte order: imalog "
 			 "replays them, other programs will not",
 			 convert->other_order);
 	if (convert->forced)
-		complain("note: the content of %" PRIu64 " records of the 2018 list can no longer "
+		complain("note: the content of %" PRIu64
+			 " records of the 2018 list can no longer "
 			 "be checked: their digests are of another encoding",
 			 convert->forced);
 }

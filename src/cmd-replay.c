@@ -5,7 +5,12 @@
 
 #include "cli.h"
 
-enum { OPT_PRINT = OPT_COMMAND, OPT_BOOT_AGGREGATE, OPT_EVENTLOG, OPT_ALLOW_OPAQUE };
+enum {
+	OPT_PRINT = OPT_COMMAND,
+	OPT_BOOT_AGGREGATE,
+	OPT_EVENTLOG,
+	OPT_ALLOW_OPAQUE
+};
 
 static const struct option long_options[] = {
 	COMMON_LONG,
@@ -269,9 +274,12 @@ static int run(struct replay *replay, int argc, char **argv)
 		imalog_error_free(&error);
 		return EXIT_UNABLE;
 	}
-	/* This machine's list is compared with this machine's TPM; another root has no other way. */
-	if (log_is_live(&replay->log) && !compare_has_source(&replay->compare) && !report->print) {
-		replay->compare.sysfs = replay->options.root[0] || !imalog_tpm_supported();
+	/* This machine's list is compared with this machine's TPM; another root has no
+	 * other way. */
+	if (log_is_live(&replay->log) && !compare_has_source(&replay->compare) &&
+	    !report->print) {
+		replay->compare.sysfs = replay->options.root[0] ||
+					!imalog_tpm_supported();
 		replay->compare.tpm = !replay->compare.sysfs;
 	}
 	rc = boot_open(&replay->boot, &replay->options, log_is_live(&replay->log),

@@ -113,7 +113,8 @@ static int open_file(struct log *log, const char *path)
 {
 	const struct options *options = log->options;
 
-	log->fd = strcmp(path, "-") == 0 ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	log->fd = strcmp(path, "-") == 0 ? STDIN_FILENO :
+					   open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (log->fd < 0) {
 		complain("cannot open '%s': %s%s", path, strerror(errno),
 			 errno == ENOENT && log->list ?
@@ -187,9 +188,9 @@ void log_print_facts(const struct log *log, FILE *file)
 		/* Layouts are found of the kernel's lists alone. */
 		if (facts->digest == IMALOG_ALG_NONE) {
 			fprintf(file, "': %s%s.\n", imalog_format_name(facts->format),
-				facts->format != IMALOG_FORMAT_TLV2018	? "" :
-				facts->order == IMALOG_ORDER_BE		? ", big-endian" :
-									  ", little-endian");
+				facts->format != IMALOG_FORMAT_TLV2018 ? "" :
+				facts->order == IMALOG_ORDER_BE	       ? ", big-endian" :
+									 ", little-endian");
 			continue;
 		}
 		fprintf(file, "': %s list, %s-endian, digests of %s%s.\n",

@@ -99,16 +99,19 @@ static json_t *json_logs(const struct log *log)
 
 	for (size_t i = 0; i < log->nr_seen; i++) {
 		const struct log_facts *facts = &log->facts[i];
-		struct imalog_span name = { (const uint8_t *)log->files[i], strlen(log->files[i]) };
+		struct imalog_span name = { (const uint8_t *)log->files[i],
+					    strlen(log->files[i]) };
 
 		json_t *json = json_pack("{s:o, s:s}", "file", json_text(name), "format",
 					 imalog_format_name(facts->format));
 
 		/* Layouts are found of the kernel's lists alone. */
-		if (facts->digest != IMALOG_ALG_NONE || facts->format == IMALOG_FORMAT_TLV2018)
+		if (facts->digest != IMALOG_ALG_NONE ||
+		    facts->format == IMALOG_FORMAT_TLV2018)
 			json_object_set_new(json, "byte_order",
-					    json_string(facts->order == IMALOG_ORDER_BE ? "be" :
-											  "le"));
+					    json_string(facts->order == IMALOG_ORDER_BE ?
+								"be" :
+								"le"));
 		if (facts->digest != IMALOG_ALG_NONE) {
 			json_object_set_new(json, "digest",
 					    json_string(imalog_alg_name(facts->digest)));
@@ -181,13 +184,13 @@ bool report_json(const struct report *report)
 				    json_integer((json_int_t)(imalog_replay_problems(report->replay) -
 							      report->nr_complaints)));
 	if (imalog_replay_unmeasured(report->replay))
-		json_object_set_new(
-			json, "unmeasured",
-			json_integer((json_int_t)imalog_replay_unmeasured(report->replay)));
+		json_object_set_new(json, "unmeasured",
+				    json_integer((json_int_t)imalog_replay_unmeasured(
+					    report->replay)));
 	if (imalog_replay_elsewhere(report->replay))
-		json_object_set_new(
-			json, "elsewhere",
-			json_integer((json_int_t)imalog_replay_elsewhere(report->replay)));
+		json_object_set_new(json, "elsewhere",
+				    json_integer((json_int_t)imalog_replay_elsewhere(
+					    report->replay)));
 	json_object_set_new(json, "logs", json_logs(report->log));
 	if (imalog_pcrs_count(report->compare->start))
 		json_object_set_new(json, "start", json_start(report));

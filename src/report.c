@@ -142,15 +142,16 @@ static void print_counts(const struct report *report)
 		       plural(records, "it says", "they say"));
 	records = imalog_replay_elsewhere(report->replay);
 	if (records)
-		printf("%" PRIu64 " %s an NV index or an RTMR, which was not compared.\n", records,
-		       plural(records, "record extends", "records extend"));
+		printf("%" PRIu64 " %s an NV index or an RTMR, which was not compared.\n",
+		       records, plural(records, "record extends", "records extend"));
 }
 
 /* A value that is as expected by the word of the log alone */
 static void print_unchecked(const struct imalog_check *check)
 {
 	if (check->unchecked)
-		printf("PCR %u (%s) rests on %" PRIu64 " %s whose content no rule checks.\n",
+		printf("PCR %u (%s) rests on %" PRIu64
+		       " %s whose content no rule checks.\n",
 		       check->pcr, imalog_alg_name(check->bank), check->unchecked,
 		       plural(check->unchecked, "record", "records"));
 }
@@ -287,8 +288,8 @@ static void print_not_checked(const struct report *report)
 			print_unchecked(&check);
 	}
 	for (size_t i = 0; report_missing(report, i, &alg, &pcr); i++)
-		printf("PCR %u%s%s was to be checked, but no value is given for it.\n", pcr,
-		       alg ? " of bank " : "", alg ? imalog_alg_name(alg) : "");
+		printf("PCR %u%s%s was to be checked, but no value is given for it.\n",
+		       pcr, alg ? " of bank " : "", alg ? imalog_alg_name(alg) : "");
 	print_complaints(report);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What records of TLV lists hold that is no template: events, management, systemd's text. */
+/* What records of TLV lists hold that is no template: events, management, systemd's text.
+ */
 #include <inttypes.h>
 #include <string.h>
 
@@ -25,7 +26,8 @@ static json_t *systemd_json(const struct imalog_record *record)
 	json_t *json = NULL;
 
 	if (imalog_record_content(record) == IMALOG_CONTENT_SYSTEMD && data.size)
-		json = json_loadb((const char *)data.data, data.size, JSON_REJECT_DUPLICATES, NULL);
+		json = json_loadb((const char *)data.data, data.size,
+				  JSON_REJECT_DUPLICATES, NULL);
 	if (json_is_object(json))
 		return json;
 	json_decref(json);
@@ -82,7 +84,8 @@ static void put_management(FILE *cell, const struct imalog_record *record)
 
 void put_name(FILE *cell, const struct imalog_record *record)
 {
-	json_t *systemd = systemd_json(record), *string = json_object_get(systemd, "string");
+	json_t *systemd = systemd_json(record),
+	       *string = json_object_get(systemd, "string");
 	struct imalog_span data;
 	uint32_t type;
 
@@ -92,8 +95,9 @@ void put_name(FILE *cell, const struct imalog_record *record)
 		else
 			fprintf(cell, "event-0x%08" PRIx32, type);
 	} else if (json_is_string(string)) {
-		print_text(cell, (struct imalog_span){ (const uint8_t *)json_string_value(string),
-						       json_string_length(string) });
+		print_text(cell, (struct imalog_span){
+					 (const uint8_t *)json_string_value(string),
+					 json_string_length(string) });
 	} else {
 		put_management(cell, record);
 		print_text(cell, imalog_record_name(record));
@@ -116,7 +120,8 @@ void put_content_note(FILE *cell, const struct imalog_record *record)
 		else
 			fprintf(cell, "%zu bytes", size);
 	} else if (imalog_record_content(record) == IMALOG_CONTENT_OTHER) {
-		fprintf(cell, "content not known, %zu bytes", imalog_record_data(record).size);
+		fprintf(cell, "content not known, %zu bytes",
+			imalog_record_data(record).size);
 	}
 }
 
@@ -133,9 +138,10 @@ static json_t *uint_json(uint64_t value)
 static json_t *event_json(uint32_t type, struct imalog_span data)
 {
 	const char *name = imalog_event_type_name(type);
-	json_t *json = json_pack("{s:o, s:o}", "type",
-				 name ? json_string(name) : json_integer((json_int_t)type), "data",
-				 json_hex(data));
+	json_t *json =
+		json_pack("{s:o, s:o}", "type",
+			  name ? json_string(name) : json_integer((json_int_t)type),
+			  "data", json_hex(data));
 
 	if (is_text(&data))
 		json_object_set_new(json, "text", json_text(data));
@@ -153,8 +159,10 @@ static json_t *management_json(const struct imalog_record *record)
 		if (entry.transition) {
 			json_object_set_new(json, "data", json_string(entry.transition));
 		} else if (strcmp(entry.type, "cel_version") == 0) {
-			json_object_set_new(json, "major", json_integer((json_int_t)entry.value));
-			json_object_set_new(json, "minor", json_integer((json_int_t)entry.minor));
+			json_object_set_new(json, "major",
+					    json_integer((json_int_t)entry.value));
+			json_object_set_new(json, "minor",
+					    json_integer((json_int_t)entry.minor));
 		} else if (strcmp(entry.type, "firmware_end") != 0) {
 			json_object_set_new(json, "data", uint_json(entry.value));
 		}

@@ -100,8 +100,8 @@ json_t *record_json(const struct imalog_record *record, enum imalog_fit fit)
 				 (json_int_t)imalog_record_offset(record),
 				 indexes[imalog_record_index(record)],
 				 (json_int_t)imalog_record_pcr(record), "template_digest",
-				 json_hex(imalog_record_digest(record, 0, NULL)), "template",
-				 json_text(imalog_record_template(record)));
+				 json_hex(imalog_record_digest(record, 0, NULL)),
+				 "template", json_text(imalog_record_template(record)));
 	json_t *payload = record_payload(record);
 	uint64_t recnum;
 	bool is_tlv = imalog_record_recnum(record, &recnum) ||

@@ -6,20 +6,26 @@
 #include "show.h"
 
 /* Numbers come first. */
-enum kind { RECORD, OFFSET, RECNUM, PCR, DIGEST, TEMPLATE, FITS, SIZE, FILE_DIGEST, NAME, NOTE, FIELD };
+enum kind {
+	RECORD,
+	OFFSET,
+	RECNUM,
+	PCR,
+	DIGEST,
+	TEMPLATE,
+	FITS,
+	SIZE,
+	FILE_DIGEST,
+	NAME,
+	NOTE,
+	FIELD
+};
 
 static const char *const names[] = {
-	[RECORD] = "record",
-	[OFFSET] = "offset",
-	[RECNUM] = "recnum",
-	[PCR] = "pcr",
-	[DIGEST] = "digest",
-	[TEMPLATE] = "template",
-	[FITS] = "fits",
-	[SIZE] = "size",
-	[FILE_DIGEST] = "file-digest",
-	[NAME] = "name",
-	[NOTE] = "note",
+	[RECORD] = "record", [OFFSET] = "offset", [RECNUM] = "recnum",
+	[PCR] = "pcr",	     [DIGEST] = "digest", [TEMPLATE] = "template",
+	[FITS] = "fits",     [SIZE] = "size",	  [FILE_DIGEST] = "file-digest",
+	[NAME] = "name",     [NOTE] = "note",
 };
 
 /* Wider than the longest digest with its algorithm */

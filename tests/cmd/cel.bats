@@ -287,19 +287,19 @@ round_trip() {
 	for encoding in $ENCODINGS; do
 		imalog_to log convert -t "cel-$encoding" "$NG"
 		size=$(wc -c <log)
-		head -c "$((size - 40))" log >cut
-		imalog show cut
+		head -c "$((size - 40))" log >short
+		imalog show short
 		expect_status 3 "$encoding"
-		expect_stderr "^imalog: 'cut': record 45 at 0x[0-9a-f]+: "
-		imalog convert -t kernel -o out cut
+		expect_stderr "^imalog: 'short': record 45 at 0x[0-9a-f]+: "
+		imalog convert -t kernel -o out short
 		expect_status 3
 		[ ! -e out ] || fail 'there is an output file'
-		imalog replay --json --print cut
+		imalog replay --json --print short
 		expect_status 3
 		expect_json "d['records'] == 44" "d['error']['record'] == 45"
 	done
-	printf '[{"pcr":1,"pcr":2}]' >dup
-	imalog show dup
+	printf '[{"pcr":1,"pcr":2}]' >twice
+	imalog show twice
 	expect_status 3
 	expect_stderr 'JSON: byte [0-9]+: duplicate object key'
 }

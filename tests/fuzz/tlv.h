@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Logs in the TLV encodings for the fuzz targets, with the options of list.h: what is written
- * of them reads as the same records and is written again as the same bytes, in each encoding
- * that can have them; and no replay takes content that no rule checks for a proof.
+ * Logs in the TLV encodings for the fuzz targets, with the options of list.h: what is
+ * written of them reads as the same records and is written again as the same bytes, in
+ * each encoding that can have them; and no replay takes content that no rule checks for a
+ * proof.
  */
 #ifndef TLV_H
 #define TLV_H
@@ -29,8 +30,8 @@ FUZZ_FN void tlv_open(struct tlv_facts *facts, const struct list *list)
 	*facts = (struct tlv_facts){ .list = list, .hasher = imalog_hasher_new() };
 	MUST(facts->hasher);
 	for (size_t i = 0; i < TLV_FORMATS; i++) {
-		facts->writers[i] = imalog_writer_new(tlv_formats[i], list->order, fuzz_append,
-						      &facts->out[i]);
+		facts->writers[i] = imalog_writer_new(tlv_formats[i], list->order,
+						      fuzz_append, &facts->out[i]);
 		MUST(facts->writers[i]);
 		imalog_writer_set_int_width(facts->writers[i],
 					    (enum imalog_int_width)(list->cut % 4));
@@ -83,7 +84,8 @@ FUZZ_FN void tlv_check_record(struct tlv_facts *facts, struct imalog_record *rec
 
 	tlv_check_content(record);
 	for (size_t i = 0; i < record->nr_digests; i++)
-		MUST(record->digests[i].span.size == imalog_alg_size(record->digests[i].alg));
+		MUST(record->digests[i].span.size ==
+		     imalog_alg_size(record->digests[i].alg));
 	for (size_t i = 0; i < record->nr_fields; i++)
 		MUST(fuzz_inside(record->fields[i].data, record->data));
 	fit = imalog_record_verify(record, facts->hasher, NULL);
@@ -94,7 +96,8 @@ FUZZ_FN void tlv_check_record(struct tlv_facts *facts, struct imalog_record *rec
 		uint8_t digest[IMALOG_DIGEST_MAX];
 
 		MUST(imalog_record_template_digest(record, facts->hasher,
-						   record->digests[i].alg, digest, NULL) == 0);
+						   record->digests[i].alg, digest,
+						   NULL) == 0);
 		all_fit &= imalog_digest_equal(&record->digests[i], digest) ||
 			   record->digests[i].span.size > 20; /* padded */
 	}
@@ -147,8 +150,8 @@ FUZZ_FN void tlv_check_again(const struct tlv_facts *facts, size_t i)
 
 /* ---- replay ---- */
 
-FUZZ_FN struct imalog_replay *tlv_replay(const struct list *list, const struct imalog_pcrs *expect,
-					 bool allow, int rc)
+FUZZ_FN struct imalog_replay *
+tlv_replay(const struct list *list, const struct imalog_pcrs *expect, bool allow, int rc)
 {
 	struct imalog_source *source =
 		imalog_source_from_memory(list->bytes.data, list->bytes.size, "memory");
@@ -214,7 +217,8 @@ FUZZ_FN void tlv_check_replay(const struct list *list, const struct seen *whole)
 
 FUZZ_FN void tlv_check_cut(const struct list *list, const struct seen *whole)
 {
-	struct imalog_span bytes = fuzz_copy((struct imalog_span){ list->bytes.data, list->cut });
+	struct imalog_span bytes =
+		fuzz_copy((struct imalog_span){ list->bytes.data, list->cut });
 	struct seen seen;
 
 	list_read_memory(list, bytes, NULL, NULL, &seen);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Canonical Event Logs for test programs: golden bytes, written from the specification, and
- * what is done with logs of every encoding alike
+ * Canonical Event Logs for test programs: golden bytes, written from the specification,
+ * and what is done with logs of every encoding alike
  */
 #ifndef TEST_CEL_LOG_H
 #define TEST_CEL_LOG_H
@@ -12,11 +12,11 @@
 /* A list's first record in template ima-ng, with digests of two algorithms */
 #define CEL_NG_SHA1   "feee53f2c523bc9720e9cc1fb31d9577f74c4c83"
 #define CEL_NG_SHA256 "b474d2ed85841fbf54bf5661d3380dd828d2d41e79855157283fdc163424e159"
-#define CEL_NG_DATA                                                                    \
+#define CEL_NG_DATA                                                                                \
 	"280000007368613235363a00d652c4ddef457ea0b812edc8493f705ccef527356b8dc0e29e162849862f0936" \
 	"0f000000626f6f745f61676772656761746500"
-#define CEL_NG                                                         \
-	"00 00000008 0000000000000000  01 00000004 0000000a"           \
+#define CEL_NG                                                            \
+	"00 00000008 0000000000000000  01 00000004 0000000a"              \
 	"03 0000003e 04 00000014" CEL_NG_SHA1 "0b 00000020" CEL_NG_SHA256 \
 	"07 0000004f 00 00000006 696d612d6e67 01 0000003f" CEL_NG_DATA
 /* The same with the digest of SHA-1 alone */
@@ -27,10 +27,10 @@
 /* A record of ima_tlv, whose digest a TPM was extended with */
 #define CEL_TLV_SHA256 "f6b1b2bf823a4d99bc0c23b8730fd924d0ae3ca72c7100182814bf8751bfc793"
 #define CEL_TLV_FILE   "d0471a5c5e9f00a0a2e761924c6aff6eb966e8a468822e9016d0ded8751e18f2"
-#define CEL_TLV_VALUE                                                                \
+#define CEL_TLV_VALUE \
 	"00 00000015 2f646174612f6573702f736166666f72642e706466 01 00000020" CEL_TLV_FILE
-#define CEL_TLV                                                        \
-	"00 00000004 00000000  01 00000004 0000000a"                   \
+#define CEL_TLV                                      \
+	"00 00000004 00000000  01 00000004 0000000a" \
 	"03 00000025 0b 00000020" CEL_TLV_SHA256 "08 0000003f" CEL_TLV_VALUE
 /* SHA-256 of 32 zeros and that digest: PCR 10 behind the record */
 #define CEL_TLV_PCR "ad82142c40087cb3ca689219ebb3b24864b02ecae0d90abc76dc74836188af4e"
@@ -125,8 +125,8 @@ TEST_FN void check_pieces(struct imalog_span bytes)
 }
 
 /*
- * A log cut at any byte is cut: IMALOG_ERR_TRUNCATED at the record that is not whole, or a clean
- * end between two, which @ends says.
+ * A log cut at any byte is cut: IMALOG_ERR_TRUNCATED at the record that is not whole, or
+ * a clean end between two, which @ends says.
  */
 TEST_FN void check_cuts(struct imalog_span bytes, enum imalog_format format,
 			bool (*ends)(size_t at, uint64_t records))
@@ -167,8 +167,8 @@ struct target {
 };
 
 /* The log in another form; the failure, with what was written before. */
-TEST_FN int cel_convert(struct imalog_span bytes, const struct target *target, struct build *out,
-			struct imalog_error *error)
+TEST_FN int cel_convert(struct imalog_span bytes, const struct target *target,
+			struct build *out, struct imalog_error *error)
 {
 	struct imalog_writer *writer =
 		imalog_writer_new(target->format, target->order, cel_sink, out);
@@ -203,7 +203,8 @@ TEST_FN void check_convert(struct imalog_span from, const struct target *target,
 }
 
 /* In hexadecimal */
-TEST_FN void check_hex_convert(const char *from, const struct target *target, const char *should)
+TEST_FN void check_hex_convert(const char *from, const struct target *target,
+			       const char *should)
 {
 	struct bytes a = bytes_of_hex(from), b = bytes_of_hex(should);
 

@@ -6,7 +6,8 @@
 #define SHORT	   "a4 00 00 01 0a 09 04 0a a1 00 02"
 #define SHORT_SIZE 11
 
-static const struct target sequence = { .format = IMALOG_FORMAT_CEL_CBOR, .sequence = true },
+static const struct target sequence = { .format = IMALOG_FORMAT_CEL_CBOR,
+					.sequence = true },
 			   array = { .format = IMALOG_FORMAT_CEL_CBOR, .count = 1 },
 			   tlv = { .format = IMALOG_FORMAT_CEL_TLV,
 				   .width = IMALOG_INT_WIDTH_MIN };
@@ -20,9 +21,9 @@ static bool is_built(void)
 #endif
 }
 
-#define NEED_CBOR                                         \
-	do {                                              \
-		if (!is_built())                          \
+#define NEED_CBOR                                      \
+	do {                                           \
+		if (!is_built())                       \
 			SKIP("built without libcbor"); \
 	} while (0)
 
@@ -69,7 +70,8 @@ TEST(content_there_and_back)
 	} cases[] = {
 		{ CEL_HEAD CEL_VERSION, "09 04 0a a2 00 01 01 a2 00 01 01 00",
 		  "09 04 0a bf 00 01 01 bf 00 1801 01 190000 ff ff" },
-		{ CEL_HEAD CEL_FIRMWARE_END, "09 04 0a a1 00 02", "09 04 0a a2 00 02 01 f6" },
+		{ CEL_HEAD CEL_FIRMWARE_END, "09 04 0a a1 00 02",
+		  "09 04 0a a2 00 02 01 f6" },
 		{ CEL_HEAD CEL_KEXEC, "09 04 0a a2 00 18 51 01 02", NULL },
 		{ CEL_HEAD "04 0000000d 50 00000008 ffffffffffffffff",
 		  "09 04 0a a2 00 18 50 01 1b ffffffffffffffff", NULL },
@@ -102,7 +104,8 @@ TEST(content_there_and_back)
 		snprintf(hex, sizeof(hex), "bf %s %s ff", head, cases[i].other);
 		check_hex_convert(hex, &tlv, cases[i].tlv);
 	}
-	check_hex_convert("a5 00 1b ffffffffffffffff 02 1a 01c10131 03 80 09 09 0a 40", &tlv,
+	check_hex_convert("a5 00 1b ffffffffffffffff 02 1a 01c10131 03 80 09 09 0a 40",
+			  &tlv,
 			  "00 00000008 ffffffffffffffff 02 00000004 01c10131 03 00000000"
 			  "09 00000000");
 }
@@ -120,7 +123,8 @@ static const struct bad {
 	{ "a3 01 0a 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE, "CBOR" },
 	{ "a5 00 00 01 0a 02 01 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE, "CBOR" },
 	{ "a5 00 00 01 0a 00 00 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE, "CBOR" },
-	{ "a4 00 00 01 0a 03 80 18c8 40", IMALOG_ERR_BAD_VALUE, "CBOR" }, /* the older draft */
+	{ "a4 00 00 01 0a 03 80 18c8 40", IMALOG_ERR_BAD_VALUE,
+	  "CBOR" }, /* the older draft */
 	{ "a4 00 20 01 0a 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE, "recnum" },
 	{ "a4 00 f9 0000 01 0a 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE, "recnum" },
 	{ "a4 00 00 01 41 0a 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE, "index" },
@@ -130,27 +134,30 @@ static const struct bad {
 	/* digests */
 	{ "a5 00 00 01 0a 03 40 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE, "digests" },
 	{ "a5 00 00 01 0a 03 81 00 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE, "digests" },
-	{ "a5 00 00 01 0a 03 81 a1 00 04 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE, "digests" },
+	{ "a5 00 00 01 0a 03 81 a1 00 04 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE,
+	  "digests" },
 	{ "a5 00 00 01 0a 03 81 a2 01 40 00 04 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE,
 	  "digests" },
-	{ "a5 00 00 01 0a 03 81 a3 00 04 01 40 02 00 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE,
-	  "digests" },
+	{ "a5 00 00 01 0a 03 81 a3 00 04 01 40 02 00 09 04 0a a1 00 02",
+	  IMALOG_ERR_BAD_VALUE, "digests" },
 	{ "a5 00 00 01 0a 03 81 a2 00 05 01 40 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE,
 	  "digests" },
-	{ "a5 00 00 01 0a 03 81 a2 00 1a 00010004 01 40 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE,
-	  "digests" },
-	{ "a5 00 00 01 0a 03 81 a2 00 04 01 41 00 09 04 0a a1 00 02", IMALOG_ERR_BAD_LENGTH,
-	  "digests" },
-	{ "a5 00 00 01 0a 03 81 a2 00 04 01 5f 41 00 ff 09 04 0a a1 00 02", IMALOG_ERR_BAD_VALUE,
-	  "digests" },
+	{ "a5 00 00 01 0a 03 81 a2 00 1a 00010004 01 40 09 04 0a a1 00 02",
+	  IMALOG_ERR_BAD_VALUE, "digests" },
+	{ "a5 00 00 01 0a 03 81 a2 00 04 01 41 00 09 04 0a a1 00 02",
+	  IMALOG_ERR_BAD_LENGTH, "digests" },
+	{ "a5 00 00 01 0a 03 81 a2 00 04 01 5f 41 00 ff 09 04 0a a1 00 02",
+	  IMALOG_ERR_BAD_VALUE, "digests" },
 	/* content */
 	{ "a4 00 00 01 0a 09 18 c8 0a 40", IMALOG_ERR_BAD_VALUE, "content type" },
 	{ "a4 00 00 01 0a 09 19 0107 0a 40", IMALOG_ERR_BAD_VALUE, "content type" },
 	{ "a4 00 00 01 0a 09 08 0a 60", IMALOG_ERR_BAD_VALUE, "content" },
 	{ "a4 00 00 01 0a 09 08 0a 41 00", IMALOG_ERR_BAD_LENGTH, "content" },
 	{ "a4 00 00 01 0a 09 07 0a a2 00 41 61 01 40", IMALOG_ERR_BAD_VALUE, "content" },
-	{ "a4 00 00 01 0a 09 07 0a a2 00 61 ff 01 40", IMALOG_ERR_BAD_VALUE, "template name" },
-	{ "a4 00 00 01 0a 09 07 0a a2 00 60 01 40", IMALOG_ERR_BAD_VALUE, "template name" },
+	{ "a4 00 00 01 0a 09 07 0a a2 00 61 ff 01 40", IMALOG_ERR_BAD_VALUE,
+	  "template name" },
+	{ "a4 00 00 01 0a 09 07 0a a2 00 60 01 40", IMALOG_ERR_BAD_VALUE,
+	  "template name" },
 	{ "a4 00 00 01 0a 09 07 0a a1 00 61 61", IMALOG_ERR_BAD_VALUE, "content" },
 	{ "a4 00 00 01 0a 09 05 0a a2 00 1b 0000000100000000 01 40", IMALOG_ERR_BAD_VALUE,
 	  "content" },
@@ -158,19 +165,24 @@ static const struct bad {
 	{ "a4 00 00 01 0a 09 04 0a a0", IMALOG_ERR_BAD_VALUE, "content" },
 	{ "a4 00 00 01 0a 09 04 0a a1 00 01", IMALOG_ERR_BAD_VALUE, "content" },
 	{ "a4 00 00 01 0a 09 04 0a a1 01 02", IMALOG_ERR_BAD_VALUE, "content" },
-	{ "a4 00 00 01 0a 09 04 0a a2 00 02 01 00", IMALOG_ERR_BAD_VALUE, "firmware_end" },
-	{ "a4 00 00 01 0a 09 04 0a a2 00 18 51 01 03", IMALOG_ERR_BAD_VALUE, "state_trans" },
-	{ "a4 00 00 01 0a 09 04 0a a2 00 18 51 01 f6", IMALOG_ERR_BAD_VALUE, "state_trans" },
+	{ "a4 00 00 01 0a 09 04 0a a2 00 02 01 00", IMALOG_ERR_BAD_VALUE,
+	  "firmware_end" },
+	{ "a4 00 00 01 0a 09 04 0a a2 00 18 51 01 03", IMALOG_ERR_BAD_VALUE,
+	  "state_trans" },
+	{ "a4 00 00 01 0a 09 04 0a a2 00 18 51 01 f6", IMALOG_ERR_BAD_VALUE,
+	  "state_trans" },
 	{ "a4 00 00 01 0a 09 04 0a a2 00 18 ff 01 00", IMALOG_ERR_BAD_VALUE, "content" },
-	{ "a4 00 00 01 0a 09 04 0a a2 00 01 01 a2 00 01 01 1a 00010000", IMALOG_ERR_BAD_VALUE,
-	  "cel_version" },
+	{ "a4 00 00 01 0a 09 04 0a a2 00 01 01 a2 00 01 01 1a 00010000",
+	  IMALOG_ERR_BAD_VALUE, "cel_version" },
 	/* sizes and nesting that lie, tags, floats, a break where none can be */
 	{ "a4 00 00 01 0a 09 08 0a 5b ffffffffffffffff", IMALOG_ERR_LIMIT, "content" },
 	{ "a4 00 00 01 0a 09 08 0a 5b fffffffffffffff0", IMALOG_ERR_LIMIT, "content" },
 	{ "a4 00 00 01 0a 09 08 0a 5a 7fffffff", IMALOG_ERR_LIMIT, "content" },
-	{ "a4 00 00 01 0a 09 08 0a 81 81 81 81 81 81 81 81 81 00", IMALOG_ERR_LIMIT, "content" },
+	{ "a4 00 00 01 0a 09 08 0a 81 81 81 81 81 81 81 81 81 00", IMALOG_ERR_LIMIT,
+	  "content" },
 	{ "a4 00 00 01 0a 09 08 0a c0 40", IMALOG_ERR_BAD_VALUE, "content" },
-	{ "a4 00 00 01 0a 09 08 0a fb 0000000000000000", IMALOG_ERR_BAD_VALUE, "content" },
+	{ "a4 00 00 01 0a 09 08 0a fb 0000000000000000", IMALOG_ERR_BAD_VALUE,
+	  "content" },
 	{ "a4 00 00 01 0a 09 08 0a ff", IMALOG_ERR_BAD_VALUE, "content" },
 	{ "a4 00 00 01 0a 09 08 0a 1c", IMALOG_ERR_BAD_VALUE, "content" },
 	{ "ff", IMALOG_ERR_BAD_VALUE, "CBOR" },
@@ -186,11 +198,13 @@ TEST(malformed)
 		test_note("%s", bads[i].hex);
 		snprintf(hex, sizeof(hex), "82 %s %s", SHORT, bads[i].hex);
 		bytes = bytes_of_hex(hex);
-		CHECK_BAD(span_of_bytes(bytes), bads[i].code, 2, SHORT_SIZE + 1, bads[i].field);
+		CHECK_BAD(span_of_bytes(bytes), bads[i].code, 2, SHORT_SIZE + 1,
+			  bads[i].field);
 		bytes_free(&bytes);
 		snprintf(hex, sizeof(hex), "%s %s", SHORT, bads[i].hex);
 		bytes = bytes_of_hex(hex);
-		CHECK_BAD(span_of_bytes(bytes), bads[i].code, 2, SHORT_SIZE, bads[i].field);
+		CHECK_BAD(span_of_bytes(bytes), bads[i].code, 2, SHORT_SIZE,
+			  bads[i].field);
 		bytes_free(&bytes);
 	}
 }
@@ -217,8 +231,8 @@ TEST(malformed_around_records)
 		struct bytes bytes = bytes_of_hex(cases[i].hex);
 
 		test_note("%s", cases[i].hex);
-		CHECK_BAD(span_of_bytes(bytes), cases[i].code, cases[i].record, cases[i].offset,
-			  "CBOR");
+		CHECK_BAD(span_of_bytes(bytes), cases[i].code, cases[i].record,
+			  cases[i].offset, "CBOR");
 		bytes_free(&bytes);
 	}
 }
@@ -303,7 +317,8 @@ TEST(what_cbor_cannot_hold)
 		struct bytes bytes = bytes_of_hex(cases[i].hex);
 
 		test_note("%s", cases[i].hex);
-		CHECK_ERROR(error, cel_convert(span_of_bytes(bytes), &sequence, &out, error),
+		CHECK_ERROR(error,
+			    cel_convert(span_of_bytes(bytes), &sequence, &out, error),
 			    IMALOG_ERR_UNSUPPORTED, 1, 0, cases[i].field);
 		CHECK_INT(out.size, 0);
 		build_free(&out);

@@ -2,19 +2,20 @@
 /* lib/cel-json.c, cel-json-content.c, cel-json-write.c: the Canonical Event Log as JSON. */
 #include "cel-log.h"
 
-#define NG_OBJECT                                                                           \
+#define NG_OBJECT                                                                               \
 	"{\"recnum\":0,\"pcr\":10,\"digests\":[{\"hashAlg\":\"sha1\",\"digest\":\"" CEL_NG_SHA1 \
-	"\"},{\"hashAlg\":\"sha256\",\"digest\":\"" CEL_NG_SHA256                           \
-	"\"}],\"content_type\":\"ima_template\",\"content\":{\"template_name\":\"ima-ng\"," \
+	"\"},{\"hashAlg\":\"sha256\",\"digest\":\"" CEL_NG_SHA256                               \
+	"\"}],\"content_type\":\"ima_template\",\"content\":{\"template_name\":\"ima-ng\","     \
 	"\"template_data\":\"" CEL_NG_DATA "\"}}"
 /* A short record; @content with its type */
-#define SHORT(content)	   "{\"pcr\":10," content "}"
-#define SYSTEMD		   "\"content_type\":\"systemd\",\"content\":"
-#define CEL		   "\"content_type\":\"cel\",\"content\":"
-#define SHORT_OBJECT	   SHORT(CEL "{\"type\":\"firmware_end\"}")
-#define SHORT_OBJECT_SIZE  (sizeof(SHORT_OBJECT) - 1)
+#define SHORT(content)	  "{\"pcr\":10," content "}"
+#define SYSTEMD		  "\"content_type\":\"systemd\",\"content\":"
+#define CEL		  "\"content_type\":\"cel\",\"content\":"
+#define SHORT_OBJECT	  SHORT(CEL "{\"type\":\"firmware_end\"}")
+#define SHORT_OBJECT_SIZE (sizeof(SHORT_OBJECT) - 1)
 
-static void check_text_convert(const char *from, const struct target *target, const char *should)
+static void check_text_convert(const char *from, const struct target *target,
+			       const char *should)
 {
 	check_convert(imalog_span_of(from), target, imalog_span_of(should));
 }
@@ -27,12 +28,15 @@ TEST(golden)
 				   tlv = { .format = IMALOG_FORMAT_CEL_TLV };
 	struct bytes bytes = bytes_of_hex(CEL_NG), narrow = bytes_of_hex(CEL_NG);
 
-	/* Sizes of integers have no place in JSON: the index has 1 byte afterwards, not 4. */
+	/* Sizes of integers have no place in JSON: the index has 1 byte afterwards,
+	 * not 4. */
 	memmove(narrow.data + 18, narrow.data + 21, narrow.size - 21);
 	narrow.data[17] = 1;
 	narrow.size -= 3;
-	check_convert(span_of_bytes(bytes), &json, imalog_span_of("[\n" NG_OBJECT "\n]\n"));
-	check_convert(span_of_bytes(bytes), &sequence, imalog_span_of("\x1e" NG_OBJECT "\n"));
+	check_convert(span_of_bytes(bytes), &json,
+		      imalog_span_of("[\n" NG_OBJECT "\n]\n"));
+	check_convert(span_of_bytes(bytes), &sequence,
+		      imalog_span_of("\x1e" NG_OBJECT "\n"));
 	check_convert(imalog_span_of("[" NG_OBJECT "]"), &tlv, span_of_bytes(narrow));
 	check_text_convert(NG_OBJECT, &json, "[\n" NG_OBJECT "\n]\n");
 	bytes_free(&bytes);
@@ -57,14 +61,16 @@ TEST(content_there_and_back)
 		{ CEL_HEAD CEL_VERSION,
 		  CEL "{\"type\":\"cel_version\",\"data\":{\"major\":1,\"minor\":0}}" },
 		{ CEL_HEAD CEL_FIRMWARE_END, CEL "{\"type\":\"firmware_end\"}" },
-		{ CEL_HEAD CEL_KEXEC, CEL "{\"type\":\"state_trans\",\"data\":\"kexec\"}" },
+		{ CEL_HEAD CEL_KEXEC,
+		  CEL "{\"type\":\"state_trans\",\"data\":\"kexec\"}" },
 		{ CEL_HEAD "04 00000009 50 00000004 499602d2",
 		  CEL "{\"type\":\"cel_timestamp\",\"data\":1234567890}" },
 		{ CEL_HEAD "04 0000000b 02 00000000 51 00000001 00",
 		  CEL "[{\"type\":\"firmware_end\"},{\"type\":\"state_trans\","
 		      "\"data\":\"suspend\"}]" },
 		{ CEL_HEAD "08 0000000b 00 00000001 61 01 00000000",
-		  "\"content_type\":\"ima_tlv\",\"content\":\"000000000161" "0100000000\"" },
+		  "\"content_type\":\"ima_tlv\",\"content\":\"000000000161"
+		  "0100000000\"" },
 		{ CEL_HEAD "05 00000010 00 00000004 00000004 01 00000002 abcd",
 		  "\"content_type\":\"pcclient_std\",\"content\":"
 		  "{\"event_type\":\"EV_SEPARATOR\",\"event_data\":\"abcd\"}" },
@@ -112,11 +118,12 @@ TEST(systemd_text_sequence)
 	log_close(&log);
 	check_text_convert(record, &sequence, record);
 	/* A trust domain's */
-	check_text_convert("{\"rtmr\":2,\"mapped_pcr\":9,\"digests\":[]," SYSTEMD
-			   "{\"string\":\"x\",\"eventType\":0}}",
-			   &sequence,
-			   "\x1e{\"recnum\":0,\"rtmr\":2,\"mapped_pcr\":9,\"digests\":[]," SYSTEMD
-			   "{\"string\":\"x\",\"eventType\":0}}\n");
+	check_text_convert(
+		"{\"rtmr\":2,\"mapped_pcr\":9,\"digests\":[]," SYSTEMD
+		"{\"string\":\"x\",\"eventType\":0}}",
+		&sequence,
+		"\x1e{\"recnum\":0,\"rtmr\":2,\"mapped_pcr\":9,\"digests\":[]," SYSTEMD
+		"{\"string\":\"x\",\"eventType\":0}}\n");
 }
 
 TEST(numbers_for_names)
@@ -126,19 +133,21 @@ TEST(numbers_for_names)
 	check_text_convert(
 		"{\"nv_index\":20971520,\"recnum\":20,\"content_type\":4,\"content\":[{\"type\":2},"
 		"{\"type\":80,\"data\":5},{\"type\":81,\"data\":2},{\"type\":1,\"data\":{\"major\":"
-		"123,\"minor\":456}}],\"digests\":[{\"hashAlg\":4,\"digest\":\"" CEL_DIGEST "\"}]}",
+		"123,\"minor\":456}}],\"digests\":[{\"hashAlg\":4,\"digest\":\"" CEL_DIGEST
+		"\"}]}",
 		&json,
 		"[\n{\"recnum\":20,\"nv_index\":20971520,\"digests\":[{\"hashAlg\":\"sha1\","
 		"\"digest\":\"" CEL_DIGEST "\"}]," CEL "[{\"type\":\"firmware_end\"},"
 		"{\"type\":\"cel_timestamp\",\"data\":5},{\"type\":\"state_trans\",\"data\":"
 		"\"kexec\"},{\"type\":\"cel_version\",\"data\":{\"major\":123,\"minor\":456}}]}"
 		"\n]\n");
-	check_text_convert("{\"pcr\":1,\"content_type\":5,\"content\":{\"event_type\":"
-			   "\"ev_no_action\",\"event_data\":\"AAbb\"}}",
-			   &json,
-			   "[\n{\"recnum\":0,\"pcr\":1,\"digests\":[],\"content_type\":"
-			   "\"pcclient_std\",\"content\":{\"event_type\":\"EV_NO_ACTION\","
-			   "\"event_data\":\"aabb\"}}\n]\n");
+	check_text_convert(
+		"{\"pcr\":1,\"content_type\":5,\"content\":{\"event_type\":"
+		"\"ev_no_action\",\"event_data\":\"AAbb\"}}",
+		&json,
+		"[\n{\"recnum\":0,\"pcr\":1,\"digests\":[],\"content_type\":"
+		"\"pcclient_std\",\"content\":{\"event_type\":\"EV_NO_ACTION\","
+		"\"event_data\":\"aabb\"}}\n]\n");
 }
 
 static const struct bad {
@@ -147,7 +156,8 @@ static const struct bad {
 	const char *field;
 } bads[] = {
 	{ SHORT("\"x\":1"), IMALOG_ERR_BAD_VALUE, "JSON" },
-	{ SHORT("\"pcr\":10," CEL "{\"type\":\"firmware_end\"}"), IMALOG_ERR_BAD_VALUE, "JSON" },
+	{ SHORT("\"pcr\":10," CEL "{\"type\":\"firmware_end\"}"), IMALOG_ERR_BAD_VALUE,
+	  "JSON" },
 	{ "{\"pcr\":10,}", IMALOG_ERR_BAD_VALUE, "JSON" },
 	{ "{\"pcr\":1.0}", IMALOG_ERR_BAD_VALUE, "pcr" },
 	{ "{\"pcr\":-1}", IMALOG_ERR_BAD_VALUE, "pcr" },
@@ -169,15 +179,15 @@ static const struct bad {
 	{ SHORT("\"digests\":\"bad\""), IMALOG_ERR_BAD_VALUE, "digests" },
 	{ SHORT("\"digests\":[\"bad\"]"), IMALOG_ERR_BAD_VALUE, "digests" },
 	{ SHORT("\"digests\":[{\"hashAlg\":[]}]"), IMALOG_ERR_BAD_VALUE, "hashAlg" },
-	{ SHORT("\"digests\":[{\"hashAlg\":65536,\"digest\":\"\"}]"), IMALOG_ERR_BAD_VALUE,
-	  "hashAlg" },
+	{ SHORT("\"digests\":[{\"hashAlg\":65536,\"digest\":\"\"}]"),
+	  IMALOG_ERR_BAD_VALUE, "hashAlg" },
 	{ SHORT("\"digests\":[{\"hashAlg\":1234,\"digest\":\"\"}]"), IMALOG_ERR_BAD_VALUE,
 	  "digests" },
 	{ SHORT("\"digests\":[{\"hashAlg\":\"bad\"}]"), IMALOG_ERR_BAD_VALUE, "hashAlg" },
-	{ SHORT("\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"aa\"}]"), IMALOG_ERR_BAD_LENGTH,
-	  "digests" },
-	{ SHORT("\"digests\":[{\"hashAlg\":\"sha1\",\"digest\":\"mm\"}]"), IMALOG_ERR_BAD_VALUE,
-	  "digest" },
+	{ SHORT("\"digests\":[{\"hashAlg\":\"sha256\",\"digest\":\"aa\"}]"),
+	  IMALOG_ERR_BAD_LENGTH, "digests" },
+	{ SHORT("\"digests\":[{\"hashAlg\":\"sha1\",\"digest\":\"mm\"}]"),
+	  IMALOG_ERR_BAD_VALUE, "digest" },
 	{ SHORT("\"digests\":[{\"hashAlg\":\"sha1\"}]"), IMALOG_ERR_BAD_VALUE, "digest" },
 	{ SHORT("\"digests\":[{\"digest\":\"aa\"}]"), IMALOG_ERR_BAD_VALUE, "hashAlg" },
 	{ SHORT("\"digests\":[{\"hashAlg\":\"sha1\",\"digest\":\"" CEL_DIGEST
@@ -188,23 +198,27 @@ static const struct bad {
 	/* content */
 	{ "{\"pcr\":10}", IMALOG_ERR_BAD_VALUE, "content_type" },
 	{ SHORT("\"content_type\":256"), IMALOG_ERR_BAD_VALUE, "content_type" },
-	{ SHORT("\"content_type\":255,\"content\":{}"), IMALOG_ERR_BAD_VALUE, "content_type" },
-	{ SHORT("\"content_type\":6,\"content\":\"\""), IMALOG_ERR_BAD_VALUE, "content_type" },
+	{ SHORT("\"content_type\":255,\"content\":{}"), IMALOG_ERR_BAD_VALUE,
+	  "content_type" },
+	{ SHORT("\"content_type\":6,\"content\":\"\""), IMALOG_ERR_BAD_VALUE,
+	  "content_type" },
 	{ SHORT("\"content_type\":\"bad\""), IMALOG_ERR_BAD_VALUE, "content_type" },
 	{ SHORT(CEL "\"bad\""), IMALOG_ERR_BAD_VALUE, "type" },
 	{ SHORT("\"content_type\":\"cel\""), IMALOG_ERR_BAD_VALUE, "type" },
 	{ SHORT(CEL "[]"), IMALOG_ERR_BAD_LENGTH, "content" },
-	{ SHORT(CEL "[{\"type\":\"firmware_end\"},{\"type\":\"bad\"}]"), IMALOG_ERR_BAD_VALUE,
-	  "type" },
+	{ SHORT(CEL "[{\"type\":\"firmware_end\"},{\"type\":\"bad\"}]"),
+	  IMALOG_ERR_BAD_VALUE, "type" },
 	{ SHORT(CEL "{\"type\":\"firmware_end\",\"data\":1}"), IMALOG_ERR_BAD_VALUE,
 	  "firmware_end" },
-	{ SHORT(CEL "{\"type\":\"firmware_end\",\"more\":1}"), IMALOG_ERR_BAD_VALUE, "content" },
+	{ SHORT(CEL "{\"type\":\"firmware_end\",\"more\":1}"), IMALOG_ERR_BAD_VALUE,
+	  "content" },
 	{ SHORT(CEL "{\"type\":\"cel_version\"}"), IMALOG_ERR_BAD_VALUE, "cel_version" },
-	{ SHORT(CEL "{\"type\":\"cel_version\",\"data\":{\"major\":1}}"), IMALOG_ERR_BAD_VALUE,
-	  "cel_version" },
+	{ SHORT(CEL "{\"type\":\"cel_version\",\"data\":{\"major\":1}}"),
+	  IMALOG_ERR_BAD_VALUE, "cel_version" },
 	{ SHORT(CEL "{\"type\":\"cel_version\",\"data\":{\"major\":65536,\"minor\":1}}"),
 	  IMALOG_ERR_BAD_VALUE, "cel_version" },
-	{ SHORT(CEL "{\"type\":\"cel_version\",\"data\":{\"major\":1,\"minor\":1,\"x\":1}}"),
+	{ SHORT(CEL
+		"{\"type\":\"cel_version\",\"data\":{\"major\":1,\"minor\":1,\"x\":1}}"),
 	  IMALOG_ERR_BAD_VALUE, "cel_version" },
 	{ SHORT(CEL "{\"type\":\"state_trans\",\"data\":\"bad\"}"), IMALOG_ERR_BAD_VALUE,
 	  "state_trans" },
@@ -212,7 +226,8 @@ static const struct bad {
 	  "state_trans" },
 	{ SHORT(CEL "{\"type\":\"cel_timestamp\",\"data\":-1}"), IMALOG_ERR_BAD_VALUE,
 	  "cel_timestamp" },
-	{ SHORT("\"content_type\":\"ima_tlv\",\"content\":{}"), IMALOG_ERR_BAD_VALUE, "content" },
+	{ SHORT("\"content_type\":\"ima_tlv\",\"content\":{}"), IMALOG_ERR_BAD_VALUE,
+	  "content" },
 	{ SHORT("\"content_type\":\"ima_tlv\",\"content\":\"0\""), IMALOG_ERR_BAD_VALUE,
 	  "content" },
 	{ SHORT("\"content_type\":\"ima_tlv\",\"content\":\"00\""), IMALOG_ERR_BAD_LENGTH,
@@ -224,8 +239,8 @@ static const struct bad {
 	{ SHORT("\"content_type\":\"ima_template\",\"content\":{\"template_name\":\"\","
 		"\"template_data\":\"\"}"),
 	  IMALOG_ERR_BAD_VALUE, "template name" },
-	{ SHORT("\"content_type\":\"ima_template\",\"content\":\"aa\""), IMALOG_ERR_BAD_VALUE,
-	  "content" },
+	{ SHORT("\"content_type\":\"ima_template\",\"content\":\"aa\""),
+	  IMALOG_ERR_BAD_VALUE, "content" },
 	{ SHORT("\"content_type\":\"pcclient_std\",\"content\":{\"event_data\":\"aa\"}"),
 	  IMALOG_ERR_BAD_VALUE, "event_type" },
 	{ SHORT("\"content_type\":\"pcclient_std\",\"content\":{\"event_type\":4294967296}"),
@@ -258,7 +273,8 @@ TEST(malformed)
 		CHECK_BAD(imalog_span_of(text), bads[i].code, 2, SHORT_OBJECT_SIZE + 3,
 			  bads[i].field);
 		snprintf(text, sizeof(text), "%s%s", SHORT_OBJECT, bads[i].text);
-		CHECK_BAD(imalog_span_of(text), bads[i].code, 2, SHORT_OBJECT_SIZE, bads[i].field);
+		CHECK_BAD(imalog_span_of(text), bads[i].code, 2, SHORT_OBJECT_SIZE,
+			  bads[i].field);
 	}
 }
 
@@ -293,7 +309,8 @@ TEST(malformed_around_records)
 	}
 }
 
-/* More values than a record has use for are refused before jansson makes objects of them. */
+/* More values than a record has use for are refused before jansson makes objects of them.
+ */
 TEST(too_many_values)
 {
 	struct build text = { .order = IMALOG_ORDER_LE };
@@ -318,21 +335,24 @@ static bool sequence_ends(size_t at, uint64_t records)
 	/* "\x1e" before and a newline behind each, which may be missing */
 	size_t size = SHORT_OBJECT_SIZE + 2;
 
-	return at + 1 == size * records || at == size * records || at == size * records + 1;
+	return at + 1 == size * records || at == size * records ||
+	       at == size * records + 1;
 }
 
 TEST(cut_at_every_byte)
 {
-	check_cuts(imalog_span_of("[" SHORT_OBJECT ", " NG_OBJECT "]"), IMALOG_FORMAT_CEL_JSON,
-		   array_ends);
+	check_cuts(imalog_span_of("[" SHORT_OBJECT ", " NG_OBJECT "]"),
+		   IMALOG_FORMAT_CEL_JSON, array_ends);
 	check_cuts(imalog_span_of("\x1e" SHORT_OBJECT "\n\x1e" SHORT_OBJECT "\n"),
 		   IMALOG_FORMAT_CEL_JSON, sequence_ends);
 }
 
 TEST(reads_of_any_size)
 {
-	check_pieces(imalog_span_of("[" NG_OBJECT ",\n\n" SHORT_OBJECT " , " SHORT_OBJECT "]\n"));
-	check_pieces(imalog_span_of("\x1e" NG_OBJECT "\n\x1e" SHORT_OBJECT "\n" SHORT_OBJECT));
+	check_pieces(imalog_span_of("[" NG_OBJECT ",\n\n" SHORT_OBJECT " , " SHORT_OBJECT
+				    "]\n"));
+	check_pieces(
+		imalog_span_of("\x1e" NG_OBJECT "\n\x1e" SHORT_OBJECT "\n" SHORT_OBJECT));
 }
 
 TEST(real_lists)

@@ -8,7 +8,8 @@ static struct imalog_replay *replay_of(struct imalog_span bytes, enum imalog_alg
 {
 	struct imalog_replay *replay = imalog_replay_new();
 
-	CHECK_INT(imalog_replay_expect(replay, alg, 10, span_of(value, imalog_alg_size(alg)), NULL),
+	CHECK_INT(imalog_replay_expect(replay, alg, 10,
+				       span_of(value, imalog_alg_size(alg)), NULL),
 		  0);
 	if (allow)
 		imalog_replay_allow_opaque(replay);
@@ -16,8 +17,8 @@ static struct imalog_replay *replay_of(struct imalog_span bytes, enum imalog_alg
 	return replay;
 }
 
-static void check_replay_of(const char *hex, enum imalog_alg alg, const uint8_t *value, bool allow,
-			    enum imalog_verdict verdict, uint64_t matched_at)
+static void check_replay_of(const char *hex, enum imalog_alg alg, const uint8_t *value,
+			    bool allow, enum imalog_verdict verdict, uint64_t matched_at)
 {
 	struct bytes bytes = bytes_of_hex(hex);
 	struct imalog_replay *replay = replay_of(span_of_bytes(bytes), alg, value, allow);
@@ -47,7 +48,7 @@ static void extend_all(uint8_t value[20], const char *const *digests, size_t n)
 	}
 }
 
-#define ONES "ffffffffffffffffffffffffffffffffffffffff"
+#define ONES	     "ffffffffffffffffffffffffffffffffffffffff"
 #define HEAD(digest) "00 00000001 00 01 00000001 0a 03 00000019 04 00000014" digest
 
 TEST(violations)
@@ -56,20 +57,21 @@ TEST(violations)
 	uint8_t value[20];
 
 	extend_all(value, digests, 3);
-	check_replay_of(CEL_NG HEAD("0000000000000000000000000000000000000000")
-				"08 00000006 00 00000001 61" HEAD(ONES)
-				"08 00000006 00 00000001 62",
-			IMALOG_ALG_SHA1, value, false, IMALOG_MATCH, 3);
+	check_replay_of(
+		CEL_NG HEAD("0000000000000000000000000000000000000000") "08 00000006 00 00000001 61" HEAD(
+			ONES) "08 00000006 00 00000001 62",
+		IMALOG_ALG_SHA1, value, false, IMALOG_MATCH, 3);
 }
 
 TEST(what_extends_nothing)
 {
 	static const char *const digests[] = { CEL_NG_SHA1 };
 	struct bytes bytes = bytes_of_hex(
-		HEAD(ONES) CEL_VERSION CEL_NG HEAD(ONES) CEL_FIRMWARE_END HEAD(ONES)
-		"05 0000000e 00 00000004 00000003 01 00000000"
-		"00 00000001 00 02 00000001 0a 03 00000019 04 00000014" ONES "50 00000000"
-		"00 00000001 00 6c 00000001 0a 03 00000000 50 00000000");
+		HEAD(ONES) CEL_VERSION CEL_NG HEAD(ONES) CEL_FIRMWARE_END HEAD(
+			ONES) "05 0000000e 00 00000004 00000003 01 00000000"
+			      "00 00000001 00 02 00000001 0a 03 00000019 04 00000014" ONES
+			      "50 00000000"
+			      "00 00000001 00 6c 00000001 0a 03 00000000 50 00000000");
 	struct imalog_replay *replay;
 	uint8_t value[20];
 
@@ -88,10 +90,8 @@ TEST(what_extends_nothing)
 TEST(opaque_content)
 {
 	static const char *const contents[] = {
-		CEL_KEXEC,
-		"05 0000000e 00 00000004 00000004 01 00000000",
-		"09 00000002 7b7d",
-		"50 00000003 abcdef",
+		CEL_KEXEC,	    "05 0000000e 00 00000004 00000004 01 00000000",
+		"09 00000002 7b7d", "50 00000003 abcdef",
 		"da 00000000",
 	};
 	static const char *const digests[] = { CEL_NG_SHA1, CEL_DIGEST };
@@ -102,10 +102,13 @@ TEST(opaque_content)
 		char hex[1024];
 
 		test_note("%s", contents[i]);
-		snprintf(hex, sizeof(hex), "%s%s%s", CEL_NG, HEAD(CEL_DIGEST), contents[i]);
-		check_replay_of(hex, IMALOG_ALG_SHA1, value, false, IMALOG_NOT_CHECKED, 2);
+		snprintf(hex, sizeof(hex), "%s%s%s", CEL_NG, HEAD(CEL_DIGEST),
+			 contents[i]);
+		check_replay_of(hex, IMALOG_ALG_SHA1, value, false, IMALOG_NOT_CHECKED,
+				2);
 		check_replay_of(hex, IMALOG_ALG_SHA1, value, true, IMALOG_MATCH, 2);
-		check_replay_of(hex, IMALOG_ALG_SHA1, wrong, false, IMALOG_NOT_CHECKED, 0);
+		check_replay_of(hex, IMALOG_ALG_SHA1, wrong, false, IMALOG_NOT_CHECKED,
+				0);
 		check_replay_of(hex, IMALOG_ALG_SHA1, wrong, true, IMALOG_MISMATCH, 0);
 	}
 }
@@ -133,7 +136,8 @@ struct complaints {
 	enum imalog_problem last;
 };
 
-static void on_problem(void *arg, const struct imalog_record *record, enum imalog_problem problem)
+static void on_problem(void *arg, const struct imalog_record *record,
+		       enum imalog_problem problem)
 {
 	struct complaints *complaints = arg;
 
@@ -169,7 +173,9 @@ static void check_no_proof(struct imalog_span bytes, const uint8_t value[20])
 	struct bytes exact = bytes_copy(bytes.data, bytes.size);
 	struct imalog_replay *replay = imalog_replay_new();
 
-	CHECK_INT(imalog_replay_expect(replay, IMALOG_ALG_SHA1, 10, span_of(value, 20), NULL), 0);
+	CHECK_INT(imalog_replay_expect(replay, IMALOG_ALG_SHA1, 10, span_of(value, 20),
+				       NULL),
+		  0);
 	if (replay_bytes(replay, span_of_bytes(exact), 1, NULL) == 0)
 		CHECK(imalog_replay_verdict(replay, NULL) != IMALOG_MATCH);
 	imalog_replay_free(&replay);
@@ -177,8 +183,8 @@ static void check_no_proof(struct imalog_span bytes, const uint8_t value[20])
 }
 
 /*
- * The first of two records gets every other type of content and of index, its content fitted to
- * that where it can be; the value is that of the honest log all along.
+ * The first of two records gets every other type of content and of index, its content
+ * fitted to that where it can be; the value is that of the honest log all along.
  */
 TEST(labels_make_no_proof)
 {
@@ -206,8 +212,8 @@ TEST(labels_make_no_proof)
 			if (type == IMALOG_CEL_IMA_TEMPLATE && i == 0)
 				continue;
 			test_note("content type %u, %s", type, contents[i]);
-			snprintf(hex, sizeof(hex), "%s %02x %s %s", HEAD(CEL_NG_SHA1), type,
-				 contents[i], CEL_NG);
+			snprintf(hex, sizeof(hex), "%s %02x %s %s", HEAD(CEL_NG_SHA1),
+				 type, contents[i], CEL_NG);
 			bytes = bytes_of_hex(hex);
 			check_no_proof(span_of_bytes(bytes), value);
 			bytes_free(&bytes);
@@ -233,7 +239,8 @@ TEST(no_byte_of_content_can_change)
 
 	extend_all(value, digests, 1);
 	for (size_t at = 0; at < bytes.size; at++) {
-		/* The record's number (0) and the template's name (100) are not measured. */
+		/* The record's number (0) and the template's name (100) are not measured.
+		 */
 		if (at < 13 || (at >= 99 && at < 105))
 			continue;
 		test_note("byte %zu", at);
@@ -283,9 +290,12 @@ TEST(files_of_several_formats)
 	rig_list(&rigs[0], &banks[1], "binary", &list);
 	REQUIRE(rig_pcr(&rigs[0], &banks[1], value));
 	extend(&banks[1], value, digest.data, 32);
-	CHECK_INT(imalog_replay_expect(replay, IMALOG_ALG_SHA256, 10, span_of(value, 32), NULL), 0);
+	CHECK_INT(imalog_replay_expect(replay, IMALOG_ALG_SHA256, 10, span_of(value, 32),
+				       NULL),
+		  0);
 	CHECK_INT(replay_bytes(replay, span_of_bytes(list), 1, NULL), 0);
-	CHECK_INT(replay_bytes(replay, span_of_bytes(bytes), rigs[0].records + 1, NULL), 0);
+	CHECK_INT(replay_bytes(replay, span_of_bytes(bytes), rigs[0].records + 1, NULL),
+		  0);
 	check_verdict(replay, IMALOG_MATCH, rigs[0].records + 1);
 	imalog_replay_free(&replay);
 	bytes_free(&list);

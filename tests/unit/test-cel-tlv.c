@@ -59,7 +59,8 @@ TEST(golden_ima_tlv)
 
 	REQUIRE(CHECK_INT(log_next(&log), 1));
 	CHECK_INT(imalog_record_content(log.record), IMALOG_CONTENT_IMA_TLV);
-	CHECK_MEM(imalog_record_name(log.record), imalog_span_of("/data/esp/safford.pdf"));
+	CHECK_MEM(imalog_record_name(log.record),
+		  imalog_span_of("/data/esp/safford.pdf"));
 	CHECK_INT(imalog_record_fields(log.record), 2);
 	CHECK_INT(imalog_record_field_id(log.record, 1), IMALOG_FIELD_D);
 	CHECK_HEX(imalog_record_field_data(log.record, 1), CEL_TLV_FILE);
@@ -85,15 +86,15 @@ TEST(management)
 		bool measured;
 	} cases[] = {
 		{ CEL_VERSION, "cel_version", NULL, 1, 0, false },
-		{ "04 00000010 01 0000000b 01 00000000 00 00000001 02", "cel_version", NULL, 2, 0,
-		  false },
+		{ "04 00000010 01 0000000b 01 00000000 00 00000001 02", "cel_version",
+		  NULL, 2, 0, false },
 		{ CEL_FIRMWARE_END, "firmware_end", NULL, 0, 0, false },
 		{ CEL_KEXEC, "state_trans", "kexec", 2, 0, true },
 		{ "04 00000006 81 00000001 01", "state_trans", "hibernate", 1, 0, true },
-		{ "04 0000000a 50 00000005 ffffffffff", "cel_timestamp", NULL, 0xffffffffff, 0,
-		  true },
-		{ "04 0000000d 80 00000008 ffffffffffffffff", "cel_timestamp", NULL, UINT64_MAX, 0,
-		  true },
+		{ "04 0000000a 50 00000005 ffffffffff", "cel_timestamp", NULL,
+		  0xffffffffff, 0, true },
+		{ "04 0000000d 80 00000008 ffffffffffffffff", "cel_timestamp", NULL,
+		  UINT64_MAX, 0, true },
 	};
 
 	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(cases); i++) {
@@ -125,7 +126,8 @@ TEST(several_management_entries)
 {
 	struct imalog_management entry;
 	struct bytes bytes;
-	struct log log = open_hex(CEL_HEAD "04 0000000b 02 00000000 51 00000001 00", &bytes);
+	struct log log =
+		open_hex(CEL_HEAD "04 0000000b 02 00000000 51 00000001 00", &bytes);
 
 	REQUIRE(CHECK_INT(log_next(&log), 1));
 	CHECK(imalog_record_is_measured(log.record));
@@ -140,11 +142,12 @@ TEST(events_and_unknown_content)
 {
 	struct imalog_span data;
 	struct bytes bytes;
-	struct log log = open_hex(CEL_HEAD "05 00000015 00 00000004 800000e2 01 00000007"
-					   "66616c6166656c" CEL_HEAD "50 00000003 abcdef"
-					   "00 00000001 00 02 00000004 01c10131 03 00000000"
-					   "09 00000002 7b7d"
-					   "00 00000001 00 6c 00000001 02 03 00000000 c8 00000000",
+	struct log log = open_hex(CEL_HEAD
+				  "05 00000015 00 00000004 800000e2 01 00000007"
+				  "66616c6166656c" CEL_HEAD "50 00000003 abcdef"
+				  "00 00000001 00 02 00000004 01c10131 03 00000000"
+				  "09 00000002 7b7d"
+				  "00 00000001 00 6c 00000001 02 03 00000000 c8 00000000",
 				  &bytes);
 	uint32_t type;
 
@@ -190,7 +193,8 @@ TEST(violations)
 		struct bytes bytes;
 		struct log log;
 
-		snprintf(hex, sizeof(hex), "00 00000001 00 01 00000001 0a 03 00000019 04 00000014 %s %s",
+		snprintf(hex, sizeof(hex),
+			 "00 00000001 00 01 00000001 0a 03 00000019 04 00000014 %s %s",
 			 cases[i].digest, "08 00000006 00 00000001 61");
 		log = open_hex(hex, &bytes);
 		REQUIRE(CHECK_INT(log_next(&log), 1));
@@ -198,7 +202,8 @@ TEST(violations)
 		log_close(&log);
 		bytes_free(&bytes);
 		/* Where the recorded digest is extended, it is nothing else. */
-		snprintf(hex, sizeof(hex), "00 00000001 00 01 00000001 0a 03 00000019 04 00000014 %s %s",
+		snprintf(hex, sizeof(hex),
+			 "00 00000001 00 01 00000001 0a 03 00000019 04 00000014 %s %s",
 			 cases[i].digest, "50 00000001 61");
 		log = open_hex(hex, &bytes);
 		REQUIRE(CHECK_INT(log_next(&log), 1));
@@ -216,18 +221,18 @@ TEST(malformed)
 		const char *field;
 	} cases[] = {
 		/* number and index */
-		{ "01 00000001 00 01 00000001 0a 03 00000000 50 00000000", IMALOG_ERR_BAD_VALUE,
-		  "recnum" },
-		{ "00 00000000 01 00000001 0a 03 00000000 50 00000000", IMALOG_ERR_BAD_LENGTH,
-		  "recnum" },
+		{ "01 00000001 00 01 00000001 0a 03 00000000 50 00000000",
+		  IMALOG_ERR_BAD_VALUE, "recnum" },
+		{ "00 00000000 01 00000001 0a 03 00000000 50 00000000",
+		  IMALOG_ERR_BAD_LENGTH, "recnum" },
 		{ "00 00000009 000000000000000000 01 00000001 0a 03 00000000 50 00000000",
 		  IMALOG_ERR_BAD_LENGTH, "recnum" },
-		{ "00 00000001 00 04 00000001 0a 03 00000000 50 00000000", IMALOG_ERR_BAD_VALUE,
-		  "index" },
-		{ "00 00000001 00 01 00000000 03 00000000 50 00000000", IMALOG_ERR_BAD_LENGTH,
-		  "index" },
-		{ "00 00000001 00 01 00000001 40 03 00000000 50 00000000", IMALOG_ERR_BAD_VALUE,
-		  "PCR" },
+		{ "00 00000001 00 04 00000001 0a 03 00000000 50 00000000",
+		  IMALOG_ERR_BAD_VALUE, "index" },
+		{ "00 00000001 00 01 00000000 03 00000000 50 00000000",
+		  IMALOG_ERR_BAD_LENGTH, "index" },
+		{ "00 00000001 00 01 00000001 40 03 00000000 50 00000000",
+		  IMALOG_ERR_BAD_VALUE, "PCR" },
 		{ "00 00000001 00 01 00000004 01000000 03 00000000 50 00000000",
 		  IMALOG_ERR_BAD_VALUE, "PCR" },
 		{ "00 00000001 00 02 00000008 0000000100000000 03 00000000 50 00000000",
@@ -235,8 +240,8 @@ TEST(malformed)
 		{ "00 00000001 00 01 00000008 ffffffffffffffff 03 00000000 50 00000000",
 		  IMALOG_ERR_BAD_VALUE, "PCR" },
 		/* digests */
-		{ "00 00000001 00 01 00000001 0a 04 00000000 50 00000000", IMALOG_ERR_BAD_VALUE,
-		  "digests" },
+		{ "00 00000001 00 01 00000001 0a 04 00000000 50 00000000",
+		  IMALOG_ERR_BAD_VALUE, "digests" },
 		{ "00 00000001 00 01 00000001 0a 03 00000006 05 00000001 00 50 00000000",
 		  IMALOG_ERR_BAD_VALUE, "digests" },
 		{ "00 00000001 00 01 00000001 0a 03 00000006 04 00000001 00 50 00000000",
@@ -245,7 +250,8 @@ TEST(malformed)
 		  IMALOG_ERR_BAD_LENGTH, "digests" },
 		{ "00 00000001 00 01 00000001 0a 03 00000005 04 ffffffff 50 00000000",
 		  IMALOG_ERR_BAD_LENGTH, "digests" },
-		{ "00 00000001 00 01 00000001 0a 03 7fffffff", IMALOG_ERR_BAD_LENGTH, "digests" },
+		{ "00 00000001 00 01 00000001 0a 03 7fffffff", IMALOG_ERR_BAD_LENGTH,
+		  "digests" },
 		{ "00 00000001 00 01 00000001 0a 03 00000032 04 00000014" CEL_DIGEST
 		  "04 00000014" CEL_DIGEST "50 00000000",
 		  IMALOG_ERR_BAD_VALUE, "digests" },
@@ -259,33 +265,37 @@ TEST(malformed)
 		  "template name" },
 		{ CEL_HEAD "07 0000000b 00 00000001 61 02 00000000", IMALOG_ERR_BAD_VALUE,
 		  "template data" },
-		{ CEL_HEAD "07 0000000b 00 00000001 61 01 00000001", IMALOG_ERR_BAD_LENGTH,
-		  "template data" },
-		{ CEL_HEAD "07 0000000c 00 00000001 61 01 00000000 ff", IMALOG_ERR_TRAILING,
-		  "content" },
+		{ CEL_HEAD "07 0000000b 00 00000001 61 01 00000001",
+		  IMALOG_ERR_BAD_LENGTH, "template data" },
+		{ CEL_HEAD "07 0000000c 00 00000001 61 01 00000000 ff",
+		  IMALOG_ERR_TRAILING, "content" },
 		{ CEL_HEAD "07 00000015 00 00000006 696d612d6e67 01 00000005 0000000000",
 		  IMALOG_ERR_BAD_LENGTH, "n-ng" },
-		{ CEL_HEAD "07 0000000e 00 00000003 696d61 01 00000001 00", IMALOG_ERR_BAD_LENGTH,
-		  "d" },
-		{ CEL_HEAD "07 00000027 00 00000003 696d61 01 0000001a" CEL_DIGEST "01000000 61 62",
+		{ CEL_HEAD "07 0000000e 00 00000003 696d61 01 00000001 00",
+		  IMALOG_ERR_BAD_LENGTH, "d" },
+		{ CEL_HEAD "07 00000027 00 00000003 696d61 01 0000001a" CEL_DIGEST
+			   "01000000 61 62",
 		  IMALOG_ERR_TRAILING, "template data" },
 		{ CEL_HEAD "08 00000004 00 000000", IMALOG_ERR_BAD_LENGTH, "content" },
-		{ CEL_HEAD "08 00000006 00 00000002 61", IMALOG_ERR_BAD_LENGTH, "content" },
+		{ CEL_HEAD "08 00000006 00 00000002 61", IMALOG_ERR_BAD_LENGTH,
+		  "content" },
 		{ CEL_HEAD "05 00000000", IMALOG_ERR_BAD_LENGTH, "event type" },
 		{ CEL_HEAD "05 0000000a 01 00000000 01 00000000", IMALOG_ERR_BAD_VALUE,
 		  "event type" },
-		{ CEL_HEAD "05 0000000f 00 00000005 0100000000 01 00000000", IMALOG_ERR_BAD_VALUE,
-		  "event type" },
+		{ CEL_HEAD "05 0000000f 00 00000005 0100000000 01 00000000",
+		  IMALOG_ERR_BAD_VALUE, "event type" },
 		{ CEL_HEAD "05 00000013 00 00000009 000000000000000000 01 00000000",
 		  IMALOG_ERR_BAD_LENGTH, "event type" },
 		{ CEL_HEAD "05 0000000b 00 00000000 01 00000000 ff", IMALOG_ERR_TRAILING,
 		  "event data" },
 		{ CEL_HEAD "04 00000000", IMALOG_ERR_BAD_LENGTH, "content" },
 		{ CEL_HEAD "04 00000005 03 00000000", IMALOG_ERR_BAD_VALUE, "content" },
-		{ CEL_HEAD "04 00000006 02 00000001 00", IMALOG_ERR_TRAILING, "firmware_end" },
-		{ CEL_HEAD "04 00000006 51 00000001 03", IMALOG_ERR_BAD_VALUE, "state_trans" },
-		{ CEL_HEAD "04 0000000e 50 00000009 000000000000000000", IMALOG_ERR_BAD_LENGTH,
-		  "cel_timestamp" },
+		{ CEL_HEAD "04 00000006 02 00000001 00", IMALOG_ERR_TRAILING,
+		  "firmware_end" },
+		{ CEL_HEAD "04 00000006 51 00000001 03", IMALOG_ERR_BAD_VALUE,
+		  "state_trans" },
+		{ CEL_HEAD "04 0000000e 50 00000009 000000000000000000",
+		  IMALOG_ERR_BAD_LENGTH, "cel_timestamp" },
 		{ CEL_HEAD "04 0000000a 01 00000005 00 00000000", IMALOG_ERR_BAD_LENGTH,
 		  "cel_version" },
 		{ CEL_HEAD "04 00000010 01 0000000b 00 00000000 ff 00000001 02",
@@ -298,7 +308,8 @@ TEST(malformed)
 
 	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(cases); i++) {
 		/* Behind a good record, so that record and offset are more than nothing */
-		struct bytes good = bytes_of_hex(CEL_NG), bad = bytes_of_hex(cases[i].hex);
+		struct bytes good = bytes_of_hex(CEL_NG),
+			     bad = bytes_of_hex(cases[i].hex);
 		struct build both = { .order = IMALOG_ORDER_LE };
 		struct bytes exact;
 
@@ -360,7 +371,8 @@ TEST(big_endian_lists)
 	static const struct target there = { .format = IMALOG_FORMAT_CEL_TLV },
 				   back = { .format = IMALOG_FORMAT_KERNEL,
 					    .order = IMALOG_ORDER_BE };
-	struct build list = { .order = IMALOG_ORDER_BE }, cel = { .order = IMALOG_ORDER_BE };
+	struct build list = { .order = IMALOG_ORDER_BE },
+		     cel = { .order = IMALOG_ORDER_BE };
 
 	put_ng(&list, 1, "/bin/one");
 	put_ng(&list, 0, "/bin/two");
@@ -389,9 +401,11 @@ TEST(int_widths)
 		char should[128];
 
 		test_note("width %d", (int)cases[i].width);
-		snprintf(should, sizeof(should), "%s 03 00000000 50 00000000", cases[i].head);
-		check_hex_convert("00 00000002 0105 01 00000003 00000a 03 00000000 50 00000000",
-				  &target, should);
+		snprintf(should, sizeof(should), "%s 03 00000000 50 00000000",
+			 cases[i].head);
+		check_hex_convert(
+			"00 00000002 0105 01 00000003 00000a 03 00000000 50 00000000",
+			&target, should);
 	}
 }
 
@@ -400,7 +414,8 @@ TEST(record_numbers)
 {
 	static const struct target min = { .format = IMALOG_FORMAT_CEL_TLV,
 					   .width = IMALOG_INT_WIDTH_MIN };
-	struct build list = { .order = IMALOG_ORDER_LE }, out = { .order = IMALOG_ORDER_BE };
+	struct build list = { .order = IMALOG_ORDER_LE },
+		     out = { .order = IMALOG_ORDER_BE };
 	static const uint8_t want[] = { 0, 1, 0, 2 };
 	struct log log;
 	uint64_t recnum;
@@ -444,13 +459,15 @@ TEST(what_the_kernels_list_cannot_hold)
 		  "01 00000000",
 		  "digests" },
 	};
-	static const enum imalog_format formats[] = { IMALOG_FORMAT_KERNEL, IMALOG_FORMAT_ASCII };
+	static const enum imalog_format formats[] = { IMALOG_FORMAT_KERNEL,
+						      IMALOG_FORMAT_ASCII };
 
 	for (size_t i = 0; i < 2 * IMALOG_ARRAY_SIZE(cases); i++) {
 		struct target target = { .format = formats[i % 2] };
 		struct imalog_error *error = imalog_error_new();
 		struct build out = { .order = IMALOG_ORDER_LE };
-		struct bytes good = bytes_of_hex(CEL_NG), bad = bytes_of_hex(cases[i / 2].hex);
+		struct bytes good = bytes_of_hex(CEL_NG),
+			     bad = bytes_of_hex(cases[i / 2].hex);
 		struct build both = { .order = IMALOG_ORDER_LE };
 		int rc;
 
@@ -458,7 +475,8 @@ TEST(what_the_kernels_list_cannot_hold)
 		put(&both, good.data, good.size);
 		put(&both, bad.data, bad.size);
 		rc = cel_convert(built(&both), &target, &out, error);
-		CHECK_ERROR(error, rc, IMALOG_ERR_UNSUPPORTED, 2, 173, cases[i / 2].field);
+		CHECK_ERROR(error, rc, IMALOG_ERR_UNSUPPORTED, 2, 173,
+			    cases[i / 2].field);
 		CHECK(out.size > 0);
 		build_free(&out);
 		build_free(&both);
@@ -473,7 +491,8 @@ TEST(what_cel_cannot_hold)
 {
 	static const struct target target = { .format = IMALOG_FORMAT_CEL_TLV };
 	struct imalog_error *error = imalog_error_new();
-	struct build list = { .order = IMALOG_ORDER_LE }, out = { .order = IMALOG_ORDER_LE };
+	struct build list = { .order = IMALOG_ORDER_LE },
+		     out = { .order = IMALOG_ORDER_LE };
 
 	put_ng(&list, 1, "/bin/one");
 	put_ng(&list, 2, "/bin/two");
@@ -506,8 +525,9 @@ TEST(ambiguous_start)
 }
 
 TEST_MAIN(CASE(golden_template), CASE(golden_ima_tlv), CASE(management),
-	  CASE(several_management_entries), CASE(events_and_unknown_content), CASE(violations),
-	  CASE(malformed), CASE(too_many_management_entries), CASE(cut_at_every_byte),
-	  CASE(reads_of_any_size), CASE(real_lists), CASE(big_endian_lists), CASE(int_widths),
-	  CASE(record_numbers), CASE(what_the_kernels_list_cannot_hold),
-	  CASE(what_cel_cannot_hold), CASE(ambiguous_start))
+	  CASE(several_management_entries), CASE(events_and_unknown_content),
+	  CASE(violations), CASE(malformed), CASE(too_many_management_entries),
+	  CASE(cut_at_every_byte), CASE(reads_of_any_size), CASE(real_lists),
+	  CASE(big_endian_lists), CASE(int_widths), CASE(record_numbers),
+	  CASE(what_the_kernels_list_cannot_hold), CASE(what_cel_cannot_hold),
+	  CASE(ambiguous_start))

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* lib/eventlog-records.c, event-type.c: the firmware's log as records, into CEL and replayed. */
+/* lib/eventlog-records.c, event-type.c: the firmware's log as records, into CEL and
+ * replayed. */
 #include "cel-log.h"
 #include "eventlog-log.h"
 
-static void check_names(const struct imalog_record *record, uint32_t type, const char *name)
+static void check_names(const struct imalog_record *record, uint32_t type,
+			const char *name)
 {
 	struct imalog_span data;
 	uint32_t is;
@@ -54,8 +56,8 @@ TEST(unknown_algorithm_is_no_cel)
 
 	put_header(&list);
 	put_agile(&list, 4, SEPARATOR, 0xab, text("data"));
-	CHECK_ERROR(error, cel_convert(built(&list), &tlv, &out, error), IMALOG_ERR_UNSUPPORTED, 2,
-		    HEADER_SIZE, "digests");
+	CHECK_ERROR(error, cel_convert(built(&list), &tlv, &out, error),
+		    IMALOG_ERR_UNSUPPORTED, 2, HEADER_SIZE, "digests");
 	build_free(&list);
 	build_free(&out);
 	imalog_error_free(&error);
@@ -158,13 +160,16 @@ TEST(real_logs_replay)
 		char path[128];
 
 		test_note("%s", rigs[i].dir);
-		snprintf(path, sizeof(path), "rig/%s/binary_bios_measurements", rigs[i].dir);
+		snprintf(path, sizeof(path), "rig/%s/binary_bios_measurements",
+			 rigs[i].dir);
 		firmware = bytes_of_file(path);
 		check_replay(span_of_bytes(firmware), span_of_bytes(firmware));
 		for (size_t t = 0; t < IMALOG_ARRAY_SIZE(targets); t++) {
 			LE(out);
 
-			CHECK_INT(cel_convert(span_of_bytes(firmware), &targets[t], &out, NULL), 0);
+			CHECK_INT(cel_convert(span_of_bytes(firmware), &targets[t], &out,
+					      NULL),
+				  0);
 			check_replay(built(&out), span_of_bytes(firmware));
 			build_free(&out);
 		}
@@ -220,7 +225,8 @@ TEST(event_names)
 {
 	uint32_t type;
 
-	CHECK(imalog_event_type_by_name(text("ev_efi_action"), &type) && type == 0x80000007);
+	CHECK(imalog_event_type_by_name(text("ev_efi_action"), &type) &&
+	      type == 0x80000007);
 	CHECK(imalog_event_type_by_name(text("EV_POST_CODE2"), &type) && type == 0x13);
 	CHECK(!imalog_event_type_by_name(text("EV_POST_CODE3"), &type));
 	CHECK(!imalog_event_type_by_name(text("EV_"), &type));
@@ -228,6 +234,7 @@ TEST(event_names)
 	CHECK(!imalog_event_type_name(0x14));
 }
 
-TEST_MAIN(CASE(agile_log), CASE(unknown_algorithm_is_no_cel), CASE(sha1_log_when_it_is_said),
-	  CASE(malformed), CASE(cut_at_every_byte), CASE(real_logs_replay),
-	  CASE(where_pcr_0_starts), CASE(locality_that_comes_late), CASE(event_names))
+TEST_MAIN(CASE(agile_log), CASE(unknown_algorithm_is_no_cel),
+	  CASE(sha1_log_when_it_is_said), CASE(malformed), CASE(cut_at_every_byte),
+	  CASE(real_logs_replay), CASE(where_pcr_0_starts),
+	  CASE(locality_that_comes_late), CASE(event_names))

@@ -4,21 +4,21 @@
 
 #define FILE_DIGEST CEL_TLV_FILE
 /* /bin/sh, a digest, owner, group and mode, little-endian and big-endian */
-#define LE_CONTENT                                                              \
-	"00 07000000 2f62696e2f7368 01 20000000" FILE_DIGEST                    \
+#define LE_CONTENT                                           \
+	"00 07000000 2f62696e2f7368 01 20000000" FILE_DIGEST \
 	"03 04000000 e8030000 04 04000000 64000000 05 02000000 ed81"
-#define BE_CONTENT                                                              \
-	"00 00000007 2f62696e2f7368 01 00000020" FILE_DIGEST                    \
+#define BE_CONTENT                                           \
+	"00 00000007 2f62696e2f7368 01 00000020" FILE_DIGEST \
 	"03 00000004 000003e8 04 00000004 00000064 05 00000002 81ed"
 /* SHA-1 of the content with its type and size, by sha1sum(1) */
 #define LE_DIGEST "96b9ee15b17e637e03171ad8739d1ee4ecddfbaf"
 #define BE_DIGEST "fae3792dca5bbef0a71b5a21b40bfc36156f4222"
-#define LE_RECORD                                                            \
-	"00 04000000 01000000 01 04000000 0a000000 02 19000000 04 14000000" \
-	LE_DIGEST "07 4a000000" LE_CONTENT
-#define BE_RECORD                                                            \
-	"00 00000004 00000001 01 00000004 0000000a 02 00000019 04 00000014" \
-	BE_DIGEST "07 0000004a" BE_CONTENT
+#define LE_RECORD                                                                     \
+	"00 04000000 01000000 01 04000000 0a000000 02 19000000 04 14000000" LE_DIGEST \
+	"07 4a000000" LE_CONTENT
+#define BE_RECORD                                                                     \
+	"00 00000004 00000001 01 00000004 0000000a 02 00000019 04 00000014" BE_DIGEST \
+	"07 0000004a" BE_CONTENT
 /* What comes before the content of a record */
 #define HEAD "00 04000000 01000000 01 01000000 0a 02 19000000 04 14000000" CEL_DIGEST
 
@@ -40,10 +40,12 @@ static void check_golden(const char *hex, enum imalog_order order, const char *d
 	CHECK_MEM(imalog_record_name(log.record), imalog_span_of("/bin/sh"));
 	REQUIRE(CHECK_INT(imalog_record_fields(log.record), 5));
 	CHECK_INT(imalog_record_field_id(log.record, 2), IMALOG_FIELD_IUID);
-	CHECK(imalog_field_uint(imalog_record_field_data(log.record, 2), order, &number) &&
+	CHECK(imalog_field_uint(imalog_record_field_data(log.record, 2), order,
+				&number) &&
 	      number == 1000);
 	CHECK_INT(imalog_record_field_id(log.record, 4), IMALOG_FIELD_IMODE);
-	CHECK(imalog_field_uint(imalog_record_field_data(log.record, 4), order, &number) &&
+	CHECK(imalog_field_uint(imalog_record_field_data(log.record, 4), order,
+				&number) &&
 	      number == 0100755);
 	CHECK_INT(imalog_record_verify(log.record, hasher, NULL), IMALOG_FIT_YES);
 	log_close(&log);
@@ -85,15 +87,17 @@ TEST(malformed)
 		{ "01 04000000 01000000", IMALOG_ERR_BAD_VALUE, "sequence number" },
 		{ "00 02000000 0100", IMALOG_ERR_BAD_LENGTH, "sequence number" },
 		{ "00 04000000 01000000 01 00000000", IMALOG_ERR_BAD_LENGTH, "PCR" },
-		{ "00 04000000 01000000 01 05000000 0a00000000", IMALOG_ERR_BAD_LENGTH, "PCR" },
-		{ "00 04000000 01000000 02 04000000 0a000000", IMALOG_ERR_BAD_VALUE, "PCR" },
+		{ "00 04000000 01000000 01 05000000 0a00000000", IMALOG_ERR_BAD_LENGTH,
+		  "PCR" },
+		{ "00 04000000 01000000 02 04000000 0a000000", IMALOG_ERR_BAD_VALUE,
+		  "PCR" },
 		{ "00 04000000 01000000 01 01000000 40 02 19000000 04 14000000" CEL_DIGEST
 		  "07 00000000",
 		  IMALOG_ERR_BAD_VALUE, "PCR" },
-		{ "00 04000000 01000000 01 04000000 0a000000 03 19000000", IMALOG_ERR_BAD_VALUE,
-		  "digest" },
-		{ "00 04000000 01000000 01 01000000 0a 02 ffffffff", IMALOG_ERR_BAD_LENGTH,
-		  "digest" },
+		{ "00 04000000 01000000 01 04000000 0a000000 03 19000000",
+		  IMALOG_ERR_BAD_VALUE, "digest" },
+		{ "00 04000000 01000000 01 01000000 0a 02 ffffffff",
+		  IMALOG_ERR_BAD_LENGTH, "digest" },
 		{ "00 04000000 01000000 01 01000000 0a 02 00000000 07 00000000",
 		  IMALOG_ERR_BAD_LENGTH, "digest" },
 		{ "00 04000000 01000000 01 01000000 0a 02 1a000000 04 14000000" CEL_DIGEST
@@ -112,7 +116,8 @@ TEST(malformed)
 	};
 
 	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(cases); i++) {
-		struct bytes good = bytes_of_hex(LE_RECORD), bad = bytes_of_hex(cases[i].hex);
+		struct bytes good = bytes_of_hex(LE_RECORD),
+			     bad = bytes_of_hex(cases[i].hex);
 		struct build both = { .order = IMALOG_ORDER_LE };
 
 		test_note("%s", cases[i].hex);
@@ -157,7 +162,9 @@ TEST(written_again_as_it_was)
 TEST(into_other_formats)
 {
 	static const enum imalog_format formats[] = {
-		IMALOG_FORMAT_KERNEL, IMALOG_FORMAT_ASCII, IMALOG_FORMAT_CEL_TLV,
+		IMALOG_FORMAT_KERNEL,
+		IMALOG_FORMAT_ASCII,
+		IMALOG_FORMAT_CEL_TLV,
 		IMALOG_FORMAT_CEL_JSON,
 	};
 
@@ -168,29 +175,32 @@ TEST(into_other_formats)
 		struct bytes bytes = bytes_of_hex(LE_RECORD);
 
 		test_note("format %d", (int)formats[i]);
-		CHECK_ERROR(error, cel_convert(span_of_bytes(bytes), &target, &out, error),
+		CHECK_ERROR(error,
+			    cel_convert(span_of_bytes(bytes), &target, &out, error),
 			    IMALOG_ERR_UNSUPPORTED, 1, 0, "content");
 		build_free(&out);
 		bytes_free(&bytes);
 		imalog_error_free(&error);
 	}
-	check_hex_convert(CEL_NG, &(struct target){ .format = IMALOG_FORMAT_CEL_TLV }, CEL_NG);
+	check_hex_convert(CEL_NG, &(struct target){ .format = IMALOG_FORMAT_CEL_TLV },
+			  CEL_NG);
 }
 
 /* With force its content TLV becomes the value of another, and its digest stays. */
 TEST(forced_into_cel)
 {
 	struct build out = { .order = IMALOG_ORDER_BE };
-	struct imalog_writer *writer =
-		imalog_writer_new(IMALOG_FORMAT_CEL_TLV, IMALOG_ORDER_AUTO, cel_sink, &out);
+	struct imalog_writer *writer = imalog_writer_new(
+		IMALOG_FORMAT_CEL_TLV, IMALOG_ORDER_AUTO, cel_sink, &out);
 	struct bytes bytes = bytes_of_hex(LE_RECORD);
 	struct log log = log_open(span_of_bytes(bytes));
 
 	imalog_writer_set_force(writer);
 	REQUIRE(CHECK_INT(log_next(&log), 1));
 	CHECK_INT(imalog_writer_put(writer, log.record, NULL), 0);
-	CHECK_HEX(built(&out), "00 00000008 0000000000000001 01 00000001 0a 03 00000019"
-			       "04 00000014" LE_DIGEST "da 0000004f 07 4a000000" LE_CONTENT);
+	CHECK_HEX(built(&out),
+		  "00 00000008 0000000000000001 01 00000001 0a 03 00000019"
+		  "04 00000014" LE_DIGEST "da 0000004f 07 4a000000" LE_CONTENT);
 	log_close(&log);
 	log = log_open(built(&out));
 	REQUIRE(CHECK_INT(log_next(&log), 1));
@@ -215,5 +225,5 @@ TEST(told_from_cel)
 }
 
 TEST_MAIN(CASE(golden), CASE(violation), CASE(malformed), CASE(cut_at_every_byte),
-	  CASE(reads_of_any_size), CASE(written_again_as_it_was), CASE(into_other_formats),
-	  CASE(forced_into_cel), CASE(told_from_cel))
+	  CASE(reads_of_any_size), CASE(written_again_as_it_was),
+	  CASE(into_other_formats), CASE(forced_into_cel), CASE(told_from_cel))
