@@ -22,6 +22,20 @@ const char *imalog_cel_alg_name(enum imalog_alg alg)
 	}
 }
 
+/* json_dump_callback_t */
+static int add_dumped(const char *text, size_t size, void *out)
+{
+	imalog_buffer_add(out, text, size);
+	return 0;
+}
+
+void imalog_json_dump(const json_t *json, struct imalog_buffer *out)
+{
+	if (!json || json_dump_callback(json, add_dumped, out,
+					JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+		out->failed = true;
+}
+
 /* ---- systemd: tpm2_userspace_log() in src/shared/tpm2-util.c ---- */
 
 static const char *const event_types[] = {

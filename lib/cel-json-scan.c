@@ -7,8 +7,8 @@
 #include "cel.h"
 
 /* Text of a record: content in hexadecimal, and what is around it */
-#define TEXT_MAX	 ((size_t)2 * IMALOG_CEL_CONTENT_MAX + 65536)
-#define DEPTH_MAX	 16
+#define TEXT_MAX  ((size_t)2 * IMALOG_CEL_CONTENT_MAX + 65536)
+#define DEPTH_MAX 16
 
 enum {
 	START,

@@ -6,7 +6,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -37,19 +36,6 @@ static void add_hex(struct imalog_buffer *out, const char *before,
 	add_text(out, "\"");
 }
 
-/* Takes @json; NULL, as jansson gives for want of memory, makes the buffer fail. */
-static void add_json(struct imalog_buffer *out, json_t *json)
-{
-	char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-
-	if (text)
-		add_text(out, text);
-	else
-		out->failed = true;
-	free(text);
-	json_decref(json);
-}
-
 /* Numbers beyond this are none of JSON's readers. */
 static int check_number(uint64_t value, const char *field, struct imalog_error *error)
 {
@@ -78,12 +64,15 @@ static int add_template(struct imalog_buffer *out, const struct imalog_record *r
 			struct imalog_error *error)
 {
 	struct imalog_span name = record->template_name;
+	json_t *json;
 
 	if (!imalog_utf8_is_valid(name))
 		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template name",
 				   "it is not UTF-8");
 	add_text(out, "{\"template_name\":");
-	add_json(out, json_stringn((const char *)name.data, name.size));
+	json = json_stringn((const char *)name.data, name.size);
+	imalog_json_dump(json, out);
+	json_decref(json);
 	add_hex(out, ",\"template_data\":", record->data);
 	add_text(out, "}");
 	return 0;
@@ -150,14 +139,17 @@ static void add_systemd(struct imalog_buffer *out, const struct imalog_record *r
 {
 	json_t *json = json_loadb((const char *)record->data.data, record->data.size,
 				  JSON_REJECT_DUPLICATES, NULL);
-	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	struct imalog_buffer text = { NULL, 0, 0, false };
 
-	if (text && imalog_systemd_check(json, NULL) == 0 &&
-	    imalog_span_equal(imalog_span_of(text), record->data))
-		add_text(out, text);
+	if (json && imalog_systemd_check(json, NULL) == 0)
+		imalog_json_dump(json, &text);
+	out->failed |= text.failed;
+	if (text.size &&
+	    imalog_span_equal((struct imalog_span){ text.data, text.size }, record->data))
+		imalog_buffer_add(out, text.data, text.size);
 	else
 		add_hex(out, "", record->data);
-	free(text);
+	imalog_buffer_free(&text);
 	json_decref(json);
 }
 

@@ -12,7 +12,6 @@
  * The end of each object is found first, so that never more than one of them is in memory
  *and that it has no more values than a record can use; then jansson reads it.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -232,15 +231,10 @@ static int get_systemd(json_t *content, struct imalog_buffer *out,
 		       struct imalog_error *error)
 {
 	int rc = imalog_systemd_check(content, error);
-	char *text = rc < 0 ? NULL : json_dumps(content, JSON_COMPACT);
 
-	if (rc < 0)
-		return rc;
-	if (!text)
-		return imalog_fail_nomem(error);
-	imalog_buffer_add(out, text, strlen(text));
-	free(text);
-	return 0;
+	if (rc == 0)
+		imalog_json_dump(content, out);
+	return rc;
 }
 
 static int get_type(const json_t *json, uint8_t *ret, struct imalog_error *error)

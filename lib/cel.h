@@ -158,6 +158,8 @@ void imalog_json_passed(struct imalog_reader *reader, size_t size);
 /* "sha3_256" and so on, as the TCG writes them */
 const char *imalog_cel_alg_name(enum imalog_alg alg);
 struct json_t;
+/* As compact text; without @json, as jansson gives for want of memory, the buffer fails. */
+void imalog_json_dump(const struct json_t *json, struct imalog_buffer *out);
 /* A number that is there, from 0 to @max */
 int imalog_json_get_uint(const struct json_t *json, const char *field, uint64_t max,
 			 uint64_t *ret, struct imalog_error *error);
