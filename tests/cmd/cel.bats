@@ -6,6 +6,11 @@ load helpers
 
 ENCODINGS='tlv json json-seq cbor cbor-seq'
 
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	need_libcbor
+}
+
 mkcel() {
 	"$PYTHON" -I -S "${MKLOG%/*}/mkcel" "$@"
 }

@@ -9,6 +9,7 @@ setup() {
 	cd "$BATS_TEST_TMPDIR" || return
 	TLV=$VECTORS/tlv
 	need_vectors tlv/ORIGIN.txt
+	need_libcbor
 }
 
 # sample NAME: makes NAME here, from base64

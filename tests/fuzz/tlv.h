@@ -236,7 +236,10 @@ FUZZ_FN void tlv_check(const struct list *list)
 	tlv_open(&facts, list);
 	list_read_memory(list, list->bytes, tlv_visit, &facts, &whole);
 	for (size_t i = 0; i < TLV_FORMATS; i++) {
-		MUST(imalog_writer_finish(facts.writers[i], NULL) == 0);
+		int rc = imalog_writer_finish(facts.writers[i], NULL);
+
+		/* Without libcbor there is no such format. */
+		MUST(rc == 0 || (rc == -IMALOG_ERR_UNSUPPORTED && facts.out[i].size == 0));
 		tlv_check_again(&facts, i);
 	}
 	tlv_check_cut(list, &whole);
