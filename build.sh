@@ -24,7 +24,7 @@ usage() {
 build_packages='autoconf automake gcc libc6-dev libcbor-dev libjansson-dev libssl-dev
 	libtool libtss2-dev make pkg-config'
 check_packages='bats fuse3 g++ git libfuse3-dev libtss2-tcti-swtpm0 mandoc
-	openssl python3 shellcheck strace swtpm swtpm-tools tpm2-tools zsh'
+	openssl python3 shellcheck strace swtpm swtpm-tools systemd tpm2-tools zsh'
 long_packages='clang ima-evm-utils libc6-dbg libclang-rt-14-dev libtss2-tcti-device0
 	llvm valgrind xz-utils'
 
@@ -47,6 +47,7 @@ install_packages() {
 	# shellcheck disable=SC2086 # a list of words
 	{ apt-get -q update && apt-get -q install -y --no-install-recommends $missing; } \
 		</dev/null || die "cannot install$missing"
+	rm -f build/Makefile # configure is to find them
 }
 
 # build [OPTION...]: configures with these options, anew if they were others, and makes.
@@ -93,6 +94,9 @@ bench)
 demo)
 	install_packages $build_packages $check_packages
 	build
+	if pkg-config --exists fuse3; then
+		make -C build tests/imafs/imafs
+	fi
 	IMALOG_SRC=$PWD IMALOG_BUILD=$PWD/build
 	IMALOG=$IMALOG_BUILD/src/imalog MKLOG=$IMALOG_SRC/tests/mklog
 	export IMALOG_SRC IMALOG_BUILD IMALOG MKLOG

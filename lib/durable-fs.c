@@ -302,7 +302,7 @@ int imalog_durable_check_fd(int fd, struct imalog_error *error)
 
 int imalog_durable_check(const char *path, struct imalog_error *reterr)
 {
-	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), rc;
+	int fd = open(path, O_PATH | O_CLOEXEC), rc;
 	char *copy = NULL;
 
 	if (fd < 0 && errno == ENOENT) {

@@ -246,6 +246,8 @@ const char *imalog_problem_text(enum imalog_problem problem)
 		return "template is not known, so the ascii line cannot be checked";
 	case IMALOG_PROBLEM_UNCHECKED:
 		return "its content is of a kind that no rule checks";
+	case IMALOG_PROBLEM_SNAPSHOT:
+		return "PCR values in it are not those that the log before it leads to";
 	}
 	return "unknown problem";
 }

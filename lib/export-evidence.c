@@ -1,210 +1,127 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What PCR values prove about segments, where their bytes do not
- *
- * Lists repeat: two violations have the same bytes, and so may two lists.  But each extends
- * the PCRs, and no two sequences of records lead to the same values.  So a sequence that leads
- * to what the TPM says, with its end behind the records in question, is what happened.
+ * What PCR values prove about segments, where their bytes do not (sequence.c)
  *
  * Everything that is in question is on the disk when it is decided; what the kernel still has
  * is read after the TPM.  So others who stage or delete meanwhile can only prevent a decision.
  */
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "export.h"
 
-/* Readings of lists and TPM, while others may measure */
-#define ATTEMPTS 8
-
-/* A sequence of records: behind a base, a pending segment or none, and the kernel's lists. */
-struct sequence {
-	struct imalog_export *export;
-	const struct imalog_base *base;
-	const struct imalog_receipt *segment; /* may be NULL */
-	bool with_staged;
-	struct imalog_replay *replay;
-	uint64_t end; /* of the base and the segment */
-};
-
-/* ---- replaying ---- */
-
-/* A failing TPM must not hold up the export: then it is not known. */
-static bool read_tpm(struct imalog_export *export)
-{
-	imalog_witness_free(&export->witness);
-	return export->world->read_tpm(export, false, &export->witness, NULL) == 0 &&
-	       export->witness.pcrs;
-}
-
-static int run_fd(struct sequence *sequence, int fd, struct imalog_error *error)
-{
-	const struct imalog_base here = { .records = sequence->base->records +
-						     imalog_replay_records(sequence->replay) };
-	struct imalog_source *source = imalog_source_from_fd(fd, "list");
-	struct imalog_reader *reader = NULL;
-	int rc;
-
-	if (source)
-		reader = imalog_base_reader(&here, source, sequence->export->templates);
-	rc = reader ? imalog_replay_run(sequence->replay, reader, error) :
-		      imalog_fail_nomem(error);
-	imalog_reader_free(&reader);
-	imalog_source_free(&source);
-	close(fd);
-	return rc;
-}
-
-static int run_segment(struct sequence *sequence, struct imalog_error *error)
-{
-	const struct imalog_segment segment = {
-		.number = sequence->segment->segment,
-		.kind = IMALOG_SEGMENT_PENDING,
-	};
-	int fd = imalog_segment_open(sequence->export->epoch, &segment, error);
-
-	return fd < 0 ? fd : run_fd(sequence, fd, error);
-}
-
-static int run_list(struct sequence *sequence, bool staged, struct imalog_error *error)
-{
-	const struct imalog_export *export = sequence->export;
-	int fd, rc = export->world->open_list(export->root, staged, export->wait_ms, &fd,
-					      error);
-
-	return rc < 0 ? rc : run_fd(sequence, fd, error);
-}
-
-static int run_all(struct sequence *sequence, struct imalog_error *error)
-{
-	int rc = imalog_base_prepare(sequence->base, sequence->export->witness.pcrs,
-				     sequence->replay, error);
-
-	if (rc == 0 && sequence->segment)
-		rc = run_segment(sequence, error);
-	sequence->end = sequence->base->records + imalog_replay_records(sequence->replay);
-	if (rc == 0 && sequence->with_staged)
-		rc = run_list(sequence, true, error);
-	return rc < 0 ? rc : run_list(sequence, false, error);
-}
-
-/* Do all values hold at one record, the last of the segment or a later one? */
-static bool holds_behind(const struct sequence *sequence)
-{
-	uint64_t first = sequence->end, last = UINT64_MAX;
-	size_t nr = imalog_replay_checks(sequence->replay);
-
-	/* No PCR was extended: then the values are those of the base. */
-	if (nr == 0)
-		return imalog_state_is(&sequence->base->state, sequence->export->witness.pcrs);
-	for (size_t i = 0; i < nr; i++) {
-		struct imalog_check check;
-
-		imalog_replay_check(sequence->replay, i, &check);
-		if (check.verdict != IMALOG_MATCH)
-			return false;
-		first = check.matched_at > first ? check.matched_at : first;
-		last = check.matched_to < last ? check.matched_to : last;
-	}
-	return first <= last;
-}
-
-/* Are the values at the end of the lists those that the TPM has after they were read? */
-static int holds_at_end(const struct sequence *sequence, struct imalog_error *error)
-{
-	struct imalog_state state = { NULL, 0 };
-	int rc = imalog_state_copy(&state, &sequence->base->state, error);
-
-	if (rc == 0)
-		rc = imalog_state_take(&state, sequence->replay, error);
-	if (rc == 0)
-		rc = read_tpm(sequence->export) &&
-		     imalog_state_is(&state, sequence->export->witness.pcrs);
-	imalog_state_free(&state);
-	return rc;
-}
-
 /*
- * Does this sequence lead to what the TPM said, behind the segment?  Or, with @all, to what it
- * says now, with all that the lists have?  1, 0, or negative
- */
-static int leads(struct sequence sequence, bool all, struct imalog_error *error)
-{
-	int rc;
-
-	sequence.replay = imalog_replay_new();
-	if (!sequence.replay)
-		return imalog_fail_nomem(error);
-	rc = run_all(&sequence, error);
-	if (rc == 0)
-		rc = all ? holds_at_end(&sequence, error) : holds_behind(&sequence);
-	imalog_replay_free(&sequence.replay);
-	return rc;
-}
-
-/*
- * Which of two sequences is it: IMALOG_MATCH the first, IMALOG_MISMATCH the second, or it is
- * not known
+ * Which is it: IMALOG_MATCH one of the first half of these sequences, IMALOG_MISMATCH one of the
+ * second, or it is not known
  *
  * When the list goes on with the same bytes once more, the TPM's values of before it was read
  * can be in both: the last records could be later than those values.  Then only values of
- * after it was read tell, if nothing was measured meanwhile.
+ * after it was read tell, if nothing was measured meanwhile.  When both halves lead to those,
+ * they are the same bytes, and so is the log that comes of them.
  */
-static int tell_apart(struct sequence one, struct sequence other, struct imalog_error *error)
+static int tell_apart(struct imalog_export *export, const struct imalog_sequence *sequences,
+		      size_t half, struct imalog_error *error)
 {
-	int is_one = 0, is_other = 0;
+	struct imalog_witness witness = export->witness;
+	int rc = IMALOG_NOT_CHECKED;
 
-	for (int i = 0; i < ATTEMPTS && is_one == is_other; i++) {
-		if (!read_tpm(one.export))
-			return IMALOG_NOT_CHECKED;
-		is_one = leads(one, i > 0, error);
-		is_other = is_one < 0 ? is_one : leads(other, i > 0, error);
-		if (is_other < 0)
-			return is_other;
-		if (i == 0 && !is_one && !is_other)
+	/* What was read, and quoted, for the records to come is kept. */
+	export->witness = (struct imalog_witness){ 0 };
+	for (int i = 0; i < IMALOG_SEQUENCE_ATTEMPTS && rc == IMALOG_NOT_CHECKED; i++) {
+		int counts[2] = { 0, 0 };
+		size_t which;
+
+		if (!imalog_sequence_read_tpm(export))
+			break;
+		for (int j = 0; j < 2 && rc >= 0; j++) {
+			counts[j] = imalog_sequence_count(export, sequences + j * half, half,
+							  i > 0, &which, error);
+			rc = counts[j] < 0 ? counts[j] : rc;
+		}
+		if (rc == 0 && counts[0] && (!counts[1] || i > 0))
+			rc = IMALOG_MATCH;
+		else if (rc == 0 && counts[1] && !counts[0])
+			rc = IMALOG_MISMATCH;
+		else if (rc == 0 && i == 0 && !counts[0])
 			break;
 	}
-	if (is_one == is_other)
-		return IMALOG_NOT_CHECKED;
-	return is_one ? IMALOG_MATCH : IMALOG_MISMATCH;
+	imalog_witness_free(&export->witness);
+	export->witness = witness;
+	return rc;
 }
 
 /* ---- two pending segments ---- */
 
-/* Have both segments the same records (IMALOG_MATCH), or others (IMALOG_MISMATCH)? */
-static int compare_records(struct imalog_export *export, bool newest_is_staged,
+/*
+ * Have both segments the same records (IMALOG_MATCH), or others (IMALOG_MISMATCH)?  Where the
+ * newest can be, if it is not gone: it is what is staged, or of another boot, whose list a kexec
+ * has put at the start of this one, or has lost.
+ */
+static int compare_records(struct imalog_export *export, bool newest_is_gone,
 			   struct imalog_error *error)
 {
-	const struct imalog_receipt *first = export->pending[0];
-	const struct imalog_base later = { .state = first->after,
-					   .records = export->base.records + first->records };
-	const struct sequence same = { .export = export,
-				       .base = &export->base,
-				       .segment = export->pending[1],
-				       .with_staged = !newest_is_staged };
-	struct sequence others = same;
+	const struct imalog_receipt *first = export->pending[0], *newest = export->pending[1];
+	bool staged = !newest_is_gone && imalog_tail_same_boot(export, newest);
+	bool listed = !newest_is_gone && !staged;
+	const struct imalog_sequence saved = { .base = &export->base,
+					       .segments = { newest },
+					       .with_staged = !staged };
+	struct imalog_sequence four[4] = { saved, saved, saved, saved };
 
-	others.base = &later;
-	return tell_apart(same, others, error);
+	/* The same records: newest, list; or list.  Others: first, newest, list; first, list */
+	four[1].segments[0] = NULL;
+	four[1].in_lists = newest->records;
+	four[2].segments[0] = four[3].segments[0] = first;
+	four[2].segments[1] = newest;
+	four[3].in_lists = newest->records;
+	if (listed)
+		return tell_apart(export, four, 2, error);
+	four[1] = four[2];
+	return tell_apart(export, four, 1, error);
 }
 
-int imalog_evidence_settle(struct imalog_export *export, bool newest_is_staged,
-			   struct imalog_error *error)
+/*
+ * By the values that the TPM had when the newest was saved: its lists are there no more.  What
+ * was staged before they were read is in them, at least.
+ */
+static int compare_after_reset(struct imalog_export *export, struct imalog_error *error)
+{
+	const struct imalog_receipt *first = export->pending[0], *newest = export->pending[1];
+	uint64_t end = newest->staged_before ? 0 : export->base.records + first->records;
+	const struct imalog_sequence both[2] = {
+		{ .base = &export->base, .segments = { newest }, .alone = true, .end = end },
+		{ .base = &export->base,
+		  .segments = { first, newest },
+		  .alone = true,
+		  .end = end },
+	};
+	struct imalog_witness witness = export->witness;
+	size_t which = 0;
+	int count;
+
+	if (!newest->pcrs)
+		return IMALOG_NOT_CHECKED;
+	export->witness = (struct imalog_witness){ .pcrs = newest->pcrs };
+	count = imalog_sequence_count(export, both, 2, false, &which, error);
+	export->witness = witness;
+	if (count != 1)
+		return count < 0 ? count : IMALOG_NOT_CHECKED;
+	return which == 0 ? IMALOG_MATCH : IMALOG_MISMATCH;
+}
+
+/* Acts on what is known of two pending segments. */
+static int settle(struct imalog_export *export, int verdict, struct imalog_error *error)
 {
 	struct imalog_receipt *first = export->pending[0], *newest = export->pending[1];
 	int rc;
 
-	if (newest->may_repeat != first->segment)
-		return imalog_tail_commit_first(export, error);
-	rc = compare_records(export, newest_is_staged, error);
-	if (rc < 0)
-		return rc;
-	if (rc == IMALOG_MATCH) {
+	if (verdict < 0)
+		return verdict;
+	if (verdict == IMALOG_MATCH) {
 		newest->may_repeat = 0;
 		return imalog_tail_drop_first(export, error);
 	}
-	if (rc == IMALOG_MISMATCH) {
+	if (verdict == IMALOG_MISMATCH) {
 		/* Written first, or a crash would bring the doubt back. */
 		newest->may_repeat = 0;
 		rc = imalog_tail_write(export, newest, error);
@@ -218,50 +135,54 @@ int imalog_evidence_settle(struct imalog_export *export, bool newest_is_staged,
 	return imalog_tail_commit_first(export, error);
 }
 
-/* ---- one pending segment ---- */
-
-/* Has nothing been measured since it was saved? */
-static bool is_unchanged(const struct imalog_pcrs *before, const struct imalog_pcrs *now)
+static bool is_in_doubt(const struct imalog_export *export)
 {
-	for (size_t i = 0; before && i < imalog_pcrs_count(before); i++) {
-		enum imalog_alg alg;
-		uint32_t pcr;
-		const uint8_t *value = imalog_pcrs_at(before, i, &alg, &pcr);
-		const uint8_t *other = imalog_pcrs_get(now, alg, pcr);
-
-		if (!other || memcmp(value, other, imalog_alg_size(alg)) != 0)
-			return false;
-	}
-	return before && imalog_pcrs_count(before);
+	return export->nr_pending == IMALOG_PENDING_MAX &&
+	       export->pending[1]->may_repeat == export->pending[0]->segment;
 }
+
+int imalog_evidence_settle(struct imalog_export *export, bool newest_is_gone,
+			   struct imalog_error *error)
+{
+	if (!is_in_doubt(export))
+		return imalog_tail_commit_first(export, error);
+	return settle(export, compare_records(export, newest_is_gone, error), error);
+}
+
+/* ---- one pending segment ---- */
 
 /*
  * A saved segment was not deleted by us.  But somebody else may have done that, and staged
  * records of the same bytes.
  */
-int imalog_evidence_saved(struct imalog_export *export, bool *sure, struct imalog_error *error)
+int imalog_evidence_saved(struct imalog_export *export, struct imalog_error *error)
 {
 	const struct imalog_receipt *newest = export->pending[export->nr_pending - 1];
-	const struct sequence same = { .export = export,
-				       .base = &export->base,
-				       .segment = newest };
-	struct sequence others = same;
-	struct imalog_witness witness = export->witness;
-	int rc;
+	const struct imalog_sequence both[2] = {
+		{ .base = &export->base, .segments = { newest } },
+		{ .base = &export->base, .segments = { newest }, .with_staged = true },
+	};
 
-	*sure = true;
-	/* Without a TPM there is nothing to tell; of two, it is known which one is newer. */
-	if (!export->witness.pcrs || export->nr_pending > 1 ||
-	    is_unchanged(newest->pcrs, export->witness.pcrs))
-		return 0;
-	others.with_staged = true;
-	/* What was read, and quoted, for the records to come is kept. */
-	export->witness = (struct imalog_witness){ 0 };
-	rc = tell_apart(same, others, error);
-	imalog_witness_free(&export->witness);
-	export->witness = witness;
-	*sure = rc == IMALOG_MATCH;
-	return rc < 0 ? rc : 0;
+	/* Of two, the one before is in question, too. */
+	if (!export->witness.pcrs || export->nr_pending > 1)
+		return IMALOG_NOT_CHECKED;
+	return tell_apart(export, both, 1, error);
+}
+
+/* ---- a segment without a receipt ---- */
+
+int imalog_evidence_orphan(struct imalog_export *export, const struct imalog_receipt *orphan,
+			   struct imalog_error *error)
+{
+	const struct imalog_receipt *first = export->nr_pending ? export->pending[0] : NULL;
+	const struct imalog_sequence four[4] = {
+		{ .base = &export->base, .with_staged = true },
+		{ .base = &export->base, .segments = { first }, .with_staged = true },
+		{ .base = &export->base, .segments = { orphan }, .with_staged = true },
+		{ .base = &export->base, .segments = { first, orphan }, .with_staged = true },
+	};
+
+	return tell_apart(export, four, 2, error);
 }
 
 /* ---- epochs ---- */
@@ -271,8 +192,8 @@ static int is_fresh(struct imalog_export *export, struct imalog_error *error)
 {
 	const struct imalog_base nothing = { .records = 0 };
 
-	return leads(
-		(struct sequence){ .export = export, .base = &nothing, .with_staged = true },
+	return imalog_sequence_leads(
+		export, &(struct imalog_sequence){ .base = &nothing, .with_staged = true },
 		false, error);
 }
 
@@ -280,8 +201,12 @@ static int is_fresh(struct imalog_export *export, struct imalog_error *error)
 static int follows(struct imalog_export *export, struct imalog_error *error)
 {
 	struct imalog_base base = export->base;
-	const struct sequence list = { .export = export, .base = &base, .with_staged = true };
-	int rc = leads(list, false, error);
+	const struct imalog_sequence list = { .base = &base, .with_staged = true };
+	const struct imalog_sequence all = { .base = &export->base,
+					     .segments = { export->pending[0],
+							   export->pending[1] },
+					     .with_staged = true };
+	int rc = imalog_sequence_leads(export, &list, false, error);
 
 	for (size_t i = 0; rc == 0 && i < export->nr_pending; i++) {
 		const struct imalog_receipt *pending = export->pending[i];
@@ -289,8 +214,11 @@ static int follows(struct imalog_export *export, struct imalog_error *error)
 		base = (struct imalog_base){ .state = pending->after,
 					     .records =
 						     pending->first + pending->records - 1 };
-		rc = leads(list, false, error);
+		rc = imalog_sequence_leads(export, &list, false, error);
 	}
+	/* What comes after both, no receipt says. */
+	if (rc == 0 && export->nr_pending == IMALOG_PENDING_MAX)
+		rc = imalog_sequence_leads(export, &all, false, error);
 	return rc;
 }
 
@@ -298,6 +226,8 @@ static int start_new(struct imalog_export *export, struct imalog_error *error)
 {
 	int rc = 0;
 
+	if (is_in_doubt(export))
+		rc = settle(export, compare_after_reset(export, error), error);
 	while (rc == 0 && export->nr_pending)
 		rc = imalog_tail_commit_first(export, error);
 	if (rc == 0)
@@ -325,11 +255,20 @@ static bool has_been_reset(const struct imalog_export *export, bool *known)
 	return *known && count != export->witness.clock.reset_count;
 }
 
-static int judge_epoch(struct imalog_export *export, struct imalog_error *error)
+int imalog_evidence_judge(struct imalog_export *export, struct imalog_error *error)
 {
-	bool known, reset = has_been_reset(export, &known), new = !known || reset;
-	int rc = new ? is_fresh(export, error) : follows(export, error);
+	const char *boot_id = imalog_tail_boot_id(export);
+	bool known, reset, new;
+	int rc;
 
+	/* An epoch without segments begins with what is there now. */
+	if (!boot_id || (boot_id[0] && strcmp(boot_id, export->kernel.boot_id) == 0))
+		return IMALOG_BELONGS;
+	if (!export->witness.pcrs)
+		return IMALOG_BELONGS_NO_TPM;
+	reset = has_been_reset(export, &known);
+	new = !known || reset;
+	rc = new ? is_fresh(export, error) : follows(export, error);
 	if (rc == 0) {
 		new = !new;
 		rc = new ? is_fresh(export, error) : follows(export, error);
@@ -337,37 +276,42 @@ static int judge_epoch(struct imalog_export *export, struct imalog_error *error)
 	if (rc < 0)
 		return rc;
 	if (rc)
-		return new ? start_new(export, error) : 0;
-	if (reset) {
+		return new ? IMALOG_BELONGS_TO_NEW : IMALOG_BELONGS;
+	return reset ? IMALOG_BELONGS_AFTER_RESET : IMALOG_BELONGS_UNKNOWN;
+}
+
+int imalog_evidence_epoch(struct imalog_export *export, struct imalog_error *error)
+{
+	int rc = imalog_evidence_judge(export, error);
+
+	switch (rc) {
+	case IMALOG_BELONGS_TO_NEW:
+		return start_new(export, error);
+	case IMALOG_BELONGS_AFTER_RESET:
 		rc = start_new(export, error);
 		imalog_export_say(
 			export, IMALOG_NOTE_WRONG,
 			"the TPM was reset, but the list does not lead to its values: "
 			"nothing proves that it is complete");
 		return rc;
-	}
-	imalog_export_say(
-		export, IMALOG_NOTE_WRONG,
-		"this is another boot, and nothing proves whether its list follows what "
-		"the store has: it is added to epoch %" PRIu64 ", marked as undetermined",
-		export->epoch->number);
-	return 0;
-}
-
-int imalog_evidence_epoch(struct imalog_export *export, struct imalog_error *error)
-{
-	const char *boot_id = imalog_tail_boot_id(export);
-
-	/* An epoch without segments begins with what is there now. */
-	if (!boot_id || (boot_id[0] && strcmp(boot_id, export->kernel.boot_id) == 0))
+	case IMALOG_BELONGS_UNKNOWN:
+		imalog_export_say(
+			export, IMALOG_NOTE_WRONG,
+			"this is another boot, and nothing proves whether its list follows "
+			"what the store has: it is added to epoch %" PRIu64
+			", marked as undetermined",
+			export->epoch->number);
 		return 0;
-	if (export->witness.pcrs)
-		return judge_epoch(export, error);
-	imalog_export_say(
-		export, IMALOG_NOTE_INFO,
-		"this is another boot, and without a TPM nothing tells whether its list "
-		"follows what the store has: it is added to epoch %" PRIu64
-		", marked as undetermined",
-		export->epoch->number);
-	return 0;
+	case IMALOG_BELONGS_NO_TPM:
+		imalog_export_say(
+			export,
+			export->lacks_tpm ? IMALOG_NOTE_UNCHECKED : IMALOG_NOTE_INFO,
+			"this is another boot, and without a TPM nothing tells whether its "
+			"list follows what the store has: it is added to epoch %" PRIu64
+			", marked as undetermined",
+			export->epoch->number);
+		return 0;
+	default:
+		return rc < 0 ? rc : 0;
+	}
 }

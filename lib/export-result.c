@@ -35,6 +35,13 @@ void imalog_export_say(struct imalog_export *export, enum imalog_note_kind kind,
 	export->nr_notes++;
 }
 
+void imalog_export_forget_notes(struct imalog_export *export)
+{
+	free(export->notes);
+	export->notes = NULL;
+	export->nr_notes = 0;
+}
+
 const char *imalog_export_note(const struct imalog_export *export, size_t i,
 			       enum imalog_note_kind *kind)
 {
@@ -42,6 +49,13 @@ const char *imalog_export_note(const struct imalog_export *export, size_t i,
 		return NULL;
 	*kind = export->notes[i].kind;
 	return export->notes[i].text;
+}
+
+/* The TPM had no value that the log leads to one of. */
+static bool has_no_bank(const struct imalog_receipt *receipt)
+{
+	return receipt->verdict == IMALOG_NOT_CHECKED && !receipt->matched_at &&
+	       !receipt->staged_before;
 }
 
 /* What does not fit, in words; durably saved it is all the same */
@@ -57,7 +71,7 @@ static void say_verdict(struct imalog_export *export, const struct imalog_receip
 				  receipt->problems > 1 ? " (and of others)" : "");
 	if (compared && receipt->verdict == IMALOG_MISMATCH)
 		imalog_export_say(export, IMALOG_NOTE_WRONG, MISMATCH, receipt->segment);
-	else if (compared && receipt->verdict == IMALOG_NOT_CHECKED && !receipt->staged_before)
+	else if (compared && has_no_bank(receipt))
 		imalog_export_say(export, IMALOG_NOTE_UNCHECKED,
 				  "segment %" PRIu64
 				  ": there was nothing to compare with the TPM",
@@ -101,18 +115,36 @@ const struct imalog_receipt *imalog_export_receipt(const struct imalog_export *e
 	return export->done[i].receipt;
 }
 
+/* Does anything remain to be said about the last segment? */
+static bool is_open(const struct imalog_receipt *last)
+{
+	if (last->problems || last->verdict == IMALOG_MISMATCH || has_no_bank(last))
+		return false;
+	return last->verdict != IMALOG_MATCH ||
+	       last->matched_at < last->first + last->records - 1;
+}
+
 /*
- * Of what had been staged before the TPM was read, nothing could be said.  Now the kernel has
- * no more: so the log must have led to the TPM's values of a moment ago.
+ * Nothing could be said of records that came after the TPM was read, nor of what had been staged
+ * before.  Now all of that is in the TPM, so the log must lead there, or the kernel's list does.
  */
 void imalog_export_say_end(struct imalog_export *export)
 {
+	const struct imalog_sequence rest = { .base = &export->base, .with_staged = true };
 	const struct imalog_receipt *last =
 		export->nr_done ? export->done[export->nr_done - 1].receipt : NULL;
+	int rc;
 
-	if (!export->stages || !last || !last->staged_before || !export->witness.pcrs ||
-	    last->verdict != IMALOG_NOT_CHECKED || last->problems)
+	if (!last || !export->past.compared || !is_open(last))
 		return;
-	if (!imalog_state_is(&export->base.state, export->witness.pcrs))
+	rc = imalog_sequence_read_tpm(export) ?
+		     imalog_sequence_leads(export, &rest, false, NULL) :
+		     -IMALOG_ERR_TPM;
+	if (rc == 0)
 		imalog_export_say(export, IMALOG_NOTE_WRONG, MISMATCH, last->segment);
+	else if (rc < 0)
+		imalog_export_say(export, IMALOG_NOTE_UNCHECKED,
+				  "segment %" PRIu64 ": its end could not be compared with the "
+				  "TPM",
+				  last->segment);
 }

@@ -32,12 +32,6 @@ static int sum_staged(struct imalog_export *export, struct imalog_prefix *ret,
 	return rc;
 }
 
-static bool is_sum_of(const struct imalog_prefix *sum, const struct imalog_receipt *receipt)
-{
-	return sum->size > 0 && sum->size == receipt->bytes &&
-	       memcmp(sum->sha256, receipt->sha256, IMALOG_SHA256_SIZE) == 0;
-}
-
 /* ---- deleting ---- */
 
 /*
@@ -52,8 +46,10 @@ static int look_after_failure(struct imalog_export *export, struct imalog_receip
 
 	if (rc == 0 && sum.size == 0)
 		return 0;
-	if (rc == 0 && is_sum_of(&sum, receipt)) {
+	if (rc == 0 && imalog_same_sum(&sum, receipt)) {
 		receipt->state = IMALOG_RECEIPT_SAVED;
+		if (!receipt->moment.known)
+			imalog_same_note(export, receipt);
 		imalog_tail_write(export, receipt, NULL);
 	}
 	if (error && imalog_error_os_errno(error) == ESTALE)
@@ -120,19 +116,6 @@ static int keep_values(const struct imalog_witness *witness, struct imalog_recei
 	return rc;
 }
 
-static int sum_of(struct imalog_span bytes, uint8_t out[IMALOG_SHA256_SIZE],
-		  struct imalog_error *error)
-{
-	struct imalog_source *source =
-		imalog_source_from_memory(bytes.data, bytes.size, "quote");
-	uint64_t size;
-	int rc = source ? imalog_source_sum(source, &size, out, error) :
-			  imalog_fail_nomem(error);
-
-	imalog_source_free(&source);
-	return rc;
-}
-
 static int write_beside(const struct imalog_export *export, uint64_t segment,
 			const char *suffix, struct imalog_span bytes,
 			struct imalog_error *error)
@@ -161,15 +144,15 @@ static int write_quote(const struct imalog_export *export, struct imalog_receipt
 	if (!witness->quote.size)
 		return 0;
 	receipt->has_quote = true;
-	receipt->covers = receipt->verdict == IMALOG_MATCH ? receipt->matched_at : 0;
+	receipt->covers = imalog_receipt_covers(receipt);
 	memcpy(receipt->nonce, witness->nonce, sizeof(receipt->nonce));
 	rc = write_beside(export, receipt->segment, ".quote", witness->quote, error);
 	if (rc == 0)
 		rc = write_beside(export, receipt->segment, ".signature", witness->signature,
 				  error);
 	if (rc == 0)
-		rc = sum_of(witness->quote, receipt->quote, error);
-	return rc < 0 ? rc : sum_of(witness->signature, receipt->signature, error);
+		rc = imalog_span_sum(witness->quote, receipt->quote, error);
+	return rc < 0 ? rc : imalog_span_sum(witness->signature, receipt->signature, error);
 }
 
 /* Reads what is staged into the file, and makes it durable under its name. */
@@ -229,11 +212,31 @@ static void remove_partial(struct imalog_export *export, bool saved_again)
 				  "what an interrupted run had begun to save is saved anew");
 	else
 		imalog_export_say(
-			export, IMALOG_NOTE_WRONG,
+			export,
+			export->partial_is_spare ? IMALOG_NOTE_INFO : IMALOG_NOTE_WRONG,
 			"'%s' is what an interrupted run had saved, and its records are "
 			"no longer in the kernel: it is kept, but no part of the log",
 			export->partial);
 	export->partial[0] = '\0';
+}
+
+/*
+ * The kernel still has what was to be saved.  The receipt is taken back first, durably: a
+ * segment that is missing would stop all exports.
+ */
+static void take_back(const struct imalog_export *export, uint64_t segment)
+{
+	static const char *const suffixes[] = { ".json", ".quote", ".signature" };
+	char name[IMALOG_RECEIPT_NAME_MAX], file[IMALOG_SEGMENT_NAME_MAX];
+
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(suffixes); i++) {
+		imalog_receipt_name(segment, suffixes[i], name);
+		if (unlinkat(export->epoch->receipts, name, 0) != 0 && errno != ENOENT)
+			return;
+	}
+	imalog_segment_name(IMALOG_SEGMENT_PENDING, segment, file);
+	if (imalog_durable_sync(export->epoch->receipts, "the receipts", NULL) == 0)
+		unlinkat(export->epoch->dir, file, 0);
 }
 
 /* @doubtful: a pending segment that may have the same records, or NULL */
@@ -246,22 +249,32 @@ static int save(struct imalog_export *export, const struct imalog_receipt *doubt
 				    .pcrs = export->witness.pcrs,
 				    .templates = export->templates,
 				    .prefixes = { { 0 }, export->partial_sum } };
+	bool written;
 	int rc;
 
 	if (!receipt)
 		return -IMALOG_ERR_NOMEM;
+	/* How many violations there were before what is staged is read */
+	rc = export->world->probe(export->root, &export->kernel, error);
 	/* Most likely they are the same; else the receipt is corrected in the end. */
 	if (doubtful) {
 		pass.prefixes[0].size = doubtful->bytes;
 		memcpy(pass.prefixes[0].sha256, doubtful->sha256, IMALOG_SHA256_SIZE);
 	}
 	receipt->segment = export->last_number + 1;
-	rc = write_segment(export, &pass, receipt, error);
+	if (rc == 0)
+		rc = write_segment(export, &pass, receipt, error);
+	written = rc == 0;
+	/* Two segments with the same bytes are compared by them. */
+	if (rc == 0 && pass.prefixes[0].found)
+		rc = imalog_same_mend(export, doubtful, error);
 	if (rc == 0)
 		rc = keep_values(&export->witness, receipt, error);
 	fill_machine(export, receipt);
 	memcpy(receipt->previous, base.chain, sizeof(receipt->previous));
 	receipt->state = IMALOG_RECEIPT_SAVED;
+	if (rc == 0 && !export->deletes)
+		imalog_same_note(export, receipt);
 	receipt->may_repeat = pass.prefixes[0].found ? doubtful->segment : 0;
 	receipt->staged_before = staged_before;
 	imalog_receipt_excuse(receipt);
@@ -271,6 +284,8 @@ static int save(struct imalog_export *export, const struct imalog_receipt *doubt
 	if (rc == 0)
 		rc = imalog_tail_write(export, receipt, error);
 	if (rc < 0) {
+		if (written)
+			take_back(export, receipt->segment);
 		imalog_receipt_free(&receipt);
 		return rc;
 	}
@@ -286,8 +301,12 @@ static int save(struct imalog_export *export, const struct imalog_receipt *doubt
 static int compare_file(struct imalog_export *export, const struct imalog_prefix *sum,
 			struct imalog_error *error)
 {
-	if (!export->must_equal || sum->size == 0 || is_sum_of(sum, export->must_equal))
+	if (!export->must_equal || sum->size == 0)
 		return 0;
+	if (imalog_same_sum(sum, export->must_equal)) {
+		export->was_equal = true;
+		return 0;
+	}
 	return imalog_fail(error, IMALOG_ERR_INVALID, "",
 			   "the file is not what is staged: %" PRIu64 " bytes, not %" PRIu64,
 			   export->must_equal->bytes, sum->size);
@@ -325,13 +344,15 @@ static int same_boot(struct imalog_export *export, struct imalog_receipt *newest
 {
 	int rc;
 
-	if (!is_sum_of(sum, newest))
+	if (!imalog_same_sum(sum, newest))
 		/* Its records were deleted, by us or by somebody else. */
 		return IMALOG_OUTCOME_AGAIN;
-	if (newest->state == IMALOG_RECEIPT_SAVED && !export->deletes)
-		return IMALOG_OUTCOME_SAVED;
-	if (newest->state == IMALOG_RECEIPT_SAVED && export->sure) {
-		rc = discard(export, newest, error);
+	if (export->sure && imalog_same_as_staged(export, newest)) {
+		rc = imalog_same_mend(export, newest, error);
+		if (rc == 0 && !export->deletes)
+			return IMALOG_OUTCOME_SAVED;
+		if (rc == 0)
+			rc = discard(export, newest, error);
 		return rc < 0 ? rc : IMALOG_OUTCOME_AGAIN;
 	}
 	/* Deleted and staged once more, or never deleted: bytes do not tell. */

@@ -10,6 +10,8 @@
  *     pending.N, receipt committed            -> log.N
  *     pending.N, receipt dropped              -> dropped.N
  *     pending.N, receipt saved or deleting    the export goes on with it
+ *
+ * Who only looks finds out the same, and leaves everything as it is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,9 +23,6 @@
 #include <unistd.h>
 
 #include "export.h"
-
-/* partial.N, and partial.N.1 and so on when that is taken */
-#define PARTIALS_MAX 1000
 
 static int inconsistent(const struct imalog_export *export,
 			const struct imalog_segment *segment, const char *what,
@@ -39,6 +38,8 @@ int imalog_tail_write(struct imalog_export *export, const struct imalog_receipt 
 {
 	uint8_t self[IMALOG_SHA256_SIZE];
 
+	if (export->only_looks)
+		return 0;
 	return imalog_receipt_write(receipt, export->epoch->receipts, self, error);
 }
 
@@ -90,25 +91,61 @@ static int take_log(struct imalog_export *export, const struct imalog_receipt *r
 	return imalog_state_copy(&export->base.state, &receipt->after, error);
 }
 
+/* A pending segment is none any more. */
+static int change_kind(struct imalog_export *export, uint64_t number,
+		       enum imalog_segment_kind kind, struct imalog_error *error)
+{
+	struct imalog_epoch *epoch = export->epoch;
+	char from[IMALOG_SEGMENT_NAME_MAX], to[IMALOG_SEGMENT_NAME_MAX];
+	int rc = 0;
+
+	imalog_segment_name(IMALOG_SEGMENT_PENDING, number, from);
+	imalog_segment_name(kind, number, to);
+	if (!export->only_looks)
+		rc = imalog_durable_rename(epoch->dir, from, to, error);
+	for (size_t i = 0; rc == 0 && i < epoch->nr; i++)
+		if (epoch->segments[i].number == number)
+			epoch->segments[i].kind = kind;
+	return rc;
+}
+
+/* What a disk has lost must not become part of the log unseen. */
+static int check_size(const struct imalog_export *export, const struct imalog_receipt *receipt,
+		      struct imalog_error *error)
+{
+	const struct imalog_segment segment = { .number = receipt->segment };
+	int fd = imalog_segment_open_any(export->epoch, receipt->segment, error);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) != 0)
+		st.st_size = -1;
+	close(fd);
+	return st.st_size >= 0 && (uint64_t)st.st_size == receipt->bytes ?
+		       0 :
+		       inconsistent(export, &segment,
+				    "is damaged: its file has not the size of its receipt",
+				    error);
+}
+
 /* Gives the file the name that goes with its receipt, and goes on from behind it. */
 static int finish(struct imalog_export *export, const struct imalog_receipt *receipt,
 		  const uint8_t self[IMALOG_SHA256_SIZE], struct imalog_error *error)
 {
 	bool is_log = receipt->state == IMALOG_RECEIPT_COMMITTED;
-	char from[IMALOG_SEGMENT_NAME_MAX], to[IMALOG_SEGMENT_NAME_MAX];
-	int rc;
+	int rc = is_log ? check_size(export, receipt, error) : 0;
 
-	imalog_segment_name(IMALOG_SEGMENT_PENDING, receipt->segment, from);
-	imalog_segment_name(is_log ? IMALOG_SEGMENT_LOG : IMALOG_SEGMENT_DROPPED,
-			    receipt->segment, to);
-	rc = imalog_durable_rename(export->epoch->dir, from, to, error);
+	if (rc == 0)
+		rc = change_kind(export, receipt->segment,
+				 is_log ? IMALOG_SEGMENT_LOG : IMALOG_SEGMENT_DROPPED, error);
 	if (rc < 0)
 		return rc;
 	memcpy(export->base.chain, self, IMALOG_SHA256_SIZE);
 	if (!is_log)
 		return 0;
 	rc = take_log(export, receipt, error);
-	return rc < 0 ? rc : imalog_export_add(export, receipt, error);
+	return rc < 0 || export->only_looks ? rc : imalog_export_add(export, receipt, error);
 }
 
 /* Computes anew what a receipt says, of a segment that has another place than was thought. */
@@ -137,7 +174,7 @@ static int move(struct imalog_export *export, struct imalog_receipt *receipt,
 		rc = inconsistent(export, &segment, "is not what was saved", error);
 	imalog_receipt_excuse(receipt);
 	if (receipt->has_quote)
-		receipt->covers = receipt->verdict == IMALOG_MATCH ? receipt->matched_at : 0;
+		receipt->covers = imalog_receipt_covers(receipt);
 	receipt->undetermined = imalog_tail_is_undetermined(export, receipt);
 	return rc;
 }
@@ -199,14 +236,37 @@ int imalog_tail_drop_first(struct imalog_export *export, struct imalog_error *er
 
 /* ---- reading ---- */
 
+static void name_receipt(const struct imalog_epoch *epoch, const struct imalog_segment *segment,
+			 struct imalog_error *error)
+{
+	char in[32], name[IMALOG_RECEIPT_NAME_MAX], path[128];
+
+	imalog_epoch_name(epoch->number, in);
+	imalog_receipt_name(segment->number, ".json", name);
+	snprintf(path, sizeof(path), "%s/receipts/%s", in, name);
+	imalog_error_set_source(error, path);
+}
+
 /* The receipt of a file of which one must be there */
 static int read_receipt(struct imalog_export *export, const struct imalog_segment *segment,
 			struct imalog_receipt **ret, uint8_t self[IMALOG_SHA256_SIZE],
 			struct imalog_error *error)
 {
-	if (segment->has_receipt)
-		return imalog_receipt_read(export->epoch->receipts, segment->number, ret, self,
-					   error);
+	char detail[256];
+	int rc;
+
+	if (segment->has_receipt) {
+		rc = imalog_receipt_read(export->epoch->receipts, segment->number, ret, self,
+					 error);
+		if (rc < 0 && rc > -IMALOG_ERR_INVALID && error) {
+			snprintf(detail, sizeof(detail), "%s", imalog_error_detail(error));
+			imalog_fail(error, (enum imalog_code)-rc, "",
+				    "%s: imalog store rebuild %" PRIu64 " makes it again",
+				    detail, export->epoch->number);
+			name_receipt(export->epoch, segment, error);
+		}
+		return rc;
+	}
 	return inconsistent(export, segment,
 			    "has no receipt: imalog store rebuild makes it again", error);
 }
@@ -276,51 +336,6 @@ static int take_finished(struct imalog_export *export, struct imalog_error *erro
 	return rc;
 }
 
-/* A name for what is set aside; false when there is none left */
-static bool name_partial(struct imalog_export *export, uint64_t number)
-{
-	size_t size = sizeof(export->partial);
-	struct stat st;
-
-	snprintf(export->partial, size, "partial.%08" PRIu64, number);
-	for (int i = 1; i < PARTIALS_MAX; i++) {
-		if (fstatat(export->epoch->dir, export->partial, &st, AT_SYMLINK_NOFOLLOW) !=
-		    0)
-			return errno == ENOENT;
-		snprintf(export->partial, size, "partial.%08" PRIu64 ".%d", number, i);
-	}
-	return false;
-}
-
-/* What a crash cut short, out of the way and summed */
-static int set_aside(struct imalog_export *export, const struct imalog_segment *segment,
-		     struct imalog_error *error)
-{
-	char from[IMALOG_SEGMENT_NAME_MAX];
-	struct imalog_source *source;
-	int fd = imalog_segment_open(export->epoch, segment, error), rc;
-
-	if (fd < 0)
-		return fd;
-	source = imalog_source_from_fd(fd, "partial");
-	rc = source ? imalog_source_sum(source, &export->partial_sum.size,
-					export->partial_sum.sha256, error) :
-		      imalog_fail_nomem(error);
-	imalog_source_free(&source);
-	close(fd);
-	imalog_segment_name(segment->kind, segment->number, from);
-	if (rc == 0 && export->partial_sum.size == 0) /* nothing is no loss */
-		return unlinkat(export->epoch->dir, from, 0) == 0 ?
-			       0 :
-			       imalog_fail_errno(error, errno,
-						 "cannot remove an empty segment");
-	if (rc == 0 && !name_partial(export, segment->number))
-		rc = inconsistent(export, segment, "has left too many partial files", error);
-	return rc < 0 ?
-		       rc :
-		       imalog_durable_rename(export->epoch->dir, from, export->partial, error);
-}
-
 static bool is_dropped(const struct imalog_export *export, uint64_t number)
 {
 	char name[IMALOG_SEGMENT_NAME_MAX];
@@ -383,6 +398,28 @@ static int check_order(const struct imalog_export *export, size_t *nr,
 	return 0;
 }
 
+/* Links and mounts can lead each of the directories to a place of its own. */
+static int check_places(const struct imalog_export *export, struct imalog_error *error)
+{
+	const int dirs[] = { export->store->dir, export->epoch->dir, export->epoch->receipts };
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < IMALOG_ARRAY_SIZE(dirs); i++)
+		rc = export->world->check_dir(dirs[i], error);
+	if (rc < 0)
+		imalog_error_set_source(error, export->store_path);
+	return rc;
+}
+
+static int prepare_to_write(struct imalog_export *export, struct imalog_error *error)
+{
+	int rc = check_places(export, error);
+
+	if (rc == 0)
+		rc = imalog_store_make_durable(export->store, export->epoch, error);
+	return rc < 0 ? rc : imalog_epoch_sweep(export->epoch, error);
+}
+
 int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 {
 	size_t nr = 0;
@@ -390,8 +427,8 @@ int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 
 	imalog_tail_free(export);
 	rc = imalog_epoch_open(export->store, export->store->current, &export->epoch, error);
-	if (rc == 0)
-		rc = imalog_epoch_sweep(export->epoch, error);
+	if (rc == 0 && !export->only_looks)
+		rc = prepare_to_write(export, error);
 	if (rc == 0)
 		rc = check_order(export, &nr, error);
 	if (rc == 0)
@@ -400,7 +437,7 @@ int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 		const struct imalog_segment *segment = &export->epoch->segments[i];
 
 		if (!segment->has_receipt && i + 1 == export->epoch->nr) {
-			rc = set_aside(export, segment, error);
+			rc = imalog_orphan_take(export, segment, error);
 			export->epoch->nr--;
 		} else {
 			rc = take_pending(export, segment, error);
@@ -417,8 +454,10 @@ void imalog_tail_free(struct imalog_export *export)
 	for (size_t i = 0; i < export->nr_pending; i++)
 		imalog_receipt_free(&export->pending[i]);
 	export->nr_pending = 0;
+	imalog_receipt_free(&export->orphan);
 	export->partial[0] = '\0';
 	export->partial_sum = (struct imalog_prefix){ 0 };
+	export->partial_is_spare = false;
 	export->past = (struct imalog_past){ 0 };
 	imalog_state_free(&export->base.state);
 	export->base.records = 0;

@@ -193,9 +193,11 @@ const struct imalog_world imalog_machine = {
 	.open = imalog_staging_open,
 	.stage = imalog_staging_stage,
 	.source = imalog_staging_source,
+	.list = imalog_staging_list,
 	.discard = imalog_staging_delete,
 	.close = imalog_staging_close,
 	.open_list = open_list,
 	.read_tpm = read_tpm,
 	.check_store = imalog_durable_check,
+	.check_dir = imalog_durable_check_fd,
 };

@@ -51,11 +51,9 @@ static void reset_results(struct imalog_export *export)
 	for (size_t i = 0; i < export->nr_done; i++)
 		imalog_receipt_free(&export->done[i].receipt);
 	free(export->done);
-	free(export->notes);
 	export->done = NULL;
-	export->notes = NULL;
 	export->nr_done = 0;
-	export->nr_notes = 0;
+	imalog_export_forget_notes(export);
 }
 
 void imalog_export_free(struct imalog_export **ptr)
@@ -200,8 +198,9 @@ static int open_store(struct imalog_export *export, bool create, struct imalog_e
 
 	imalog_epoch_close(&export->epoch);
 	imalog_store_close(&export->store);
-	rc = imalog_store_take(export->store_path, create, export->wait_ms, &export->store,
-			       error);
+	rc = imalog_store_take(export->store_path,
+			       create ? IMALOG_STORE_CREATE : IMALOG_STORE_CHANGE,
+			       export->wait_ms, &export->store, error);
 	if (rc == 0 && create && export->store->current == 0)
 		rc = imalog_store_start_epoch(export->store, 1, error);
 	if (rc == 0 && export->store->current)
@@ -226,60 +225,70 @@ static int ask_tpm(struct imalog_export *export, struct imalog_error *error)
 
 	imalog_witness_free(&export->witness);
 	rc = export->world->read_tpm(export, true, &export->witness, error);
+	/* What cannot be quoted can be compared all the same. */
+	if (rc < 0 && export->ak &&
+	    export->world->read_tpm(export, false, &export->witness, NULL) == 0) {
+		imalog_export_say(export, IMALOG_NOTE_UNCHECKED, "there is no quote: %s",
+				  imalog_error_detail(error));
+		rc = 0;
+	}
 	if (rc == 0 && !export->witness.pcrs && export->past.compared &&
 	    export->tpm_use != IMALOG_TPM_NONE)
-		rc = imalog_fail_tpm(error, 0, "there is no TPM any more, and there was one");
+		rc = imalog_fail_tpm(error, 0, "there is no TPM any more, and there was one: "
+						 "--no-tpm says that this is so");
 	return rc;
 }
 
-/* The TPM's values, which a new boot needs to be told from the one before */
+/*
+ * The TPM's values.  That they cannot be read holds up nothing: what is durable may leave the
+ * kernel.  But of a new boot it is then not known what its list follows.
+ */
 static int read_tpm(struct imalog_export *export, struct imalog_error *error)
 {
-	const char *boot_id = imalog_tail_boot_id(export);
-	bool same_boot = !boot_id || strcmp(boot_id, export->kernel.boot_id) == 0;
 	struct imalog_error *why = imalog_error_new();
 	int rc = why ? ask_tpm(export, why) : imalog_fail_nomem(error);
 
-	if (why && rc < 0 && same_boot) {
+	export->lacks_tpm = why && rc < 0;
+	if (export->lacks_tpm) {
 		imalog_export_say(export, IMALOG_NOTE_UNCHECKED,
 				  "nothing is compared with the TPM: %s",
 				  imalog_error_detail(why));
 		rc = 0;
-	} else if (why && rc < 0) {
-		imalog_error_copy(error, why);
 	}
 	imalog_error_free(&why);
 	return rc;
 }
 
 /* What became of the newest pending segment is known; the one before it goes first. */
-static int settle(struct imalog_export *export, bool newest_is_staged,
+static int settle(struct imalog_export *export, bool newest_is_gone,
 		  struct imalog_error *error)
 {
 	if (export->nr_pending < IMALOG_PENDING_MAX)
 		return 0;
-	return imalog_evidence_settle(export, newest_is_staged, error);
+	return imalog_evidence_settle(export, newest_is_gone, error);
 }
 
 static int commit_all(struct imalog_export *export, struct imalog_error *error)
 {
-	int rc = settle(export, false, error);
+	int rc = settle(export, true, error);
 
 	while (rc == 0 && export->nr_pending)
 		rc = imalog_tail_commit_first(export, error);
 	return rc;
 }
 
-/* What was saved is deleted without saving it again, if it can be told that it is the same. */
-static int look_at_saved(struct imalog_export *export, struct imalog_error *error)
+/*
+ * What was saved is not saved again if it is still staged, which is looked at under the hold.
+ * Only the TPM's values can say before that it is not.
+ */
+static void look_at_saved(struct imalog_export *export)
 {
 	const struct imalog_receipt *newest =
 		export->nr_pending ? export->pending[export->nr_pending - 1] : NULL;
 
-	if (!newest || !export->deletes || newest->state != IMALOG_RECEIPT_SAVED ||
-	    !imalog_tail_same_boot(export, newest))
-		return 0;
-	return imalog_evidence_saved(export, &export->sure, error);
+	export->sure = newest && newest->state == IMALOG_RECEIPT_SAVED &&
+		       imalog_tail_same_boot(export, newest) &&
+		       imalog_evidence_saved(export, NULL) != IMALOG_MISMATCH;
 }
 
 /* One hold on the lists, and what follows from it; an enum imalog_outcome, or negative */
@@ -288,9 +297,11 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 	int outcome, rc = read_tpm(export, error);
 
 	if (rc == 0)
+		rc = imalog_orphan_settle(export, error);
+	if (rc == 0)
 		rc = imalog_evidence_epoch(export, error);
 	if (rc == 0)
-		rc = look_at_saved(export, error);
+		look_at_saved(export);
 	if (rc == 0)
 		rc = export->world->open(export->root, export->wait_ms, &export->staging,
 					 error);
@@ -300,14 +311,13 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 	export->world->close(&export->staging);
 	switch (outcome) {
 	case IMALOG_OUTCOME_SETTLE:
-		rc = settle(export, true, error);
+		rc = settle(export, false, error);
 		break;
 	case IMALOG_OUTCOME_GONE:
 	case IMALOG_OUTCOME_AGAIN:
 		rc = commit_all(export, error);
 		break;
 	case IMALOG_OUTCOME_NOTHING:
-		imalog_export_say_end(export);
 		break;
 	case IMALOG_OUTCOME_SAVED:
 		rc = imalog_export_add(export, export->pending[export->nr_pending - 1], error);
@@ -363,6 +373,8 @@ static int run(struct imalog_export *export, struct imalog_error *error)
 	rc = begin(export, error);
 	if (rc > 0)
 		rc = all_rounds(export, error);
+	if (rc == 0 && export->deletes)
+		imalog_export_say_end(export);
 	reset(export);
 	return rc < 0 ? rc : (int)export->nr_done;
 }
@@ -394,7 +406,11 @@ int imalog_export_confirm(struct imalog_export *export, const char *file,
 	export->saves = file;
 	export->deletes = true;
 	export->must_equal = receipt;
+	export->was_equal = false;
 	rc = run(export, reterr);
+	/* What an earlier call had deleted was finished: that says nothing of the file. */
+	if (rc > 0 && file && !export->was_equal)
+		rc = 0;
 	export->must_equal = NULL;
 	imalog_receipt_free(&receipt);
 	return rc;

@@ -29,6 +29,9 @@ struct imalog_world {
 	int (*stage)(struct imalog_staging *staging, struct imalog_error *error);
 	struct imalog_source *(*source)(struct imalog_staging *staging,
 					struct imalog_error *error);
+	/* The list itself, under the same hold */
+	struct imalog_source *(*list)(struct imalog_staging *staging,
+				      struct imalog_error *error);
 	int (*discard)(struct imalog_staging *staging, const struct imalog_receipt *receipt,
 		       struct imalog_error *error);
 	void (*close)(struct imalog_staging **staging);
@@ -38,8 +41,9 @@ struct imalog_world {
 	/* @quote: with one, if one is wanted.  0, also when there is no TPM, or negative */
 	int (*read_tpm)(const struct imalog_export *export, bool quote,
 			struct imalog_witness *ret, struct imalog_error *error);
-	/* Does what is written to the store survive? */
+	/* Does what is written to the store survive?  Where it is to be, and what it is in */
 	int (*check_store)(const char *path, struct imalog_error *error);
+	int (*check_dir)(int fd, struct imalog_error *error);
 };
 
 extern const struct imalog_world imalog_machine;
@@ -66,6 +70,7 @@ struct imalog_export {
 	/* Stage what is not staged, save what is not saved, let the kernel delete what is */
 	bool stages, saves, deletes;
 	const struct imalog_receipt *must_equal; /* a file that is what is staged, or NULL */
+	bool was_equal;				 /* and that it was */
 
 	const struct imalog_world *world;
 	struct imalog_templates *templates;
@@ -73,6 +78,7 @@ struct imalog_export {
 	struct imalog_store *store;
 	struct imalog_staging *staging;
 	struct imalog_witness witness;
+	bool lacks_tpm; /* there should be one, and it could not be read */
 
 	/* The end of the store */
 	struct imalog_epoch *epoch;
@@ -87,10 +93,14 @@ struct imalog_export {
 	} past;
 	struct imalog_receipt *pending[IMALOG_PENDING_MAX]; /* in their order */
 	size_t nr_pending;
-	uint64_t last_number; /* of a segment */
-	bool sure; /* that the newest, in state saved, is what is staged if its bytes are */
+	uint64_t last_number;	       /* of a segment */
+	struct imalog_receipt *orphan; /* of the next one, which is there without; or NULL */
+	bool sure; /* the TPM does not say that the newest is not what is staged */
+	bool only_looks;   /* for a view: nothing is written */
+	const int *copies; /* of a view: list and what is staged, -1 or NULL: as they are */
 	char partial[IMALOG_SEGMENT_NAME_MAX + 16]; /* that this run found; "" when none */
 	struct imalog_prefix partial_sum;
+	bool partial_is_spare; /* the TPM's values prove that the log is whole without it */
 
 	/* What came of it */
 	struct imalog_done {
@@ -108,11 +118,13 @@ struct imalog_export {
 void imalog_export_say(struct imalog_export *export, enum imalog_note_kind kind,
 		       const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+void imalog_export_forget_notes(struct imalog_export *export);
+
 /* Adds a receipt, without its PCR values, to the results, and says what does not fit. */
 int imalog_export_add(struct imalog_export *export, const struct imalog_receipt *receipt,
 		      struct imalog_error *error);
 
-/* After the last segment: does the log lead to the TPM's values? */
+/* After the last segment: does the log lead to the TPM's values, with what the kernel has? */
 void imalog_export_say_end(struct imalog_export *export);
 
 /* ---- export-tail.c: the end of the store ---- */
@@ -136,16 +148,91 @@ bool imalog_tail_is_undetermined(const struct imalog_export *export,
 int imalog_tail_write(struct imalog_export *export, const struct imalog_receipt *receipt,
 		      struct imalog_error *error);
 
+/* ---- export-orphan.c: a segment without a receipt ---- */
+
+/* Takes what a crash left at the end of the store; if it is cut short, out of the way. */
+int imalog_orphan_take(struct imalog_export *export, const struct imalog_segment *segment,
+		       struct imalog_error *error);
+/* Becomes a pending segment if the TPM's values prove that it must be one. */
+int imalog_orphan_settle(struct imalog_export *export, struct imalog_error *error);
+
+/* ---- sequence.c: what a sequence of records leads to ---- */
+
+/* Readings of TPM and lists, while others may measure */
+#define IMALOG_SEQUENCE_ATTEMPTS 8
+
+/* Behind a base: pending segments and the kernel's lists */
+struct imalog_sequence {
+	const struct imalog_base *base;
+	const struct imalog_receipt *segments[IMALOG_PENDING_MAX]; /* NULL: none */
+	bool with_staged;
+	uint64_t in_lists; /* records at the start of the lists that are in question, too */
+	bool alone; /* without the lists */
+	uint64_t end; /* the last record that is in question, or 0: it is the last of all these */
+};
+
+/* Anew; false when there is none, or it fails: that must not hold up an export. */
+bool imalog_sequence_read_tpm(struct imalog_export *export);
+/* Opens what is staged, or the list: as it is, or the copy */
+int imalog_sequence_open_list(const struct imalog_export *export, bool staged, int *fd,
+			      struct imalog_error *error);
+/*
+ * Does it lead to what the TPM said, with its end behind what is in question?  Or, with @all,
+ * to what it says now, with all that the lists have?  1, 0, or negative
+ */
+int imalog_sequence_leads(struct imalog_export *export,
+			  const struct imalog_sequence *sequence, bool all,
+			  struct imalog_error *error);
+/* How many of them lead there; @which gets the index of the last that does. */
+int imalog_sequence_count(struct imalog_export *export,
+			  const struct imalog_sequence *sequences, size_t nr, bool all,
+			  size_t *which, struct imalog_error *error);
+
 /* ---- export-evidence.c: what PCR values prove ---- */
 
-/* Do the first or both of two pending segments have the same records?  Commits or drops. */
-int imalog_evidence_settle(struct imalog_export *export, bool newest_is_staged,
+/*
+ * Do the first or both of two pending segments have the same records?  Commits or drops.
+ * @newest_is_gone: the kernel has not got its records any more
+ */
+int imalog_evidence_settle(struct imalog_export *export, bool newest_is_gone,
 			   struct imalog_error *error);
-/* Is what is staged, if it has the bytes of the newest segment, really that? */
-int imalog_evidence_saved(struct imalog_export *export, bool *sure,
-			  struct imalog_error *error);
-/* Does the list of this boot belong to the current epoch?  Starts a new one if not. */
+/* Is it part of the log?  IMALOG_MISMATCH when it is, IMALOG_MATCH when the lists have it */
+int imalog_evidence_orphan(struct imalog_export *export, const struct imalog_receipt *orphan,
+			   struct imalog_error *error);
+/*
+ * Is what is staged, if it has the bytes of the newest segment, really that?  An enum
+ * imalog_verdict: IMALOG_MISMATCH when that was deleted; or negative
+ */
+int imalog_evidence_saved(struct imalog_export *export, struct imalog_error *error);
+
+/* What the list of this boot belongs to */
+enum imalog_belongs {
+	IMALOG_BELONGS = 0,	    /* the current epoch */
+	IMALOG_BELONGS_TO_NEW,	    /* a new one */
+	IMALOG_BELONGS_AFTER_RESET, /* the same, but it does not lead to the TPM's values */
+	IMALOG_BELONGS_UNKNOWN,	    /* nothing proves anything */
+	IMALOG_BELONGS_NO_TPM,	    /* there is no TPM to tell */
+};
+
+/* An enum imalog_belongs, or negative */
+int imalog_evidence_judge(struct imalog_export *export, struct imalog_error *error);
+/* The same; starts a new epoch if there is to be one. */
 int imalog_evidence_epoch(struct imalog_export *export, struct imalog_error *error);
+
+/* ---- export-same.c: what is staged has the bytes of a pending segment ---- */
+
+bool imalog_same_sum(const struct imalog_prefix *sum, const struct imalog_receipt *receipt);
+/* Notes, under the hold, by what these records can be told from others of the same bytes. */
+void imalog_same_note(struct imalog_export *export, struct imalog_receipt *receipt);
+/* Are they the same records?  @list: the list as it is now, while nobody can stage */
+bool imalog_same_records(const struct imalog_export *export,
+			 const struct imalog_receipt *receipt, struct imalog_source *list);
+/* The same under the hold */
+bool imalog_same_as_staged(const struct imalog_export *export,
+			   const struct imalog_receipt *receipt);
+/* Under the hold, when what is staged begins with its bytes: if the disk has not, it does now. */
+int imalog_same_mend(struct imalog_export *export, const struct imalog_receipt *receipt,
+		     struct imalog_error *error);
 
 /* ---- export-save.c: what is done while nobody else can open the lists ---- */
 

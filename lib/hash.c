@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
@@ -135,6 +136,16 @@ struct imalog_hasher {
 	const struct imalog_hash_engine *engine;
 	void *states[IMALOG_ALG_COUNT];
 };
+
+const char *imalog_hasher_engine(void)
+{
+	return evp_engine.name;
+}
+
+const char *imalog_hasher_library(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION);
+}
 
 struct imalog_hasher *imalog_hasher_new(void)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Which process holds a measurement list open
+ * Which process holds a measurement list open, or the file for policies
  *
- * The kernel does not tell: /proc/PID/fd is searched for the files of the lists.  Files are
+ * The kernel does not tell: /proc/PID/fd is searched for these files.  Files are
  * compared by device and inode, since another mount namespace may call them differently.
  */
 #include <ctype.h>
@@ -18,11 +18,11 @@
 
 /* Two for each of 8 banks, and those staged, with links to some of them */
 #define LISTS_MAX 64
-/* In the names of all lists */
 #define LIST_MARK   "_runtime_measurements"
 #define PROGRAM_MAX 64
 
 struct lists {
+	const char *mark; /* in the names of all of them */
 	size_t nr;
 	struct {
 		dev_t dev;
@@ -46,6 +46,8 @@ static void add_list(struct lists *lists, int dir, const char *name)
 /* The short names come first: a file is called by the first name that it has. */
 static bool find_lists(const char *root, struct lists *lists)
 {
+	static const char *const first[] = { IMALOG_LIST_NAME, IMALOG_STAGED_NAME,
+					     "ascii" LIST_MARK, "ascii" LIST_MARK "_staged" };
 	int fd = imalog_root_open(root, IMALOG_LIST_DIR, O_RDONLY | O_DIRECTORY);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *entry;
@@ -56,12 +58,11 @@ static bool find_lists(const char *root, struct lists *lists)
 			close(fd);
 		return false;
 	}
-	add_list(lists, fd, IMALOG_LIST_NAME);
-	add_list(lists, fd, IMALOG_STAGED_NAME);
-	add_list(lists, fd, "ascii" LIST_MARK);
-	add_list(lists, fd, "ascii" LIST_MARK "_staged");
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(first); i++)
+		if (strstr(first[i], lists->mark))
+			add_list(lists, fd, first[i]);
 	while ((entry = readdir(dir)) != NULL)
-		if (strstr(entry->d_name, LIST_MARK))
+		if (strstr(entry->d_name, lists->mark))
 			add_list(lists, fd, entry->d_name);
 	closedir(dir);
 	return lists->nr > 0;
@@ -94,7 +95,7 @@ static const char *held_by(int process, const struct lists *lists)
 		struct stat st;
 
 		target[size > 0 ? size : 0] = '\0';
-		if (strstr(target, LIST_MARK) && fstatat(fd, entry->d_name, &st, 0) == 0)
+		if (strstr(target, lists->mark) && fstatat(fd, entry->d_name, &st, 0) == 0)
 			name = which_list(lists, &st);
 	}
 	closedir(dir);
@@ -158,9 +159,9 @@ static size_t scan_below(const char *root, const struct lists *lists, char *buf,
 	return holders;
 }
 
-bool imalog_holder_find(const char *root, char *buf, size_t size)
+static bool find_holder(const char *root, const char *mark, char *buf, size_t size)
 {
-	struct lists lists;
+	struct lists lists = { .mark = mark };
 	size_t holders, used;
 
 	if (!find_lists(root, &lists))
@@ -175,4 +176,14 @@ bool imalog_holder_find(const char *root, char *buf, size_t size)
 	if (holders > 1)
 		snprintf(buf + used, size - used, ", and by %zu more", holders - 1);
 	return true;
+}
+
+bool imalog_holder_find(const char *root, char *buf, size_t size)
+{
+	return find_holder(root, LIST_MARK, buf, size);
+}
+
+bool imalog_holder_find_policy(const char *root, char *buf, size_t size)
+{
+	return find_holder(root, "policy", buf, size);
 }

@@ -233,6 +233,12 @@ struct imalog_hasher;
  */
 IMALOG_API struct imalog_hasher *imalog_hasher_new(void);
 
+/** imalog_hasher_engine() - the name of what computes digests: "evp" */
+IMALOG_API const char *imalog_hasher_engine(void);
+
+/** imalog_hasher_library() - the library behind it, such as "OpenSSL 3.0.17 1 Jul 2025" */
+IMALOG_API const char *imalog_hasher_library(void);
+
 /** imalog_hasher_free() - frees a hasher */
 IMALOG_API void imalog_hasher_free(struct imalog_hasher **hasher);
 
@@ -867,8 +873,10 @@ enum imalog_problem {
 	IMALOG_PROBLEM_ASCII = 2,
 	/** content that cannot be recomputed (an ascii line of an unknown template) */
 	IMALOG_PROBLEM_OPAQUE = 3,
+	/** PCR values in it are not those of the log before it: imalog_replay_marker() */
+	IMALOG_PROBLEM_SNAPSHOT = 4,
 	/** content of a kind that no rule checks (of the firmware, systemd, unknown) */
-	IMALOG_PROBLEM_UNCHECKED = 4,
+	IMALOG_PROBLEM_UNCHECKED = 5,
 };
 
 /** imalog_problem_text() - a problem in words */
@@ -918,6 +926,80 @@ IMALOG_API uint64_t imalog_replay_problems(const struct imalog_replay *replay);
 
 /** imalog_replay_first_problem() - number of the first such record, 0 when there is none */
 IMALOG_API uint64_t imalog_replay_first_problem(const struct imalog_replay *replay);
+
+/** enum imalog_marker_kind - records that tell of a list that was not kept whole */
+enum imalog_marker_kind {
+	/** no such record */
+	IMALOG_MARKER_NONE = 0,
+	/** snapshot_aggregate: the values of all PCRs before it (kernel patches of 2023) */
+	IMALOG_MARKER_SNAPSHOT = 1,
+	/** trim_ima_event_logs: how many records were trimmed (patches of 2025 and 2026) */
+	IMALOG_MARKER_TRIM = 2,
+};
+
+/** struct imalog_marker - what a marker says */
+struct imalog_marker {
+	enum imalog_marker_kind kind;
+	/** of a snapshot: its number */
+	uint64_t attempt;
+	/** of a trim: when, in nanoseconds since 1970 */
+	uint64_t time;
+	/** of a trim: records */
+	uint64_t number;
+	/** number is of this trim; else of this one or of all before it: the text does not tell */
+	bool of_this_trim;
+};
+
+/**
+ * imalog_marker_parse() - understands a marker
+ * @name: of the record (imalog_record_name())
+ * @data: its field IMALOG_FIELD_BUF
+ * @pcrs: gets the PCR values of a snapshot; may be NULL
+ *
+ * Both the grammar and the example of the snapshot proposal, which differ, are accepted, and
+ * both forms of the trimming ones.
+ *
+ * Returns 1; 0 when the name is that of no marker; -IMALOG_ERR_BAD_VALUE, -IMALOG_ERR_LIMIT,
+ * -IMALOG_ERR_TRAILING when it is and the data is not what these kernels measured;
+ * -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_marker_parse(struct imalog_span name, struct imalog_span data,
+				   struct imalog_marker *ret, struct imalog_pcrs *pcrs,
+				   struct imalog_error *reterr);
+
+/** struct imalog_marker_check - what became of a marker in a replay */
+struct imalog_marker_check {
+	uint64_t record;
+	enum imalog_marker_kind kind;
+	/** it cannot be understood, and says nothing */
+	bool malformed;
+	/** of a snapshot: do its values fit?  Those that the log has led to, in computed banks */
+	enum imalog_verdict verdict;
+	/** how many do not */
+	size_t misfits;
+	/** the first of them */
+	enum imalog_alg bank;
+	uint32_t pcr;
+	uint8_t claimed[IMALOG_DIGEST_MAX];
+	uint8_t computed[IMALOG_DIGEST_MAX];
+	/** of a trim: so many records at least had been trimmed when it was measured */
+	uint64_t trimmed;
+	/** records before this one: when these are fewer, the difference at least is missing */
+	uint64_t before;
+};
+
+/**
+ * imalog_replay_markers() - how many markers there were, the first 1000 of them
+ *
+ * A snapshot whose values do not fit is a problem of that record, IMALOG_PROBLEM_SNAPSHOT.
+ * What a trim says changes no verdict: when the log leads to expected values it is whole,
+ * whatever it says, and when not, it can help to see why.
+ */
+IMALOG_API size_t imalog_replay_markers(const struct imalog_replay *replay);
+
+/** imalog_replay_marker() - marker @i, from 0 */
+IMALOG_API void imalog_replay_marker(const struct imalog_replay *replay, size_t i,
+				     struct imalog_marker_check *ret);
 
 /** struct imalog_check - one comparison of a PCR with an expected value */
 struct imalog_check {
@@ -1032,6 +1114,9 @@ struct imalog_tpm;
 
 /** imalog_tpm_supported() - was the library built with tpm2-tss? */
 IMALOG_API bool imalog_tpm_supported(void);
+
+/** imalog_tpm_library() - what it was built with, such as "tpm2-tss 3.2.1"; NULL: without */
+IMALOG_API const char *imalog_tpm_library(void);
 
 /**
  * imalog_tpm_open() - connects to a TPM through tpm2-tss
@@ -1494,9 +1579,12 @@ IMALOG_API int imalog_staging_delete(struct imalog_staging *staging,
  * imalog_staging_save() - makes a durable copy of what is staged
  * @path: the file, which appears complete or not at all and is never written over
  *
+ * The file is marked, where the file system has extended attributes, with what tells these
+ * records from others of the same bytes.
+ *
  * Returns 1 when it is saved now, 2 when the file held exactly this and is durable now, 0 when
- * nothing is staged; -IMALOG_ERR_OS: EEXIST (the file holds something else, or was confirmed
- * before), ELOOP (a symbolic link) and others; any of the data group.
+ * nothing is staged; -IMALOG_ERR_OS: EEXIST (the file holds something else, or bytes that may be
+ * those of other records), ELOOP (a symbolic link) and others; any of the data group.
  */
 IMALOG_API int imalog_staging_save(struct imalog_staging *staging, const char *path,
 				   struct imalog_error *reterr);
@@ -1505,23 +1593,15 @@ IMALOG_API int imalog_staging_save(struct imalog_staging *staging, const char *p
  * imalog_staging_confirm() - deletes what is staged, if a file holds exactly that, durably
  *
  * For machines without a store.  Brings the file and its directory to the disk, reads both it
- * and what is staged to their ends, marks the file, so that it never stands for other records
- * of the same bytes, and deletes.
+ * and what is staged to their ends, and deletes, if the mark of imalog_staging_save() proves
+ * that they are the same records: lists repeat.
  *
  * Returns 1 when the records are deleted, 0 when nothing is staged; -IMALOG_ERR_OS: EEXIST
- * (the file holds something else, or was confirmed before), ENOTSUP (it cannot be marked) and
- * others; -IMALOG_ERR_INVALID when a power cut or a kexec would erase it; any of the data
+ * (the file holds something else, or bytes that may be those of other records) and others; -IMALOG_ERR_INVALID when a power cut or a kexec would erase it; any of the data
  * group; failures of imalog_staging_delete().
  */
 IMALOG_API int imalog_staging_confirm(struct imalog_staging *staging, const char *path,
 				      struct imalog_error *reterr);
-
-/**
- * imalog_staging_mark() - notes on a file that its records have been deleted from the kernel
- *
- * Returns 0 or -IMALOG_ERR_OS: ENOTSUP (no extended attributes) and others.
- */
-IMALOG_API int imalog_staging_mark(const char *path, struct imalog_error *reterr);
 
 /**
  * imalog_durable_check() - does a power cut or a kexec leave this file, or directory, as it is?
@@ -1545,6 +1625,132 @@ IMALOG_API int imalog_list_open(const char *root, unsigned int wait_ms, int *fd,
 /** imalog_staged_open() - opens what is staged for reading, as imalog_list_open() */
 IMALOG_API int imalog_staged_open(const char *root, unsigned int wait_ms, int *fd,
 				  struct imalog_error *reterr);
+
+/* ---- this machine's kernel ---- */
+
+/** enum imalog_answer - what is known of something; the zero value is nothing */
+enum imalog_answer {
+	IMALOG_UNKNOWN = 0,
+	IMALOG_YES = 1,
+	IMALOG_NO = 2,
+};
+
+/** enum imalog_feature - what a kernel may offer */
+enum imalog_feature {
+	/** securityfs is mounted: without it nothing else can be told */
+	IMALOG_FEATURE_SECURITYFS = 0,
+	/** IMA, and so a measurement list */
+	IMALOG_FEATURE_LIST = 1,
+	/** the list can be staged (Linux 7.2, CONFIG_IMA_STAGING) */
+	IMALOG_FEATURE_STAGING = 2,
+	/** the first records of the list can be deleted (Linux 7.2, no ima_flush_htable) */
+	IMALOG_FEATURE_TRIM = 3,
+	/** kexec_file_load() takes the list along (CONFIG_IMA_KEXEC) */
+	IMALOG_FEATURE_KEXEC = 4,
+	/** the policy can be read (CONFIG_IMA_READ_POLICY) */
+	IMALOG_FEATURE_READ_POLICY = 5,
+	/** a policy can be loaded, still (CONFIG_IMA_WRITE_POLICY, or none was loaded yet) */
+	IMALOG_FEATURE_WRITE_POLICY = 6,
+};
+
+/** struct imalog_kernel - what this machine's kernel offers and has, at one moment */
+struct imalog_kernel;
+
+/**
+ * imalog_kernel_look() - looks at this machine's kernel; needs no privileges, but for numbers
+ * @root: where /sys, /proc and the kernel's configuration are: "", or a prefix
+ * @ret:  gets what was seen
+ *
+ * Returns 0; -IMALOG_ERR_OS for a failure other than that something is not there;
+ * -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_kernel_look(const char *root, struct imalog_kernel **ret,
+				  struct imalog_error *reterr);
+
+/** imalog_kernel_free() - frees it */
+IMALOG_API void imalog_kernel_free(struct imalog_kernel **kernel);
+
+/** imalog_kernel_offers() - does the kernel offer this? */
+IMALOG_API enum imalog_answer imalog_kernel_offers(const struct imalog_kernel *kernel,
+						   enum imalog_feature feature);
+
+/** imalog_kernel_release() - its release, as uname(2) has it; "" when not known */
+IMALOG_API const char *imalog_kernel_release(const struct imalog_kernel *kernel);
+
+/** imalog_kernel_has_list() - is there a list with the digests of this algorithm? */
+IMALOG_API bool imalog_kernel_has_list(const struct imalog_kernel *kernel,
+				       enum imalog_alg alg);
+
+/**
+ * imalog_kernel_counts() - numbers that the kernel tells
+ * @records:    gets how many records its list has; staged ones are not counted
+ * @violations: gets how many violations there were since this kernel booted
+ *
+ * Returns false, and leaves both alone, when they cannot be read.
+ */
+IMALOG_API bool imalog_kernel_counts(const struct imalog_kernel *kernel, uint64_t *records,
+				     uint64_t *violations);
+
+/**
+ * imalog_list_holder() - which process has a measurement list open
+ * @buf: gets a sentence: "ascii_runtime_measurements is held open by cat (pid 812)"
+ *
+ * Returns false when no such process can be seen.  To see those of others takes CAP_SYS_PTRACE
+ * and CAP_DAC_READ_SEARCH.
+ */
+IMALOG_API bool imalog_list_holder(const char *root, char *buf, size_t size);
+
+/* ---- policies ---- */
+
+/** struct imalog_policy - the rules of an IMA policy */
+struct imalog_policy;
+
+/**
+ * imalog_policy_parse() - takes the text of a policy apart
+ * @text: the whole of it, copied
+ * @ret:  gets the policy
+ *
+ * One rule a line; empty lines and those that begin with '#' mean nothing.  Whether a kernel
+ * takes the rules is another question.  In an error, the record is the number of the line.
+ *
+ * Returns 0, -IMALOG_ERR_BAD_VALUE (a control character, a line that begins with '/', or no rule
+ * at all), -IMALOG_ERR_LIMIT (a rule longer than this machine's kernel takes), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_policy_parse(struct imalog_span text, struct imalog_policy **ret,
+				   struct imalog_error *reterr);
+
+/** imalog_policy_free() - frees a policy */
+IMALOG_API void imalog_policy_free(struct imalog_policy **policy);
+
+/** imalog_policy_rules() - how many rules it has, at least 1 */
+IMALOG_API size_t imalog_policy_rules(const struct imalog_policy *policy);
+
+/** imalog_rule_fn - is told the number of a line whose rule the kernel rejects */
+typedef void (*imalog_rule_fn)(void *arg, uint64_t line);
+
+/**
+ * imalog_policy_load() - gives the kernel a policy, and finds out whether it took it
+ * @root: where /sys and /proc are: "" for this machine's, or a prefix
+ * @path: NULL to write the rules; or the absolute path of a file with these rules, which the
+ *        kernel reads, measures, and, if it is configured so, accepts only when it is signed
+ * @fn:   is called for each rule that is rejected; not with a path; may be NULL
+ *
+ * A policy is taken whole or not at all.  Signals to the calling thread wait until the end,
+ * since the kernel takes what it was given when a process dies; nothing can be done about
+ * SIGKILL.
+ *
+ * Returns IMALOG_MATCH (the kernel took the policy, and shows it), IMALOG_MISMATCH (it did not)
+ * or IMALOG_NOT_CHECKED (nothing tells), with imalog_policy_reason(); -IMALOG_ERR_OS: ENOENT
+ * (the detail says what is missing), EBUSY (another program loads a policy, or the kernel takes
+ * but one), EACCES and others; -IMALOG_ERR_INVALID (@path), -IMALOG_ERR_TRUNCATED (with @path:
+ * the last line of the file has no newline), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_policy_load(struct imalog_policy *policy, const char *root,
+				  const char *path, imalog_rule_fn fn, void *arg,
+				  struct imalog_error *reterr);
+
+/** imalog_policy_reason() - why that was the answer, in words, as imalog_quote_reason() */
+IMALOG_API const char *imalog_policy_reason(const struct imalog_policy *policy);
 
 /* ---- receipts ---- */
 
@@ -1599,6 +1805,14 @@ IMALOG_API const char *imalog_receipt_time(const struct imalog_receipt *receipt)
 IMALOG_API enum imalog_verdict imalog_receipt_verdict(const struct imalog_receipt *receipt,
 						      uint64_t *matched_at);
 
+/**
+ * imalog_receipt_has_quote() - is there a quote beside it?
+ * @covers: gets the last record in the epoch that the quoted values cover, 0 when that was not
+ *          found; may be NULL
+ */
+IMALOG_API bool imalog_receipt_has_quote(const struct imalog_receipt *receipt,
+					 uint64_t *covers);
+
 /** imalog_receipt_undetermined() - does nothing prove that the segment belongs to its epoch? */
 IMALOG_API bool imalog_receipt_undetermined(const struct imalog_receipt *receipt);
 
@@ -1629,6 +1843,15 @@ struct imalog_store;
  */
 IMALOG_API int imalog_store_open(const char *path, unsigned int wait_ms, struct imalog_store **ret,
 				 struct imalog_error *reterr);
+
+/**
+ * imalog_store_look() - opens a store to look at it, together with others who do
+ *
+ * As imalog_store_open(); nothing is written.  Who closes it lets others change it: what is
+ * open of an epoch that has no pending segment stays as it is.
+ */
+IMALOG_API int imalog_store_look(const char *path, unsigned int wait_ms,
+				 struct imalog_store **ret, struct imalog_error *reterr);
 
 /** imalog_store_close() - unlocks and closes a store */
 IMALOG_API void imalog_store_close(struct imalog_store **store);
@@ -1692,15 +1915,15 @@ typedef void (*imalog_finding_fn)(void *arg, uint64_t segment, const char *text)
 
 /**
  * imalog_epoch_check() - checks an epoch from its first record on
- * @replay:    computes the values; must not have begun, and not have a start value.  Gets the
- *             banks of the receipts, and is used up to the last segment, so that the
- *             kernel's list can follow.
+ * @replay:    computes the values; must not have begun, and not have a start value.  Is used
+ *             up to the last segment of the log, so that the kernel's list can follow.
  * @templates: as for imalog_reader_new()
  * @fn:        is called for each fault, in the order of the segments; may be NULL
  *
  * Each segment against its receipt (size, SHA-256, numbers of records, PCR values before and
- * after, the receipt before), and the order of segments.  Receipts are no proof: what proves
- * an epoch is the comparison of the replay's values.
+ * after, verdict, quote, the receipt before, also that of the epoch before), and the order of
+ * segments; of pending and dropped ones the bytes.  Receipts are no proof: what proves an
+ * epoch is the comparison of the replay's values.
  *
  * Returns the number of faults; one of the data group for a segment that cannot be read to its
  * end, after @fn was told; -IMALOG_ERR_OS, -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
@@ -1786,9 +2009,8 @@ IMALOG_API void imalog_export_set_thresholds(struct imalog_export *handle, uint6
  * Returns how many segments were saved or finished, 0 when there was nothing to do.  On failure
  * nothing is lost: what was not durably saved is in the kernel.  -IMALOG_ERR_OS: EBUSY, ENOSPC,
  * ESTALE and others; -IMALOG_ERR_INVALID (the store is on what a power cut erases, or needs
- * imalog_epoch_rebuild()); -IMALOG_ERR_TPM (of a new boot, so that the epoch cannot be told);
- * any of the data group (what is staged cannot be taken apart), -IMALOG_ERR_NOMEM,
- * -IMALOG_ERR_CRYPTO.
+ * imalog_epoch_rebuild()); any of the data group (what is staged cannot be taken apart),
+ * -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.  A TPM that cannot be read is a note.
  */
 IMALOG_API int imalog_export_run(struct imalog_export *handle, struct imalog_error *reterr);
 
@@ -1804,8 +2026,9 @@ IMALOG_API int imalog_export_save(struct imalog_export *handle, struct imalog_er
  * @file: NULL, or a file that must be what is staged, to its last byte; it is saved in the
  *        store first
  *
- * Returns as imalog_export_run(); 0 when nothing is staged; -IMALOG_ERR_INVALID when what is
- * staged is not in the store, or not in @file.
+ * Returns as imalog_export_run(); 0 when nothing is staged, also if something that was deleted
+ * before is finished now, so that @file was compared with nothing; -IMALOG_ERR_INVALID when
+ * what is staged is not in the store, or not in @file.
  */
 IMALOG_API int imalog_export_confirm(struct imalog_export *handle, const char *file,
 				     struct imalog_error *reterr);
@@ -1839,6 +2062,333 @@ enum imalog_note_kind {
  */
 IMALOG_API const char *imalog_export_note(const struct imalog_export *handle, size_t i,
 					  enum imalog_note_kind *kind);
+
+/* ---- plans ---- */
+
+/**
+ * struct imalog_plan - pieces, in order, that are one log
+ *
+ * Belongs to what made it.  Its parts are read one after the other; of each, the records that
+ * the parts before have already are left out.
+ */
+struct imalog_plan;
+
+/** imalog_plan_parts() - how many parts there are */
+IMALOG_API size_t imalog_plan_parts(const struct imalog_plan *plan);
+
+/** imalog_plan_name() - the name of part @i, from 0, for messages: as it was given, not escaped */
+IMALOG_API const char *imalog_plan_name(const struct imalog_plan *plan, size_t i);
+
+/** imalog_plan_skip() - how many of the first records of part @i are to be left out */
+IMALOG_API uint64_t imalog_plan_skip(const struct imalog_plan *plan, size_t i);
+
+/**
+ * imalog_plan_open() - opens part @i for reading
+ * @fd: gets a descriptor at its first byte, which the caller closes before opening another part
+ *
+ * May be called again.  Returns 0, -IMALOG_ERR_OS, -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_plan_open(const struct imalog_plan *plan, size_t i, int *fd,
+				struct imalog_error *reterr);
+
+/* ---- this machine's log ---- */
+
+/**
+ * struct imalog_view - this machine's log, as if nothing had ever left the kernel
+ *
+ * Segments of the store's current epoch, what is staged and the kernel's list, as they are
+ * at one moment.  Nothing is written.
+ */
+struct imalog_view;
+
+/**
+ * imalog_view_new() - prepares a view
+ * @root:  as for imalog_export_new()
+ * @store: path of the store, which need not be there; "": what is staged and the list, without
+ *         a store; NULL: the kernel's list alone
+ *
+ * Returns NULL when memory ran out.
+ */
+IMALOG_API struct imalog_view *imalog_view_new(const char *root, const char *store);
+
+/** imalog_view_free() - frees it, and its plan */
+IMALOG_API void imalog_view_free(struct imalog_view **view);
+
+/** imalog_view_set_wait() - how long to try when the store or the lists are busy; default 0 */
+IMALOG_API void imalog_view_set_wait(struct imalog_view *view, unsigned int wait_ms);
+
+/**
+ * imalog_view_set_tpm() - says which TPM is asked where only its values tell what happened
+ *
+ * As imalog_export_set_tpm() without a key.
+ */
+IMALOG_API int imalog_view_set_tpm(struct imalog_view *view, enum imalog_tpm_use use,
+				   const char *tcti, struct imalog_error *reterr);
+
+/**
+ * imalog_view_take() - looks at the machine, again if it was done before
+ *
+ * The store and the kernel's lists are held while they are looked at, and the lists copied, if
+ * the kernel can delete records.  So what is read later is of that moment, but for a list
+ * that cannot lose records, which may have grown.
+ *
+ * Returns 0; -IMALOG_ERR_OS: EBUSY (with the name of who holds a list) and others;
+ * -IMALOG_ERR_INVALID (the store lacks something: imalog_epoch_check() tells); any of the data
+ * group, -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_view_take(struct imalog_view *view, struct imalog_error *reterr);
+
+/** imalog_view_plan() - the pieces in their order; until the next imalog_view_take() */
+IMALOG_API const struct imalog_plan *imalog_view_plan(const struct imalog_view *view);
+
+/** imalog_view_epoch() - the epoch of the store that its segments are of; 0: there are none */
+IMALOG_API uint64_t imalog_view_epoch(const struct imalog_view *view);
+
+/**
+ * imalog_view_is_doubtful() - may some records be in it twice?
+ *
+ * Then an export was interrupted, and neither bytes nor PCR values tell whether the kernel
+ * still has the records of a pending segment, or others like them.  Nothing that rests on such
+ * a view is proved.
+ */
+IMALOG_API bool imalog_view_is_doubtful(const struct imalog_view *view);
+
+/** imalog_view_note() - what is to be said about it, as imalog_export_note() */
+IMALOG_API const char *imalog_view_note(const struct imalog_view *view, size_t i,
+					enum imalog_note_kind *kind);
+
+/* ---- merging ---- */
+
+/**
+ * struct imalog_merge - makes one log of pieces: saved segments, what is staged, the list
+ *
+ * In which order they come and which records they have in common is found by receipts, and by
+ * what the records lead to.  Names are no evidence, and neither are equal bytes: violations
+ * repeat.
+ *
+ * What receipts join costs one reading and no memory.  The rest is tried in every order, up to
+ * 8 such pieces, and takes memory in proportion to the number of its records.
+ */
+struct imalog_merge;
+
+/** imalog_merge_new() - makes a merge of no pieces; NULL when memory ran out */
+IMALOG_API struct imalog_merge *imalog_merge_new(const struct imalog_templates *templates);
+
+/** imalog_merge_free() - frees a merge; its plan, replay and texts go with it */
+IMALOG_API void imalog_merge_free(struct imalog_merge **merge);
+
+/** imalog_merge_set_reading() - how to read the pieces, as the reader's functions of these names */
+IMALOG_API void imalog_merge_set_reading(struct imalog_merge *merge, enum imalog_format format,
+					 enum imalog_order order, size_t digest_size);
+
+/**
+ * imalog_merge_add_file() - adds a file as a piece
+ * @path: of a regular file, which is opened whenever it is read; copied
+ *
+ * Returns 0, -IMALOG_ERR_OS, -IMALOG_ERR_INVALID (it is none), -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_merge_add_file(struct imalog_merge *merge, const char *path,
+				     struct imalog_error *reterr);
+
+/**
+ * imalog_merge_add_fd() - adds a descriptor as a piece
+ * @fd:   of a regular file, which is read from its first byte on, whenever it is read; stays the
+ *        caller's, and open
+ * @name: for messages; copied
+ *
+ * Returns as imalog_merge_add_file().
+ */
+IMALOG_API int imalog_merge_add_fd(struct imalog_merge *merge, int fd, const char *name,
+				   struct imalog_error *reterr);
+
+/**
+ * imalog_merge_add_plan() - adds the pieces of a plan, which are known to follow each other
+ * @plan:  must outlive the merge; of one that is doubtful (imalog_view_is_doubtful()) the order
+ *         is found as of other pieces
+ * @epoch: the number of their epoch, 0 when it has none
+ *
+ * Returns as imalog_merge_add_file().
+ */
+IMALOG_API int imalog_merge_add_plan(struct imalog_merge *merge, const struct imalog_plan *plan,
+				     uint64_t epoch, struct imalog_error *reterr);
+
+/**
+ * imalog_merge_add_receipts() - adds the receipts in a directory
+ * @path: of NNNNNNNN.json files, of an epoch, or of a store with all its epochs
+ *
+ * Receipts are no proof.  They say what to try first, and what is missing.
+ *
+ * Returns the number of receipts; one of the data group (a receipt is none), -IMALOG_ERR_OS,
+ * -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_merge_add_receipts(struct imalog_merge *merge, const char *path,
+					 struct imalog_error *reterr);
+
+/** imalog_merge_set_epoch() - takes the pieces of this epoch only; 0, the default: there is one */
+IMALOG_API void imalog_merge_set_epoch(struct imalog_merge *merge, uint64_t epoch);
+
+/**
+ * imalog_prepare_fn - prepares a replay: banks, padding, values that are expected
+ *
+ * Is called for each new pass over the records.  Returns 0 or a negative code, which ends the
+ * merge.
+ */
+typedef int (*imalog_prepare_fn)(void *arg, struct imalog_replay *replay);
+
+/** imalog_merge_set_anchor() - says what the log is to lead to, by preparing replays */
+IMALOG_API void imalog_merge_set_anchor(struct imalog_merge *merge, imalog_prepare_fn fn,
+					void *arg);
+
+/**
+ * imalog_merge_set_quote() - says that the log is to lead to what a quote has signed
+ * @quote:  must outlive the merge; its hash must be known already
+ * @others: as for imalog_quote_match_new()
+ *
+ * Instead of expected values.  IMALOG_QUOTE_SELECTION, _DIGEST and _LOG are decided.
+ */
+IMALOG_API void imalog_merge_set_quote(struct imalog_merge *merge, struct imalog_quote *quote,
+				       const struct imalog_pcrs *others);
+
+/** imalog_restart_fn - takes back all that was written; returns 0, or an errno value */
+typedef int (*imalog_restart_fn)(void *arg);
+
+/**
+ * imalog_merge_set_output() - says where the records go
+ * @format:  as for imalog_writer_new()
+ * @order:   as for imalog_writer_new()
+ * @write:   gets them
+ * @restart: is called when what was written so far turns out to be wrong
+ *
+ * If the pieces are kernel lists of one byte order and digest, and @format is
+ * IMALOG_FORMAT_KERNEL with any other order than IMALOG_ORDER_BE, their bytes stay as they
+ * are.  If they differ, digests are those of SHA-1.
+ */
+IMALOG_API void imalog_merge_set_output(struct imalog_merge *merge, enum imalog_format format,
+					enum imalog_order order, imalog_write_fn write,
+					imalog_restart_fn restart, void *arg);
+
+/** imalog_merge_on_record() - @fn is called for each record of each pass, as by a replay */
+IMALOG_API void imalog_merge_on_record(struct imalog_merge *merge, imalog_record_fn fn, void *arg);
+
+/** enum imalog_merge_result - what came of a merge */
+enum imalog_merge_result {
+	/** one sequence of records, and no other, leads to what is expected; it was written */
+	IMALOG_MERGE_PROVED = 1,
+	/** receipts join the pieces, nothing was expected; written */
+	IMALOG_MERGE_RECEIPTS = 2,
+	/** nothing joins the pieces: they are in the order they were given in; written */
+	IMALOG_MERGE_GIVEN = 3,
+	/** what is expected could not be compared */
+	IMALOG_MERGE_UNCHECKED = 4,
+	/** several sequences of records lead to what is expected */
+	IMALOG_MERGE_AMBIGUOUS = 5,
+	/** none leads there, or something is missing or was changed */
+	IMALOG_MERGE_BROKEN = 6,
+	/** a piece ends inside a record, or cannot be taken apart */
+	IMALOG_MERGE_MALFORMED = 7,
+	/** the pieces are of several epochs */
+	IMALOG_MERGE_EPOCHS = 8,
+	/** there are too many possibilities */
+	IMALOG_MERGE_TOO_MANY = 9,
+};
+
+/** imalog_merge_result_name() - "proved", "receipts", "given", and so on */
+IMALOG_API const char *imalog_merge_result_name(enum imalog_merge_result result);
+
+/**
+ * imalog_merge_run() - joins the pieces; may be called once
+ * @result: gets what came of it
+ *
+ * Returns 0 whatever came of it, -IMALOG_ERR_OS, -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO,
+ * -IMALOG_ERR_AMBIGUOUS (how a piece is laid out), -IMALOG_ERR_UNSUPPORTED (a record that the
+ * output cannot express), -IMALOG_ERR_INVALID (there are no pieces), or a failure of the function
+ * that prepares replays.
+ */
+IMALOG_API int imalog_merge_run(struct imalog_merge *merge, enum imalog_merge_result *result,
+				struct imalog_error *reterr);
+
+/** imalog_merge_plan() - the pieces in order, as far as there is one; no parts if there is none */
+IMALOG_API const struct imalog_plan *imalog_merge_plan(const struct imalog_merge *merge);
+
+/** struct imalog_merge_part - a part of the plan, as it was found to be */
+struct imalog_merge_part {
+	/** of its piece, as it was given: not escaped */
+	const char *name;
+	/** the number of its first record in the log, from 1 */
+	uint64_t first;
+	/** how many records it adds */
+	uint64_t records;
+	/** how many of its records the parts before had already */
+	uint64_t skipped;
+	/** its receipt, NULL without one; lives as long as the merge */
+	const struct imalog_receipt *receipt;
+	/** was it found to be what the receipt says? */
+	bool fits;
+};
+
+/** imalog_merge_part() - part @i of the plan, from 0; false when there are no more than @i */
+IMALOG_API bool imalog_merge_part(const struct imalog_merge *merge, size_t i,
+				  struct imalog_merge_part *ret);
+
+/** enum imalog_merge_problem - what is to be said about a piece, or about what is not there */
+enum imalog_merge_problem {
+	/** records are not there */
+	IMALOG_MERGE_MISSING = 1,
+	/** other pieces have all its records */
+	IMALOG_MERGE_DOUBLED = 2,
+	/** it does not belong to this log */
+	IMALOG_MERGE_FOREIGN = 3,
+	/** it was changed */
+	IMALOG_MERGE_EDITED = 4,
+	/** its end is not there, or cannot be read */
+	IMALOG_MERGE_CUT = 5,
+	/** the order is not the one that was given: no fault */
+	IMALOG_MERGE_REORDERED = 6,
+	/** its first records are the last of another: no fault */
+	IMALOG_MERGE_OVERLAPS = 7,
+	/** it is of another epoch */
+	IMALOG_MERGE_OTHER_EPOCH = 8,
+	/** something else, in words */
+	IMALOG_MERGE_OTHER = 9,
+};
+
+/** imalog_merge_problem_name() - "missing", "doubled", and so on */
+IMALOG_API const char *imalog_merge_problem_name(enum imalog_merge_problem problem);
+
+/**
+ * imalog_merge_problem() - number @i, from 0, of what is to be said
+ * @kind:  gets what it is
+ * @piece: gets the name of the piece, as it was given, or NULL; may be NULL
+ *
+ * Returns a sentence, without a full stop, of printable ASCII; NULL when there are no more
+ * than @i.
+ */
+IMALOG_API const char *imalog_merge_problem(const struct imalog_merge *merge, size_t i,
+					    enum imalog_merge_problem *kind, const char **piece);
+
+/**
+ * imalog_merge_candidate() - number @i, from 0, of the sequences of which only one can be
+ *
+ * Returns the pieces in order, in words of printable ASCII; NULL when there are no more than @i.
+ */
+IMALOG_API const char *imalog_merge_candidate(const struct imalog_merge *merge, size_t i);
+
+/**
+ * imalog_merge_epoch() - number @i, from 0, of the epochs that the receipts are of
+ * @epoch:  gets its number
+ * @pieces: gets how many pieces are of it
+ *
+ * Returns false when there are no more than @i.
+ */
+IMALOG_API bool imalog_merge_epoch(const struct imalog_merge *merge, size_t i, uint64_t *epoch,
+				   size_t *pieces);
+
+/** imalog_merge_replay() - the replay of the plan; NULL when there was none */
+IMALOG_API const struct imalog_replay *imalog_merge_replay(const struct imalog_merge *merge);
+
+/** imalog_merge_quote_match() - the search for the quote's records in the plan, or NULL */
+IMALOG_API const struct imalog_quote_match *
+imalog_merge_quote_match(const struct imalog_merge *merge);
 
 /* ---- certificates in the log ---- */
 

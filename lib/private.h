@@ -218,6 +218,8 @@ int imalog_kernel_probe(const char *root, struct imalog_kernel_info *ret,
  * (pid 812)".  False when no such process can be seen.
  */
 bool imalog_holder_find(const char *root, char *buf, size_t size);
+/* The same of the file that policies are written to */
+bool imalog_holder_find_policy(const char *root, char *buf, size_t size);
 
 /* ---- list.c ---- */
 
@@ -238,6 +240,30 @@ int imalog_list_open_as(const char *root, const char *name, int flags, unsigned 
 /* Has all that is staged been read under this hold?  Then its SHA-256, else NULL. */
 const uint8_t *imalog_staging_sha256(const struct imalog_staging *staging);
 void imalog_staging_set_records(struct imalog_staging *staging, uint64_t records);
+const char *imalog_staging_root(const struct imalog_staging *staging);
+/* The whole list, from its first byte, as it is now; only to be looked at */
+struct imalog_source *imalog_staging_list(struct imalog_staging *staging,
+					  struct imalog_error *error);
+
+/* ---- moment.c ---- */
+
+/* Which of the lists of a boot is staged */
+struct imalog_moment {
+	bool known;
+	uint64_t violations; /* of this boot, up to its end */
+};
+
+/* How many violations are in the list; 0, or negative */
+int imalog_moment_count(struct imalog_source *list, const struct imalog_templates *templates,
+			uint64_t *ret);
+/* What the kernel has counted, without those */
+struct imalog_moment imalog_moment_of(const struct imalog_kernel_info *kernel, uint64_t listed);
+/*
+ * Is what is staged now, @violations among it, what was staged then?  It is the same boot, and
+ * they are the same bytes; the list was counted, then the kernel was probed.
+ */
+bool imalog_moment_same(const char *root, const struct imalog_kernel_info *kernel,
+			const struct imalog_moment *then, uint64_t listed, uint64_t violations);
 
 /* ---- template.c ---- */
 
@@ -574,6 +600,12 @@ void imalog_quote_judge_values(struct imalog_quote *quote, const struct imalog_s
 
 /* ---- replay.c ---- */
 
+/* What was prepared: the values it compares with, and those it starts from */
+struct imalog_setup {
+	const struct imalog_pcrs *expected, *start;
+	enum imalog_padding padding;
+};
+struct imalog_setup imalog_replay_setup(const struct imalog_replay *replay);
 /* Computes every variant that the padding allows, also of PCRs without an expected value. */
 int imalog_replay_compute_every_variant(struct imalog_replay *replay,
 					struct imalog_error *error);
@@ -590,6 +622,11 @@ const uint8_t *imalog_replay_value(const struct imalog_replay *replay, enum imal
 int imalog_replay_resume(struct imalog_replay *replay, enum imalog_alg alg, uint32_t pcr,
 			 const uint8_t *const values[IMALOG_VARIANTS], uint64_t number,
 			 struct imalog_error *error);
+
+/* ---- replay-marker.c ---- */
+
+/* Markers are nobody's business here: the records are only to be saved. */
+void imalog_replay_ignore_markers(struct imalog_replay *replay);
 
 /* ---- write.c ---- */
 
@@ -621,6 +658,7 @@ struct imalog_writer {
 	struct imalog_buffer buffer;
 	struct imalog_buffer swapped;
 	enum imalog_alg column; /* of a kernel list, from its first record on */
+	struct imalog_hasher *hasher; /* NULL: digests that are not recorded are missing */
 	enum imalog_int_width int_width;
 	bool sequence, force, has_count;
 	uint64_t count;	  /* of a CBOR array */
@@ -628,6 +666,10 @@ struct imalog_writer {
 	struct imalog_counter *counters;
 	size_t nr_counters;
 };
+
+/* Digests of this algorithm in the column, computed where others are recorded; once */
+int imalog_writer_set_digest(struct imalog_writer *writer, enum imalog_alg alg,
+			     struct imalog_error *error);
 
 /* ---- receipt-file.c ---- */
 

@@ -35,6 +35,18 @@ int imalog_source_sum(struct imalog_source *source, uint64_t *bytes,
 	return rc;
 }
 
+int imalog_span_sum(struct imalog_span bytes, uint8_t sha256[IMALOG_SHA256_SIZE],
+		    struct imalog_error *error)
+{
+	struct imalog_source *source = imalog_source_from_memory(bytes.data, bytes.size, "");
+	uint64_t size;
+	int rc = source ? imalog_source_sum(source, &size, sha256, error) :
+			  imalog_fail_nomem(error);
+
+	imalog_source_free(&source);
+	return rc;
+}
+
 /* The name of a file is durable only when its directory is. */
 static int sync_directory_of(const char *path, struct imalog_error *error)
 {
@@ -77,15 +89,13 @@ int imalog_receipt_for_file(const char *path, struct imalog_receipt **ret,
 			    struct imalog_error *reterr)
 {
 	struct imalog_receipt *receipt = imalog_receipt_new(reterr);
-	int fd, rc = receipt ? imalog_durable_check(path, reterr) : -IMALOG_ERR_NOMEM;
+	int fd, rc = 0;
 
-	if (rc < 0) {
-		imalog_receipt_free(&receipt);
-		return rc;
-	}
+	if (!receipt)
+		return -IMALOG_ERR_NOMEM;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		rc = imalog_fail_errno(reterr, errno, "cannot open");
+	rc = fd < 0 ? imalog_fail_errno(reterr, errno, "cannot open") :
+		      imalog_durable_check_fd(fd, reterr);
 	if (rc == 0)
 		rc = sum_file(fd, path, receipt, reterr);
 	if (rc == 0)

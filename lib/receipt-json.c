@@ -30,6 +30,33 @@ bool imalog_json_to_hex(const json_t *json, uint8_t *out, size_t size)
 	return text.data && text.size == 2 * size && imalog_hex_decode(text, out);
 }
 
+bool imalog_json_to_word(const json_t *json, char *out, size_t size)
+{
+	if (!json)
+		return true;
+	if (!json_is_string(json) || json_string_length(json) >= size)
+		return false;
+	memcpy(out, json_string_value(json), json_string_length(json) + 1);
+	for (; *out; out++)
+		if (*out <= ' ' || *out > '~')
+			return false;
+	return true;
+}
+
+bool imalog_json_to_time(const json_t *json, char out[IMALOG_TIME_SIZE])
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
+
+	if (!imalog_json_to_word(json, out, IMALOG_TIME_SIZE))
+		return false;
+	if (out[0] && strlen(out) != strlen(form))
+		return false;
+	for (size_t i = 0; out[i]; i++)
+		if (form[i] == 'd' ? out[i] < '0' || out[i] > '9' : out[i] != form[i])
+			return false;
+	return true;
+}
+
 json_t *imalog_json_of_pcrs(const struct imalog_pcrs *pcrs)
 {
 	json_t *json = json_object();

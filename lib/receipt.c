@@ -62,6 +62,11 @@ void imalog_receipt_excuse(struct imalog_receipt *receipt)
 		receipt->verdict = IMALOG_NOT_CHECKED;
 }
 
+uint64_t imalog_receipt_covers(const struct imalog_receipt *receipt)
+{
+	return receipt->verdict == IMALOG_MISMATCH ? 0 : receipt->matched_at;
+}
+
 /* ---- what it says ---- */
 
 enum imalog_receipt_state imalog_receipt_state(const struct imalog_receipt *receipt)
@@ -110,6 +115,13 @@ enum imalog_verdict imalog_receipt_verdict(const struct imalog_receipt *receipt,
 	if (matched_at)
 		*matched_at = receipt->matched_at;
 	return receipt->verdict;
+}
+
+bool imalog_receipt_has_quote(const struct imalog_receipt *receipt, uint64_t *covers)
+{
+	if (covers)
+		*covers = receipt->covers;
+	return receipt->has_quote;
 }
 
 bool imalog_receipt_undetermined(const struct imalog_receipt *receipt)
@@ -169,7 +181,9 @@ static bool put_machine(json_t *json, const struct imalog_receipt *receipt)
 			      "reset_count", (json_int_t)clock->reset_count, "restart_count",
 			      (json_int_t)clock->restart_count, "safe", clock->safe))) &&
 	       (!receipt->pcrs || put(json, "pcrs", imalog_json_of_pcrs(receipt->pcrs))) &&
-	       (!receipt->staged_before || put(json, "staged_before", json_true()));
+	       (!receipt->staged_before || put(json, "staged_before", json_true())) &&
+	       (!receipt->moment.known ||
+		put_number(json, "boot_violations", receipt->moment.violations));
 }
 
 static bool put_outcome(json_t *json, const struct imalog_receipt *receipt)
@@ -225,17 +239,9 @@ static bool get_number(const json_t *json, const char *key, uint64_t *ret)
 	return true;
 }
 
-/* Text that is copied whole or refused */
-static bool get_text(const json_t *json, const char *key, char *out, size_t size)
+static bool get_word(const json_t *json, const char *key, char *out, size_t size)
 {
-	const json_t *value = json_object_get(json, key);
-
-	if (!value)
-		return true;
-	if (!json_is_string(value) || json_string_length(value) >= size)
-		return false;
-	memcpy(out, json_string_value(value), json_string_length(value) + 1);
-	return true;
+	return imalog_json_to_word(json_object_get(json, key), out, size);
 }
 
 static bool get_digest(const json_t *json, const char *key, uint8_t *out)
@@ -290,12 +296,15 @@ static bool get_machine(const json_t *json, struct imalog_receipt *receipt)
 	const json_t *tpm = json_object_get(json, "tpm");
 	uint64_t reset = 0, restart = 0;
 
-	if (!get_text(json, "time", receipt->time, sizeof(receipt->time)) ||
-	    !get_text(json, "kernel", receipt->kernel, sizeof(receipt->kernel)) ||
-	    !get_text(json, "boot_id", receipt->boot_id, sizeof(receipt->boot_id)))
+	if (!imalog_json_to_time(json_object_get(json, "time"), receipt->time) ||
+	    !get_word(json, "kernel", receipt->kernel, sizeof(receipt->kernel)) ||
+	    !get_word(json, "boot_id", receipt->boot_id, sizeof(receipt->boot_id)))
 		return false;
 	receipt->staged_before = json_is_true(json_object_get(json, "staged_before"));
+	receipt->moment.known = json_object_get(json, "boot_violations");
 	receipt->has_clock = tpm;
+	if (!get_number(json, "boot_violations", &receipt->moment.violations))
+		return false;
 	if (tpm && (!get_number(tpm, "clock", &receipt->clock.clock) ||
 		    !get_number(tpm, "reset_count", &reset) ||
 		    !get_number(tpm, "restart_count", &restart) || reset > UINT32_MAX ||
@@ -364,12 +373,14 @@ static int from_text(struct imalog_span text, uint64_t segment, struct imalog_re
 		     struct imalog_error *error)
 {
 	json_error_t why;
-	json_t *json =
-		json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &why);
+	json_t *json;
 	struct imalog_receipt *receipt;
 	char shown[IMALOG_PRINTABLE_MAX];
 	int rc;
 
+	if (text.size == 0)
+		return imalog_fail(error, IMALOG_ERR_BAD_FORMAT, "", "the receipt is empty");
+	json = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &why);
 	if (!json)
 		return imalog_fail(error, IMALOG_ERR_BAD_FORMAT, "", "line %d is no JSON: %s",
 				   why.line,
@@ -392,20 +403,6 @@ void imalog_receipt_name(uint64_t segment, const char *suffix,
 	snprintf(name, IMALOG_RECEIPT_NAME_MAX, "%08" PRIu64 "%s", segment, suffix);
 }
 
-static int sum(struct imalog_span bytes, uint8_t out[IMALOG_SHA256_SIZE],
-	       struct imalog_error *error)
-{
-	struct imalog_stream *stream = imalog_stream_new(IMALOG_ALG_SHA256, error);
-	int rc = stream ? 0 : -IMALOG_ERR_CRYPTO;
-
-	if (rc == 0) {
-		imalog_stream_add(stream, bytes.data, bytes.size);
-		rc = imalog_stream_digest(stream, out, error);
-	}
-	imalog_stream_free(&stream);
-	return rc;
-}
-
 int imalog_receipt_write(const struct imalog_receipt *receipt, int dir,
 			 uint8_t self[IMALOG_SHA256_SIZE], struct imalog_error *error)
 {
@@ -416,7 +413,7 @@ int imalog_receipt_write(const struct imalog_receipt *receipt, int dir,
 	if (!text)
 		return imalog_fail_nomem(error);
 	imalog_receipt_name(receipt->segment, ".json", name);
-	rc = sum(imalog_span_of(text), self, error);
+	rc = imalog_span_sum(imalog_span_of(text), self, error);
 	if (rc == 0)
 		rc = imalog_durable_begin(&file, dir, name, error);
 	if (rc == 0)
@@ -468,7 +465,7 @@ int imalog_receipt_read(int dir, uint64_t segment, struct imalog_receipt **ret,
 	rc = read_whole(fd, &bytes, error);
 	close(fd);
 	if (rc == 0 && self)
-		rc = sum((struct imalog_span){ bytes.data, bytes.size }, self, error);
+		rc = imalog_span_sum((struct imalog_span){ bytes.data, bytes.size }, self, error);
 	if (rc == 0)
 		rc = from_text((struct imalog_span){ bytes.data, bytes.size }, segment, ret,
 			       error);

@@ -12,9 +12,6 @@
 #include "eventlog.h"
 #include "replay.h"
 
-/* Bytes of records after which a batch is full: a record may have 16 MiB. */
-#define BATCH_SIZE ((size_t)1 << 20)
-
 struct imalog_replay *imalog_replay_new(void)
 {
 	struct imalog_replay *replay = calloc(1, sizeof(*replay));
@@ -44,6 +41,7 @@ void imalog_replay_free(struct imalog_replay **ptr)
 	imalog_pcrs_free(&replay->offered);
 	imalog_hasher_free(&replay->hasher);
 	free(replay->scratch.data);
+	free(replay->markers.checks);
 	free(replay);
 	*ptr = NULL;
 }
@@ -134,6 +132,11 @@ static struct imalog_chain *chain_of(struct imalog_replay *replay, enum imalog_a
 	if (*chain && replay->every_variant && replay->padding == IMALOG_PADDING_AUTO)
 		imalog_chain_compute_padded(*chain);
 	return *chain;
+}
+
+struct imalog_setup imalog_replay_setup(const struct imalog_replay *replay)
+{
+	return (struct imalog_setup){ replay->expected, replay->start, replay->padding };
 }
 
 int imalog_replay_compute_every_variant(struct imalog_replay *replay, struct imalog_error *error)
@@ -292,6 +295,16 @@ static int check_record(struct imalog_replay *replay, size_t i, struct imalog_er
 	return 0;
 }
 
+static int check_marker(struct imalog_replay *replay, const struct imalog_record *record,
+			struct imalog_error *error)
+{
+	int rc = imalog_replay_look_at_marker(replay, record, error);
+
+	if (rc == 0)
+		complain(replay, record, IMALOG_PROBLEM_SNAPSHOT);
+	return rc < 0 ? rc : 0;
+}
+
 /*
  * PCR 0 does not start as zeros when TPM2_Startup came from another locality, as the
  * firmware says before its first event, nor after an H-CRTM, which that event is
@@ -367,6 +380,8 @@ static int replay_batch(struct imalog_replay *replay, struct imalog_error *error
 
 		rc = check_record(replay, i, error);
 		if (rc == 0)
+			rc = check_marker(replay, record, error);
+		if (rc == 0)
 			rc = extend_banks(replay, i, error);
 		if (rc < 0)
 			break;
@@ -389,7 +404,7 @@ int imalog_replay_run(struct imalog_replay *replay, struct imalog_reader *reader
 		/* A record that must be turned needs the scratch for itself. */
 		size_t want = replay->other_order ? 1 : IMALOG_REPLAY_BATCH, bytes = 0;
 
-		while (more > 0 && replay->nr_batch < want && bytes < BATCH_SIZE) {
+		while (more > 0 && replay->nr_batch < want && bytes < IMALOG_REPLAY_BATCH_SIZE) {
 			more = imalog_reader_next(reader, &replay->batch[replay->nr_batch], reterr);
 			if (more > 0)
 				bytes += replay->batch[replay->nr_batch++]->raw.size;

@@ -2,13 +2,14 @@
 /*
  * What is staged, in files outside a store: saved, compared, confirmed
  *
- * A file that was confirmed is marked before its records are deleted.  Lists repeat: the next
- * one can have the same bytes, and must not be taken for what that file already has.
+ * Lists repeat: the next one can have the same bytes, and must not be taken for what a file
+ * already has.  So a file is marked with the moment (moment.c) of what was saved to it.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +18,8 @@
 
 #include "private.h"
 
-#define MARK  "user.imalog.confirmed"
+/* "BOOT-ID VIOLATIONS" */
+#define MARK  "user.imalog.saved"
 #define BLOCK ((size_t)64 << 10)
 
 /* A file by its directory, so that nothing can be put in the way of it meanwhile. */
@@ -106,47 +108,74 @@ static int place_open(struct place *place, const char *path, struct imalog_error
 
 /* ---- marks ---- */
 
-static int check_mark(const struct place *place, struct imalog_error *error)
-{
-	if (fgetxattr(place->fd, MARK, NULL, 0) >= 0)
-		return place_refuse(
-			place, EEXIST,
-			"its records were confirmed before, and what is staged may "
-			"be others of the same bytes: take another file",
-			error);
-	if (errno != ENODATA && errno != ENOTSUP)
-		return place_fail(place, errno, "cannot tell whether it was confirmed", error);
-	return 0;
-}
+#define MARK_MAX 64
 
-static int set_mark(const struct place *place, struct imalog_error *error)
+/* How many violations the list has that came after what is staged */
+static int count_listed(struct imalog_staging *staging, uint64_t *ret)
 {
-	int rc = fsetxattr(place->fd, MARK, "1", 1, 0);
+	struct imalog_source *list = imalog_staging_list(staging, NULL);
+	struct imalog_templates *templates = imalog_templates_new();
+	int rc = templates ? imalog_moment_count(list, templates, ret) : -IMALOG_ERR_NOMEM;
 
-	if (rc != 0 && errno == ENOTSUP)
-		return place_refuse(place, errno,
-				    "it cannot be marked as confirmed: its file system has no "
-				    "extended attributes",
-				    error);
-	if (rc != 0)
-		return place_fail(place, errno, "cannot mark it as confirmed", error);
-	rc = imalog_durable_sync(place->fd, place->name, error);
-	if (rc < 0)
-		imalog_error_set_source(error, place->path);
+	imalog_templates_free(&templates);
+	imalog_source_free(&list);
 	return rc;
 }
 
-int imalog_staging_mark(const char *path, struct imalog_error *reterr)
+/* @before: the kernel, before what is staged was read.  Without a mark it is a copy as well. */
+static int set_mark(struct imalog_staging *staging, const struct imalog_kernel_info *before,
+		    int fd, struct imalog_error *error)
 {
-	struct place place;
-	int rc = place_open(&place, path, reterr);
+	struct imalog_moment moment;
+	char text[MARK_MAX];
+	uint64_t listed;
 
-	if (rc < 0)
-		return rc;
-	rc = place.fd < 0 ? place_fail(&place, ENOENT, "cannot open", reterr) :
-			    set_mark(&place, reterr);
-	place_close(&place);
-	return rc;
+	if (!before->boot_id[0] || count_listed(staging, &listed) < 0)
+		return 0;
+	moment = imalog_moment_of(before, listed);
+	if (!moment.known)
+		return 0;
+	snprintf(text, sizeof(text), "%s %" PRIu64, before->boot_id, moment.violations);
+	if (fsetxattr(fd, MARK, text, strlen(text), 0) == 0 || errno == ENOTSUP)
+		return 0;
+	return imalog_fail_errno(error, errno, "cannot mark it");
+}
+
+/* False when it has none of this boot */
+static bool parse_mark(const char *text, const char *boot_id, struct imalog_moment *ret)
+{
+	size_t size = strlen(boot_id);
+
+	ret->known = size && strncmp(text, boot_id, size) == 0 && text[size] == ' ' &&
+		     imalog_decimal_decode(imalog_span_of(text + size + 1), UINT64_MAX,
+					   &ret->violations);
+	return ret->known;
+}
+
+/* The file has the bytes of what is staged, @violations among it.  Are they the same records? */
+static int check_mark(struct imalog_staging *staging, const struct place *place,
+		      uint64_t violations, struct imalog_error *error)
+{
+	const char *root = imalog_staging_root(staging);
+	struct imalog_kernel_info kernel;
+	struct imalog_moment then;
+	char text[MARK_MAX];
+	ssize_t size = fgetxattr(place->fd, MARK, text, sizeof(text) - 1);
+	uint64_t listed;
+
+	if (size < 0 && errno != ENODATA && errno != ENOTSUP && errno != ERANGE)
+		return place_fail(place, errno, "cannot tell when it was saved", error);
+	text[size > 0 ? size : 0] = '\0';
+	if (count_listed(staging, &listed) == 0 &&
+	    imalog_kernel_probe(root, &kernel, NULL) == 0 &&
+	    parse_mark(text, kernel.boot_id, &then) &&
+	    imalog_moment_same(root, &kernel, &then, listed, violations))
+		return 0;
+	return place_refuse(place, EEXIST,
+			    "it has the same bytes, but nothing proves that what is staged are "
+			    "the records that were saved to it: take another file, or imalog "
+			    "export",
+			    error);
 }
 
 /* ---- going through what is staged ---- */
@@ -156,6 +185,7 @@ struct walk {
 	struct place *place;
 	struct imalog_durable *file; /* written to, NULL: compared with the place */
 	uint64_t position;
+	uint64_t violations;
 	uint8_t *block;
 };
 
@@ -230,6 +260,7 @@ static int walk_records(struct imalog_reader *reader, struct walk *walk, uint64_
 		rc = put(walk, imalog_record_raw(record), error);
 		if (rc < 0)
 			return rc;
+		walk->violations += imalog_record_is_violation(record);
 		*records = imalog_record_number(record);
 		imalog_reader_release(reader, *records);
 	}
@@ -293,7 +324,7 @@ static int compare_place(struct imalog_staging *staging, struct place *place,
 		rc = end < 0 ? end : rc;
 	}
 	if (rc > 0) {
-		int mark = check_mark(place, error);
+		int mark = check_mark(staging, place, walk.violations, error);
 
 		rc = mark < 0 ? mark : rc;
 	}
@@ -306,10 +337,15 @@ static int save_new(struct imalog_staging *staging, struct place *place,
 {
 	struct imalog_durable file = { .fd = -1 };
 	struct walk walk = { .place = place, .file = &file };
-	int rc = walk_staged(staging, &walk, error), done;
+	struct imalog_kernel_info before;
+	int rc = imalog_kernel_probe(imalog_staging_root(staging), &before, error), done;
 
+	if (rc == 0)
+		rc = walk_staged(staging, &walk, error);
 	if (rc > 0) {
-		done = imalog_durable_commit(&file, false, error);
+		done = set_mark(staging, &before, file.fd, error);
+		if (done == 0)
+			done = imalog_durable_commit(&file, false, error);
 		if (done == 0)
 			done = imalog_durable_sync_dirs(place->dir, error);
 		if (done < 0)
@@ -384,8 +420,6 @@ static int delete_with(struct imalog_staging *staging, const struct place *place
 	struct imalog_receipt *receipt = NULL;
 	int rc = imalog_receipt_for_file(place->path, &receipt, error);
 
-	if (rc == 0)
-		rc = set_mark(place, error);
 	if (rc == 0)
 		rc = check_name(place, error);
 	if (rc == 0)

@@ -10,8 +10,12 @@
  *   "D\n"  frees it: ENOENT (nothing is), ESTALE (going down: a kexec takes it along),
  *          ENOMEM (ima_flush_htable: it is gone all the same)
  *
+ * The list itself can be opened beside it by the thread that has this one, O_RDWR again, and is
+ * only read: to know how much of the boot is not staged (moment.c).
+ *
  * Requests are written once, whatever comes of it: the kernel takes them whole or not at all.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -23,7 +27,9 @@
 #define SHA256_SIZE 32
 
 struct imalog_staging {
+	char *root;
 	int fd;
+	int list; /* -1: not opened */
 	struct imalog_stream *stream;
 	uint64_t position; /* of what is being read */
 	bool whole;	   /* it was read to its end, and that is size and sha256 */
@@ -39,6 +45,29 @@ static int start_stream(struct imalog_staging *staging, struct imalog_error *err
 	return staging->stream ? 0 : -IMALOG_ERR_CRYPTO;
 }
 
+/*
+ * The kernel knows a writer by its thread, and loses count when another one closes (ima_fs.c).
+ * Libraries that reach a TPM may have started threads; without /proc there is no telling.
+ */
+static int check_threads(struct imalog_error *error)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	int threads = 0;
+
+	while (dir && (entry = readdir(dir)))
+		threads += entry->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	if (threads <= 1)
+		return 0;
+	return imalog_fail(error, IMALOG_ERR_INVALID, "",
+			   "the measurement list must be held by a process of one thread, and "
+			   "this one has %d: a TPM that is reached through D-Bus (tabrmd) "
+			   "starts others, /dev/tpmrm0 does not",
+			   threads);
+}
+
 /* What takes long, or opens files as OpenSSL does, is done before the hold. */
 int imalog_staging_open(const char *root, unsigned int wait_ms, struct imalog_staging **ret,
 			struct imalog_error *reterr)
@@ -48,8 +77,11 @@ int imalog_staging_open(const char *root, unsigned int wait_ms, struct imalog_st
 
 	if (!staging)
 		return imalog_fail_nomem(reterr);
-	staging->fd = -1;
-	rc = start_stream(staging, reterr);
+	staging->fd = staging->list = -1;
+	staging->root = strdup(root);
+	rc = staging->root ? check_threads(reterr) : imalog_fail_nomem(reterr);
+	if (rc == 0)
+		rc = start_stream(staging, reterr);
 	if (rc == 0)
 		rc = imalog_list_open_as(root, IMALOG_STAGED_NAME, O_RDWR, wait_ms,
 					 &staging->fd, reterr);
@@ -65,9 +97,12 @@ void imalog_staging_close(struct imalog_staging **staging)
 {
 	if (!staging || !*staging)
 		return;
+	if ((*staging)->list >= 0)
+		close((*staging)->list);
 	if ((*staging)->fd >= 0)
 		close((*staging)->fd);
 	imalog_stream_free(&(*staging)->stream);
+	free((*staging)->root);
 	free(*staging);
 	*staging = NULL;
 }
@@ -153,6 +188,32 @@ struct imalog_source *imalog_staging_source(struct imalog_staging *staging,
 	if (!source)
 		imalog_fail_nomem(reterr);
 	return source;
+}
+
+/* Who holds what is staged is let in to the list at once. */
+struct imalog_source *imalog_staging_list(struct imalog_staging *staging,
+					  struct imalog_error *error)
+{
+	struct imalog_source *source;
+
+	if (staging->list < 0 &&
+	    imalog_list_open_as(staging->root, IMALOG_LIST_NAME, O_RDWR, 0, &staging->list,
+				error) < 0)
+		return NULL;
+	if (lseek(staging->list, 0, SEEK_SET) != 0) {
+		imalog_fail_errno(error, errno,
+				  "cannot read the measurement list from its start");
+		return NULL;
+	}
+	source = imalog_source_from_fd(staging->list, IMALOG_LIST_NAME);
+	if (!source)
+		imalog_fail_nomem(error);
+	return source;
+}
+
+const char *imalog_staging_root(const struct imalog_staging *staging)
+{
+	return staging->root;
 }
 
 uint64_t imalog_staging_bytes(const struct imalog_staging *staging)

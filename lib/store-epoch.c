@@ -123,7 +123,7 @@ static int add_file(struct imalog_epoch *epoch, const char *name, struct imalog_
 						 .kind = (enum imalog_segment_kind)kind },
 					 error);
 	}
-	if (strncmp(name, "partial.", 8) == 0)
+	if (strncmp(name, IMALOG_PARTIAL, strlen(IMALOG_PARTIAL)) == 0)
 		epoch->partials++;
 	else if (is_leftover(name))
 		epoch->leftovers++;
@@ -246,6 +246,40 @@ uint64_t imalog_epoch_last(const struct imalog_epoch *epoch)
 	return epoch->nr ? epoch->segments[epoch->nr - 1].number : 0;
 }
 
+/* The last receipt of the epoch before; false when there is none that can be read. */
+static bool receipt_before(const struct imalog_epoch *epoch, struct imalog_receipt **ret,
+			   uint8_t self[IMALOG_SHA256_SIZE])
+{
+	int dir = openat(epoch->dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct imalog_epoch *before = NULL;
+	bool found = dir >= 0 &&
+		     imalog_epoch_open_in(dir, epoch->before, &before, NULL) == 0 &&
+		     imalog_receipt_read(before->receipts, imalog_epoch_last(before), ret,
+					 self, NULL) == 0;
+
+	imalog_epoch_close(&before);
+	if (dir >= 0)
+		close(dir);
+	return found;
+}
+
+int imalog_epoch_chain_before(const struct imalog_epoch *epoch,
+			      uint8_t chain[IMALOG_SHA256_SIZE], bool *known,
+			      struct imalog_error *error)
+{
+	struct imalog_receipt *receipt = NULL;
+	uint8_t self[IMALOG_SHA256_SIZE];
+	int rc = imalog_span_sum((struct imalog_span){ NULL, 0 }, chain, error);
+
+	*known = epoch->number == 1;
+	if (rc == 0 && epoch->before && receipt_before(epoch, &receipt, self)) {
+		memcpy(chain, self, sizeof(self));
+		*known = !receipt->rebuilt;
+	}
+	imalog_receipt_free(&receipt);
+	return rc;
+}
+
 size_t imalog_epoch_segments(const struct imalog_epoch *epoch)
 {
 	return epoch->nr;
@@ -286,4 +320,21 @@ int imalog_segment_open(const struct imalog_epoch *epoch, const struct imalog_se
 	if (fd >= 0)
 		close(fd);
 	return rc;
+}
+
+/* The newest name last: a segment keeps its bytes, whatever it is called meanwhile. */
+int imalog_segment_open_any(const struct imalog_epoch *epoch, uint64_t number,
+			    struct imalog_error *error)
+{
+	static const enum imalog_segment_kind kinds[] = { IMALOG_SEGMENT_PENDING,
+							  IMALOG_SEGMENT_DROPPED,
+							  IMALOG_SEGMENT_LOG };
+	int fd = -1;
+
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(kinds) && fd < 0; i++) {
+		const struct imalog_segment segment = { .number = number, .kind = kinds[i] };
+
+		fd = imalog_segment_open(epoch, &segment, error);
+	}
+	return fd;
 }

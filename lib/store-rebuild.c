@@ -12,6 +12,8 @@ struct rebuild {
 	imalog_finding_fn fn;
 	void *arg;
 	struct imalog_base base;
+	struct imalog_prefix first; /* what the first pending segment has */
+	uint64_t first_number;
 	int made;
 };
 
@@ -25,7 +27,9 @@ static void say(const struct rebuild *rebuild, uint64_t segment, const char *tex
 static int compute(const struct rebuild *rebuild, const struct imalog_segment *segment,
 		   struct imalog_receipt *receipt, struct imalog_error *error)
 {
-	struct imalog_pass pass = { .base = &rebuild->base, .templates = rebuild->templates };
+	struct imalog_pass pass = { .base = &rebuild->base,
+				    .templates = rebuild->templates,
+				    .prefixes = { rebuild->first } };
 	char name[IMALOG_SEGMENT_NAME_MAX];
 	struct imalog_source *source;
 	int fd = imalog_segment_open(rebuild->epoch, segment, error), rc;
@@ -38,6 +42,7 @@ static int compute(const struct rebuild *rebuild, const struct imalog_segment *s
 		      imalog_fail_nomem(error);
 	imalog_source_free(&source);
 	close(fd);
+	receipt->may_repeat = pass.prefixes[0].found ? rebuild->first_number : 0;
 	return rc;
 }
 
@@ -66,6 +71,19 @@ static int read_old(const struct rebuild *rebuild, const struct imalog_segment *
 	return rc;
 }
 
+/* How far a pending one was is not known: then it is that for which nothing is taken for sure. */
+static enum imalog_receipt_state state_of(const struct imalog_segment *segment)
+{
+	switch (segment->kind) {
+	case IMALOG_SEGMENT_LOG:
+		return IMALOG_RECEIPT_COMMITTED;
+	case IMALOG_SEGMENT_PENDING:
+		return IMALOG_RECEIPT_DELETING;
+	default:
+		return IMALOG_RECEIPT_DROPPED;
+	}
+}
+
 static int write_new(struct rebuild *rebuild, const struct imalog_segment *segment,
 		     struct imalog_receipt *receipt, uint8_t self[IMALOG_SHA256_SIZE],
 		     struct imalog_error *error)
@@ -73,8 +91,7 @@ static int write_new(struct rebuild *rebuild, const struct imalog_segment *segme
 	int rc;
 
 	receipt->segment = segment->number;
-	receipt->state = segment->kind == IMALOG_SEGMENT_LOG ? IMALOG_RECEIPT_COMMITTED :
-							       IMALOG_RECEIPT_DROPPED;
+	receipt->state = state_of(segment);
 	receipt->rebuilt = true;
 	receipt->undetermined = true;
 	memcpy(receipt->previous, rebuild->base.chain, sizeof(receipt->previous));
@@ -97,6 +114,16 @@ static int advance(struct rebuild *rebuild, const struct imalog_segment *segment
 	return imalog_state_copy(&rebuild->base.state, &receipt->after, error);
 }
 
+/* It stays where the next begins, too, until it is known what became of it. */
+static void pass_by(struct rebuild *rebuild, const struct imalog_receipt *receipt)
+{
+	if (rebuild->first_number)
+		return;
+	rebuild->first_number = receipt->segment;
+	rebuild->first.size = receipt->bytes;
+	memcpy(rebuild->first.sha256, receipt->sha256, IMALOG_SHA256_SIZE);
+}
+
 static int rebuild_one(struct rebuild *rebuild, const struct imalog_segment *segment,
 		       struct imalog_error *error)
 {
@@ -115,11 +142,24 @@ static int rebuild_one(struct rebuild *rebuild, const struct imalog_segment *seg
 		    "it is not what its receipt says: left as it is");
 	if (rc == 0)
 		rc = write_new(rebuild, segment, receipt, self, error);
-	if (rc >= 0)
+	if (rc >= 0 && segment->kind == IMALOG_SEGMENT_PENDING) {
+		receipt->segment = segment->number;
+		pass_by(rebuild, receipt);
+		rc = 0;
+	} else if (rc >= 0) {
 		rc = advance(rebuild, segment, receipt, self, error);
+	}
 	imalog_receipt_free(&receipt);
 	imalog_receipt_free(&old);
 	return rc;
+}
+
+/* The last one, without a receipt: the next export decides about it. */
+static bool is_being_written(const struct imalog_epoch *epoch,
+			     const struct imalog_segment *segment)
+{
+	return segment->kind == IMALOG_SEGMENT_PENDING && !segment->has_receipt &&
+	       segment->number == imalog_epoch_last(epoch);
 }
 
 int imalog_epoch_rebuild(struct imalog_epoch *epoch, const struct imalog_templates *templates,
@@ -128,10 +168,8 @@ int imalog_epoch_rebuild(struct imalog_epoch *epoch, const struct imalog_templat
 	struct rebuild rebuild = {
 		.epoch = epoch, .templates = templates, .fn = fn, .arg = arg
 	};
-	struct imalog_source *nothing = imalog_source_from_memory(NULL, 0, "");
-	uint64_t none;
-	int rc = nothing ? imalog_source_sum(nothing, &none, rebuild.base.chain, reterr) :
-			   imalog_fail_nomem(reterr);
+	bool known;
+	int rc = imalog_epoch_chain_before(epoch, rebuild.base.chain, &known, reterr);
 
 	for (size_t i = 0; rc == 0 && i < epoch->nr; i++) {
 		const struct imalog_segment *segment = &epoch->segments[i];
@@ -139,10 +177,9 @@ int imalog_epoch_rebuild(struct imalog_epoch *epoch, const struct imalog_templat
 		if (segment->kind == IMALOG_SEGMENT_NONE)
 			say(&rebuild, segment->number,
 			    "it is missing: nothing can be made of it");
-		else if (segment->kind != IMALOG_SEGMENT_PENDING)
+		else if (!is_being_written(epoch, segment))
 			rc = rebuild_one(&rebuild, segment, reterr);
 	}
-	imalog_source_free(&nothing);
 	imalog_state_free(&rebuild.base.state);
 	if (rc == 0)
 		rc = imalog_epoch_scan(epoch, reterr);

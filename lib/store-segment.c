@@ -180,8 +180,9 @@ static int judge(struct pass *pass, const struct imalog_replay *replay)
 	receipt->problems = imalog_replay_problems(replay);
 	receipt->first_problem = imalog_replay_first_problem(replay);
 	receipt->verdict = imalog_replay_verdict(replay, &receipt->matched_at);
-	/* Problems alone are no comparison. */
-	if (imalog_replay_checks(replay) == 0)
+	/* Problems alone are no comparison, and values of before these records say nothing. */
+	if (imalog_replay_checks(replay) == 0 ||
+	    (receipt->verdict == IMALOG_MATCH && receipt->matched_at < receipt->first))
 		receipt->verdict = IMALOG_NOT_CHECKED;
 	return rc;
 }
@@ -193,6 +194,7 @@ static int run(struct pass *pass, struct imalog_replay *replay, struct imalog_re
 				     pass->error);
 
 	imalog_replay_on_record(replay, on_record, pass);
+	imalog_replay_ignore_markers(replay);
 	if (rc == 0)
 		rc = imalog_replay_run(replay, reader, pass->error);
 	if (rc == 0 && pass->public->copy_to)

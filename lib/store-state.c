@@ -93,6 +93,70 @@ bool imalog_state_has(const struct imalog_state *whole, const struct imalog_stat
 	return true;
 }
 
+/* The value of the same PCR and bank in another state, NULL when there is none */
+static const struct imalog_state_value *find_value(const struct imalog_state *state,
+						   const struct imalog_state_value *value)
+{
+	for (size_t i = 0; i < state->nr; i++)
+		if (state->values[i].alg == value->alg && state->values[i].pcr == value->pcr)
+			return &state->values[i];
+	return NULL;
+}
+
+/* Are they equal, as far as both are known? */
+static bool value_agrees(const struct imalog_state_value *a, const struct imalog_state_value *b)
+{
+	for (int v = 0; v < IMALOG_VARIANTS; v++)
+		if (a->known[v] && b->known[v] &&
+		    memcmp(a->values[v], b->values[v], imalog_alg_size(a->alg)) != 0)
+			return false;
+	return true;
+}
+
+/* Has @other what @one has, in the banks that it has? */
+static bool covers(const struct imalog_state *other, const struct imalog_state *one)
+{
+	for (size_t i = 0; i < one->nr; i++) {
+		const struct imalog_state_value *value = &one->values[i];
+		const struct imalog_state_value *its = find_value(other, value);
+
+		if (its ? !value_agrees(value, its) : has_bank(other, value->alg))
+			return false;
+	}
+	return true;
+}
+
+bool imalog_state_agrees(const struct imalog_state *a, const struct imalog_state *b)
+{
+	/* Before the first record no bank has a value. */
+	if (a->nr == 0 || b->nr == 0)
+		return a->nr == b->nr;
+	return covers(a, b) && covers(b, a);
+}
+
+bool imalog_state_difference(const struct imalog_state *a, const struct imalog_state *b,
+			     const struct imalog_state_value **in_a,
+			     const struct imalog_state_value **in_b)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < a->nr; i++) {
+		const struct imalog_state_value *value = &a->values[i];
+		const struct imalog_state_value *other = find_value(b, value);
+
+		if (!other || value_agrees(value, other) || !value->known[IMALOG_PERBANK] ||
+		    !other->known[IMALOG_PERBANK] ||
+		    (found && value->alg != IMALOG_ALG_SHA256))
+			continue;
+		*in_a = value;
+		*in_b = other;
+		found = true;
+		if (value->alg == IMALOG_ALG_SHA256)
+			break;
+	}
+	return found;
+}
+
 /* The value of a PCR, made if need be and in its place by bank and PCR; NULL: no memory. */
 static struct imalog_state_value *value_of(struct imalog_state *state, enum imalog_alg alg,
 					   uint32_t pcr)
@@ -244,8 +308,8 @@ static bool parse_bank(const char *text, enum imalog_alg *alg, int *variant)
 	return false;
 }
 
-static bool take_json(struct imalog_state *state, const char *bank, const char *pcr_text,
-		      const json_t *json)
+static int take_json(struct imalog_state *state, const char *bank, const char *pcr_text,
+		     const json_t *json, struct imalog_error *error)
 {
 	struct imalog_state_value *value;
 	enum imalog_alg alg;
@@ -254,12 +318,15 @@ static bool take_json(struct imalog_state *state, const char *bank, const char *
 
 	if (!parse_bank(bank, &alg, &variant) || state->nr == VALUES_MAX ||
 	    !imalog_decimal_decode(imalog_span_of(pcr_text), IMALOG_PCR_MAX, &pcr))
-		return false;
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "state",
+				   "a PCR value is none");
 	value = value_of(state, alg, (uint32_t)pcr);
 	if (!value)
-		return false;
+		return imalog_fail_nomem(error);
 	value->known[variant] = true;
-	return imalog_json_to_hex(json, value->values[variant], imalog_alg_size(alg));
+	if (imalog_json_to_hex(json, value->values[variant], imalog_alg_size(alg)))
+		return 0;
+	return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "state", "a PCR value is none");
 }
 
 int imalog_state_from_json(struct imalog_state *state, const json_t *json,
@@ -268,6 +335,7 @@ int imalog_state_from_json(struct imalog_state *state, const json_t *json,
 	/* jansson iterates over what it could also change. */
 	json_t *banks = (json_t *)json, *pcrs, *value;
 	const char *bank, *pcr;
+	int rc;
 
 	if (!json_is_object(json))
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "state", "no PCR values");
@@ -275,9 +343,9 @@ int imalog_state_from_json(struct imalog_state *state, const json_t *json,
 	{
 		json_object_foreach(pcrs, pcr, value)
 		{
-			if (!take_json(state, bank, pcr, value))
-				return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "state",
-						   "a PCR value is none");
+			rc = take_json(state, bank, pcr, value, error);
+			if (rc < 0)
+				return rc;
 		}
 	}
 	return 0;

@@ -2,7 +2,8 @@
 /*
  * The store: a directory, its lock, and the epochs in it
  *
- *     lock              flock(2): for whoever changes anything; taken before the kernel's
+ *     lock              flock(2): exclusive for whoever changes anything, shared for whoever
+ *                       looks at it; taken before the kernel's
  *     epoch-000001/     everything measured since one reset of the TPM
  *     current           -> the epoch that grows
  */
@@ -56,10 +57,9 @@ uint64_t imalog_number_behind(const char *name, const char *prefix, const char *
 /* ---- opening ---- */
 
 /* Makes the last directory of the path if it is not there. */
-static int make_directory(const char *path, bool *made, struct imalog_error *error)
+static int make_directory(const char *path, struct imalog_error *error)
 {
-	*made = mkdir(path, 0700) == 0;
-	if (*made || errno == EEXIST)
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
 		return 0;
 	return fail_at(error, errno, "cannot make the store", path);
 }
@@ -72,16 +72,22 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static int take_lock(struct imalog_store *store, unsigned int wait_ms,
-		     struct imalog_error *error)
+static int take_lock(struct imalog_store *store, enum imalog_store_use use,
+		     unsigned int wait_ms, struct imalog_error *error)
 {
 	uint64_t deadline = now_ms() + wait_ms;
+	bool looks = use == IMALOG_STORE_LOOK;
 
 	store->lock = openat(store->dir, "lock",
-			     O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+			     O_RDONLY | (looks ? 0 : O_CREAT) | O_NOFOLLOW | O_CLOEXEC |
+				     O_NOCTTY,
+			     0600);
+	/* What nobody ever locked is a copy, or is just being made. */
+	if (store->lock < 0 && looks && errno == ENOENT)
+		return 0;
 	if (store->lock < 0)
 		return fail_at(error, errno, "cannot open the store's lock", store->path);
-	while (flock(store->lock, LOCK_EX | LOCK_NB) != 0) {
+	while (flock(store->lock, (looks ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
 		struct timespec pause = { 0, LOCK_PAUSE * 1000000L };
 
 		if (errno == EINTR)
@@ -149,6 +155,7 @@ static int find_current(struct imalog_store *store, struct imalog_error *error)
 	ssize_t size = readlinkat(store->dir, "current", target, sizeof(target) - 1);
 
 	store->current = store->nr_epochs ? store->epochs[store->nr_epochs - 1] : 0;
+	store->linked = size >= 0;
 	if (size < 0 && errno == ENOENT)
 		return 0;
 	if (size < 0)
@@ -161,11 +168,10 @@ static int find_current(struct imalog_store *store, struct imalog_error *error)
 	return fail_at(error, ENOENT, "the link 'current' leads to no epoch in", store->path);
 }
 
-int imalog_store_take(const char *path, bool create, unsigned int wait_ms,
+int imalog_store_take(const char *path, enum imalog_store_use use, unsigned int wait_ms,
 		      struct imalog_store **ret, struct imalog_error *error)
 {
 	struct imalog_store *store = calloc(1, sizeof(*store));
-	bool made = false;
 	int rc = 0;
 
 	if (!store)
@@ -174,16 +180,14 @@ int imalog_store_take(const char *path, bool create, unsigned int wait_ms,
 	store->path = strdup(path);
 	if (!store->path)
 		rc = imalog_fail_nomem(error);
-	if (rc == 0 && create)
-		rc = make_directory(path, &made, error);
+	if (rc == 0 && use == IMALOG_STORE_CREATE)
+		rc = make_directory(path, error);
 	if (rc == 0)
 		store->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (rc == 0 && store->dir < 0)
 		rc = fail_at(error, errno, "cannot open the store", path);
-	if (rc == 0 && made)
-		rc = imalog_durable_sync_dirs(store->dir, error);
 	if (rc == 0)
-		rc = take_lock(store, wait_ms, error);
+		rc = take_lock(store, use, wait_ms, error);
 	if (rc == 0)
 		rc = find_epochs(store, error);
 	if (rc == 0)
@@ -198,7 +202,13 @@ int imalog_store_take(const char *path, bool create, unsigned int wait_ms,
 int imalog_store_open(const char *path, unsigned int wait_ms, struct imalog_store **ret,
 		      struct imalog_error *reterr)
 {
-	return imalog_store_take(path, false, wait_ms, ret, reterr);
+	return imalog_store_take(path, IMALOG_STORE_CHANGE, wait_ms, ret, reterr);
+}
+
+int imalog_store_look(const char *path, unsigned int wait_ms, struct imalog_store **ret,
+		      struct imalog_error *reterr)
+{
+	return imalog_store_take(path, IMALOG_STORE_LOOK, wait_ms, ret, reterr);
 }
 
 void imalog_store_close(struct imalog_store **ptr)
@@ -273,7 +283,20 @@ static int link_current(struct imalog_store *store, const char *name,
 	if (symlinkat(name, store->dir, temporary) != 0 ||
 	    renameat(store->dir, temporary, store->dir, "current") != 0)
 		return fail_at(error, errno, "cannot link 'current' to", name);
+	store->linked = true;
 	return imalog_durable_sync(store->dir, "the store", error);
+}
+
+int imalog_store_make_durable(struct imalog_store *store, const struct imalog_epoch *epoch,
+			      struct imalog_error *error)
+{
+	char name[32];
+	int rc = 0;
+
+	imalog_epoch_name(epoch->number, name);
+	if (!store->linked)
+		rc = link_current(store, name, error);
+	return rc < 0 ? rc : imalog_durable_sync_dirs(epoch->receipts, error);
 }
 
 int imalog_store_start_epoch(struct imalog_store *store, uint64_t number,
@@ -304,29 +327,39 @@ int imalog_store_start_epoch(struct imalog_store *store, uint64_t number,
 	return rc;
 }
 
-int imalog_epoch_open(struct imalog_store *store, uint64_t number, struct imalog_epoch **ret,
-		      struct imalog_error *reterr)
+int imalog_epoch_open_in(int dir, uint64_t number, struct imalog_epoch **ret,
+			 struct imalog_error *error)
 {
 	struct imalog_epoch *epoch = calloc(1, sizeof(*epoch));
 	char name[32];
 	int rc = 0;
 
 	if (!epoch)
-		return imalog_fail_nomem(reterr);
+		return imalog_fail_nomem(error);
 	imalog_epoch_name(number, name);
 	epoch->number = number;
 	epoch->receipts = -1;
-	epoch->dir = openat(store->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	epoch->dir = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (epoch->dir >= 0)
 		epoch->receipts = openat(epoch->dir, "receipts",
 					 O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (epoch->dir < 0 || epoch->receipts < 0)
-		rc = fail_at(reterr, errno, "cannot open the epoch", name);
+		rc = fail_at(error, errno, "cannot open the epoch", name);
 	if (rc == 0)
-		rc = imalog_epoch_scan(epoch, reterr);
+		rc = imalog_epoch_scan(epoch, error);
 	if (rc == 0)
 		*ret = epoch;
 	else
 		imalog_epoch_close(&epoch);
+	return rc;
+}
+
+int imalog_epoch_open(struct imalog_store *store, uint64_t number, struct imalog_epoch **ret,
+		      struct imalog_error *reterr)
+{
+	int rc = imalog_epoch_open_in(store->dir, number, ret, reterr);
+
+	for (size_t i = 0; rc == 0 && i < store->nr_epochs && store->epochs[i] < number; i++)
+		(*ret)->before = store->epochs[i];
 	return rc;
 }

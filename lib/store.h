@@ -29,6 +29,12 @@ void imalog_state_free(struct imalog_state *state);
 bool imalog_state_equal(const struct imalog_state *a, const struct imalog_state *b);
 /* Has @whole the values of @part, and no others of the same banks? */
 bool imalog_state_has(const struct imalog_state *whole, const struct imalog_state *part);
+/* Are the values of the banks that both have the same, as far as they are known? */
+bool imalog_state_agrees(const struct imalog_state *a, const struct imalog_state *b);
+/* A value that differs, best of SHA-256, as both have it; false when there is none */
+bool imalog_state_difference(const struct imalog_state *a, const struct imalog_state *b,
+			     const struct imalog_state_value **in_a,
+			     const struct imalog_state_value **in_b);
 /* Lets a replay go on from here; @records came before. */
 int imalog_state_resume(const struct imalog_state *state, struct imalog_replay *replay,
 			uint64_t records, struct imalog_error *error);
@@ -46,6 +52,11 @@ int imalog_state_from_json(struct imalog_state *state, const struct json_t *json
 
 struct json_t *imalog_json_hex(const uint8_t *data, size_t size);
 bool imalog_json_to_hex(const struct json_t *json, uint8_t *out, size_t size);
+/* Text that is printed: plain characters and no blanks, whole; nothing where there is none */
+bool imalog_json_to_word(const struct json_t *json, char *out, size_t size);
+#define IMALOG_TIME_SIZE 24
+/* The same of one like "2026-11-22T10:31:00Z" */
+bool imalog_json_to_time(const struct json_t *json, char out[IMALOG_TIME_SIZE]);
 /* {"sha256": {"10": HEX}} */
 struct json_t *imalog_json_of_pcrs(const struct imalog_pcrs *pcrs);
 int imalog_json_to_pcrs(const struct json_t *json, struct imalog_pcrs *pcrs,
@@ -70,13 +81,14 @@ struct imalog_receipt {
 	/* Of the bytes of the receipt before; of no bytes when this is the first */
 	uint8_t previous[IMALOG_SHA256_SIZE];
 	/* About the machine */
-	char time[24];
+	char time[IMALOG_TIME_SIZE];
 	char kernel[72];
 	char boot_id[40];
 	bool has_clock;
 	struct imalog_tpm_clock clock;
 	struct imalog_pcrs *pcrs; /* the TPM's before the records were read; NULL: not read */
 	bool staged_before;	  /* and so they may be later than the last record */
+	struct imalog_moment moment; /* of what was staged, in state saved */
 	/* What came of comparing them */
 	enum imalog_verdict verdict;
 	uint64_t matched_at;
@@ -98,6 +110,8 @@ void imalog_receipt_name(uint64_t segment, const char *suffix,
 			 char name[IMALOG_RECEIPT_NAME_MAX]);
 /* A mismatch means nothing while records that came later may lead to the TPM's values. */
 void imalog_receipt_excuse(struct imalog_receipt *receipt);
+/* The last record that the TPM's values cover, also if that is before this segment */
+uint64_t imalog_receipt_covers(const struct imalog_receipt *receipt);
 /* Writes it, replacing what was there, durably; @self gets the SHA-256 of its bytes. */
 int imalog_receipt_write(const struct imalog_receipt *receipt, int dir,
 			 uint8_t self[IMALOG_SHA256_SIZE], struct imalog_error *error);
@@ -117,14 +131,32 @@ struct imalog_store {
 	uint64_t *epochs; /* their numbers, ascending */
 	size_t nr_epochs;
 	uint64_t current; /* 0: none */
+	bool linked;	  /* and there is the link to it */
 };
 
-/* Creates the store if there is none; @create false: ENOENT then. */
-int imalog_store_take(const char *path, bool create, unsigned int wait_ms,
+/* What somebody wants to do with a store */
+enum imalog_store_use {
+	IMALOG_STORE_LOOK, /* together with others who look; nothing is written */
+	IMALOG_STORE_CHANGE,
+	IMALOG_STORE_CREATE, /* if there is none: else ENOENT */
+};
+
+int imalog_store_take(const char *path, enum imalog_store_use use, unsigned int wait_ms,
 		      struct imalog_store **ret, struct imalog_error *error);
 /* Creates an epoch, unless there is an empty one of that number, and makes it current. */
 int imalog_store_start_epoch(struct imalog_store *store, uint64_t number,
 			     struct imalog_error *error);
+
+/*
+ * Whoever made the directories, and the link to the current epoch, may not have come to make
+ * them durable: what is in them lasts only then.
+ */
+int imalog_store_make_durable(struct imalog_store *store, const struct imalog_epoch *epoch,
+			      struct imalog_error *error);
+
+/* As imalog_epoch_open(), of the store whose directory this is; but not which one is before */
+int imalog_epoch_open_in(int dir, uint64_t number, struct imalog_epoch **ret,
+			 struct imalog_error *error);
 
 /* "epoch-000001" */
 void imalog_epoch_name(uint64_t number, char name[32]);
@@ -150,12 +182,20 @@ struct imalog_epoch {
 	int dir, receipts;
 	struct imalog_segment *segments; /* by number */
 	size_t nr;
+	uint64_t before;   /* number of the epoch before it in the store, 0: none */
 	size_t partials;   /* partial.*: cut short by a crash, no part of the log */
 	size_t leftovers;  /* temporary files that a crash left */
 	size_t strangers;  /* files that are none of the store's */
 	char stranger[64]; /* one of them, printable */
 };
 
+/*
+ * The SHA-256 of the last receipt of the epoch before, or of nothing.  @known: that is what the
+ * first receipt should have; else the one before is lost, or was made again.
+ */
+int imalog_epoch_chain_before(const struct imalog_epoch *epoch,
+			      uint8_t chain[IMALOG_SHA256_SIZE], bool *known,
+			      struct imalog_error *error);
 int imalog_epoch_scan(struct imalog_epoch *epoch, struct imalog_error *error);
 /* Removes temporary files; only for who has the lock. */
 int imalog_epoch_sweep(struct imalog_epoch *epoch, struct imalog_error *error);
@@ -169,8 +209,21 @@ void imalog_segment_name(enum imalog_segment_kind kind, uint64_t number,
 /* Opens the file of a segment for reading; the descriptor, or a negative code. */
 int imalog_segment_open(const struct imalog_epoch *epoch, const struct imalog_segment *segment,
 			struct imalog_error *error);
+/* The same by number alone, whatever has become of it while nobody held the lock */
+int imalog_segment_open_any(const struct imalog_epoch *epoch, uint64_t number,
+			    struct imalog_error *error);
 /* The number behind "NAME." when there is nothing else; 0 otherwise */
 uint64_t imalog_number_behind(const char *name, const char *prefix, const char *suffix);
+
+/* ---- store-partial.c ---- */
+
+#define IMALOG_PARTIAL "partial."
+typedef void (*imalog_partial_fn)(void *arg, const char *name);
+/* Calls @fn for each file partial.*, in no order. */
+int imalog_epoch_partials(const struct imalog_epoch *epoch, imalog_partial_fn fn, void *arg,
+			  struct imalog_error *error);
+/* Has the segment of that number its bytes, from the first on? */
+bool imalog_partial_is_saved(const struct imalog_epoch *epoch, const char *name);
 
 /* ---- store-segment.c ---- */
 
@@ -208,5 +261,9 @@ int imalog_pass_run(struct imalog_pass *pass, struct imalog_source *source,
 /* Bytes and SHA-256 of all that a source has. */
 int imalog_source_sum(struct imalog_source *source, uint64_t *bytes,
 		      uint8_t sha256[IMALOG_SHA256_SIZE], struct imalog_error *error);
+
+/* The same of bytes in memory */
+int imalog_span_sum(struct imalog_span bytes, uint8_t sha256[IMALOG_SHA256_SIZE],
+		    struct imalog_error *error);
 
 #endif /* IMALOG_STORE_H */

@@ -13,6 +13,15 @@
 
 #include "private.h"
 
+const char *imalog_tpm_library(void)
+{
+#ifdef HAVE_TPM2_TSS
+	return "tpm2-tss " TPM2_TSS_VERSION;
+#else
+	return NULL;
+#endif
+}
+
 bool imalog_tpm_supported(void)
 {
 #ifdef HAVE_TPM2_TSS

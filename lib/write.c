@@ -72,9 +72,18 @@ void imalog_writer_free(struct imalog_writer **writer)
 		return;
 	imalog_buffer_free(&(*writer)->buffer);
 	imalog_buffer_free(&(*writer)->swapped);
+	imalog_hasher_free(&(*writer)->hasher);
 	free((*writer)->counters);
 	free(*writer);
 	*writer = NULL;
+}
+
+int imalog_writer_set_digest(struct imalog_writer *writer, enum imalog_alg alg,
+			     struct imalog_error *error)
+{
+	writer->hasher = imalog_hasher_new();
+	writer->column = alg;
+	return writer->hasher ? 0 : imalog_fail_nomem(error);
 }
 
 /* ---- binary ---- */
@@ -117,14 +126,9 @@ static enum imalog_alg choose_column(const struct imalog_record *record)
 	return record->digests[0].alg;
 }
 
-/* What the kernel's lists can express: template data for a PCR with a digest for the
- * column. */
-static int kernel_digest(struct imalog_writer *writer, const struct imalog_record *record,
-			 struct imalog_span *ret, struct imalog_error *error)
+/* What the kernel's lists can express: template data for a PCR */
+static int check_expressible(const struct imalog_record *record, struct imalog_error *error)
 {
-	static const uint8_t zeros[IMALOG_DIGEST_MAX];
-	size_t i = 0;
-
 	if (!imalog_record_extends_pcr(record))
 		return imalog_fail(
 			error, IMALOG_ERR_UNSUPPORTED, "PCR",
@@ -133,10 +137,44 @@ static int kernel_digest(struct imalog_writer *writer, const struct imalog_recor
 	    record->content != IMALOG_CONTENT_DIGEST_ONLY)
 		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "content",
 				   "only ima_template has a place in the kernel's lists");
+	return 0;
+}
+
+/* What is computed anew must not hide that a recorded digest was wrong. */
+static int compute_digest(struct imalog_writer *writer, const struct imalog_record *record,
+			  uint8_t out[IMALOG_DIGEST_MAX], struct imalog_error *error)
+{
+	if (!writer->hasher)
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "digests",
+				   "there is none of %s, which the list has",
+				   imalog_alg_name(writer->column ? writer->column :
+								    IMALOG_ALG_SHA1));
+	if (record->fit == IMALOG_FIT_NO)
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template digest",
+				   "it does not fit the data, so that of another algorithm "
+				   "would hide it");
+	memset(out, 0, IMALOG_DIGEST_MAX);
+	return record->violation ?
+		       0 :
+		       imalog_record_template_digest(record, writer->hasher, writer->column,
+						     out, error);
+}
+
+/* The digest for the column: a recorded one, or what is computed for it */
+static int kernel_digest(struct imalog_writer *writer, const struct imalog_record *record,
+			 uint8_t computed[IMALOG_DIGEST_MAX], struct imalog_span *ret,
+			 struct imalog_error *error)
+{
+	static const uint8_t zeros[IMALOG_DIGEST_MAX];
+	int rc = check_expressible(record, error);
+	size_t i = 0;
+
+	if (rc < 0)
+		return rc;
 	if (!writer->column)
 		writer->column = choose_column(record);
 	/* One of these lists into another: the column, whatever it is of */
-	if (!record->cel.type &&
+	if (!writer->hasher && !record->cel.type &&
 	    (writer->format == IMALOG_FORMAT_ASCII ||
 	     record->digests[0].span.size == imalog_alg_size(writer->column))) {
 		*ret = record->digests[0].span;
@@ -144,11 +182,10 @@ static int kernel_digest(struct imalog_writer *writer, const struct imalog_recor
 	}
 	while (i < record->nr_digests && record->digests[i].alg != writer->column)
 		i++;
-	if (i == record->nr_digests)
-		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "digests",
-				   "there is none of %s, which the list has",
-				   imalog_alg_name(writer->column ? writer->column :
-								    IMALOG_ALG_SHA1));
+	if (i == record->nr_digests) {
+		*ret = (struct imalog_span){ computed, imalog_alg_size(writer->column) };
+		return compute_digest(writer, record, computed, error);
+	}
 	*ret = record->digests[i].span;
 	if (record->violation)
 		ret->data = zeros;
@@ -159,8 +196,9 @@ static int put_kernel(struct imalog_writer *writer, const struct imalog_record *
 		      struct imalog_error *error)
 {
 	struct imalog_buffer *out = &writer->buffer;
+	uint8_t computed[IMALOG_DIGEST_MAX];
 	struct imalog_span data, digest;
-	int rc = kernel_digest(writer, record, &digest, error);
+	int rc = kernel_digest(writer, record, computed, &digest, error);
 
 	if (rc < 0)
 		return rc;
@@ -228,14 +266,14 @@ static int put_ascii(struct imalog_writer *writer, const struct imalog_record *r
 		     struct imalog_error *error)
 {
 	struct imalog_buffer *out = &writer->buffer;
+	uint8_t computed[IMALOG_DIGEST_MAX];
 	struct imalog_span digest;
 	char pcr[16];
-	int rc = kernel_digest(writer, record, &digest, error);
+	int rc = kernel_digest(writer, record, computed, &digest, error);
 
 	if (rc < 0)
 		return rc;
-
-	if (record->format == IMALOG_FORMAT_ASCII) {
+	if (record->format == IMALOG_FORMAT_ASCII && !writer->hasher) {
 		imalog_buffer_add_span(out, record->raw);
 		/* The last line of the input may lack it. */
 		if (record->raw.data[record->raw.size - 1] != '\n')

@@ -25,3 +25,18 @@ AS_CASE([$with_$1_completion_dir],
 	[no], [$1completiondir=],
 	[$1completiondir=$with_$1_completion_dir])
 AC_SUBST([$1completiondir])])
+
+# IMALOG_SYSTEMD: where systemd finds units; the directory that it names itself would be
+# outside of the prefix
+AC_DEFUN([IMALOG_SYSTEMD], [
+AC_ARG_WITH([systemdsystemunitdir],
+	[AS_HELP_STRING([--with-systemdsystemunitdir=DIR],
+		[where systemd finds units, "no" for none @<:@PREFIX/lib/systemd/system if
+		there is systemd@:>@])],
+	[], [PKG_CHECK_EXISTS([systemd], [with_systemdsystemunitdir=yes],
+		[with_systemdsystemunitdir=no])])
+AS_CASE([$with_systemdsystemunitdir],
+	[yes], [systemdsystemunitdir='${prefix}/lib/systemd/system'],
+	[no], [systemdsystemunitdir=],
+	[systemdsystemunitdir=$with_systemdsystemunitdir])
+AC_SUBST([systemdsystemunitdir])])

@@ -35,9 +35,9 @@ struct command {
 	int (*run)(const struct command *command, int argc, char **argv);
 };
 
-extern const struct command cmd_show, cmd_convert, cmd_replay, cmd_quote_verify;
+extern const struct command cmd_show, cmd_convert, cmd_replay, cmd_merge, cmd_quote_verify;
 extern const struct command cmd_stage, cmd_save, cmd_confirm;
-extern const struct command cmd_export, cmd_store;
+extern const struct command cmd_export, cmd_store, cmd_status, cmd_policy_load;
 
 /* ---- options.c ---- */
 
@@ -49,6 +49,10 @@ enum {
 	OPT_DIGEST_SIZE,
 	OPT_DEFINE_TEMPLATE,
 	OPT_ROOT,
+	OPT_LIST_ONLY,
+	OPT_LIVE_STORE,
+	OPT_LIVE_WAIT,
+	OPT_LIVE_CONFIG,
 	OPT_OWN,
 };
 
@@ -62,6 +66,20 @@ enum {
 	{ "digest-size", required_argument, NULL, OPT_DIGEST_SIZE },                         \
 	{ "define-template", required_argument, NULL, OPT_DEFINE_TEMPLATE },                 \
 	{ "root", required_argument, NULL, OPT_ROOT }
+/* Of this machine's log, when no LOG is given */
+#define LIVE_LONG                                                                          \
+	{ "list-only", no_argument, NULL, OPT_LIST_ONLY },                                   \
+	{ "store", required_argument, NULL, OPT_LIVE_STORE },                                \
+	{ "wait", required_argument, NULL, OPT_LIVE_WAIT },                                  \
+	{ "config", required_argument, NULL, OPT_LIVE_CONFIG }
+#define LIVE_HELP \
+	"This machine's log, when no LOG is given:\n" \
+	"      --list-only            the kernel's list alone\n" \
+	"      --store DIR            the store; default /var/lib/imalog\n" \
+	"      --wait TIME            how long to try while others have a list or store\n" \
+	"                             open, such as 500ms, 5s, 2m; default 5s\n" \
+	"      --config FILE          configuration; default /etc/imalog.conf\n" \
+	"      --root DIR             where /sys, /proc, /dev, /etc and the store are\n"
 
 /* What the common options say, and the walk over the command line. */
 struct options {
@@ -72,6 +90,8 @@ struct options {
 	enum imalog_order order;
 	size_t digest_size;
 	const char *root; /* of /sys, "" for this machine's */
+	bool list_only;
+	const char *store, *wait, *config; /* NULL: not given */
 	struct imalog_templates *templates;
 	bool seen[512]; /* options that may come once */
 };
@@ -90,6 +110,58 @@ bool options_once(struct options *options, int option, const struct option *long
 int usage_error(const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* ---- config.c ---- */
+
+/* Unless it is said otherwise */
+#define CONFIG_WAIT_MS 5000
+#define CONFIG_KEYS    8
+/* In given[] */
+#define CONFIG_STORE 0
+
+/* What imalog.conf(5) says, with the defaults of what it does not say. */
+struct config {
+	char *store;
+	unsigned int wait_ms;
+	uint64_t min_records, min_bytes, max_age; /* in seconds; 0: not given */
+	uint64_t keep_epochs;			  /* 0: not given */
+	char *tcti;				  /* NULL: not given */
+	enum imalog_tpm_use tpm;
+	bool given[CONFIG_KEYS];
+};
+
+/* @path NULL: the file of this machine, if there is one; an exit code. */
+int config_read(struct config *config, const struct options *options, const char *path);
+void config_free(struct config *config);
+/*
+ * Which TPM is asked, by the options --tcti (NULL: not given), --sysfs and --no-tpm, else by the
+ * configuration; *@ret_tcti gets the TCTI, or NULL.
+ */
+enum imalog_tpm_use config_tpm(const struct config *config, const char *tcti, bool sysfs,
+			       bool no_tpm, const char **ret_tcti);
+/* A number; with a unit, one that K, M or G multiplies; false when it is none. */
+bool parse_count(const char *text, bool with_unit, uint64_t *ret);
+
+/* ---- live.c ---- */
+
+/* This machine's log */
+struct live {
+	struct config config;
+	struct imalog_view *view;
+	struct imalog_error *error;
+	bool taken;
+};
+
+int live_open(struct live *live, const struct options *options);
+/* Which TPM is to be asked, if that is needed, in place of the usual one; an exit code */
+int live_set_tpm(struct live *live, enum imalog_tpm_use use, const char *tcti);
+/* Looks at it; the plan is valid until the next call.  An exit code, with a message */
+int live_take(struct live *live, const struct imalog_plan **ret);
+bool live_is_doubtful(const struct live *live);
+/* What is to be said about it, as objects */
+json_t *live_notes(const struct live *live);
+/* Says it, too */
+void live_close(struct live *live, const struct options *options);
+
 /* ---- log.c ---- */
 
 /* How a file was read. */
@@ -100,10 +172,11 @@ struct log_facts {
 	bool proved;
 };
 
-/* The files of the command line, read one after the other as one log. */
+/* The files of the command line, or this machine's log, read one after the other as one log. */
 struct log {
 	const struct options *options;
 	char **files;
+	const struct imalog_plan *plan; /* in place of files; NULL: not made yet */
 	size_t nr_files;
 	size_t current; /* index of the file that is open, plus 1 */
 	int fd;
@@ -112,15 +185,20 @@ struct log {
 	struct imalog_reader *reader;
 	struct log_facts *facts; /* of the first nr_seen files */
 	size_t nr_seen;
-	char *list; /* path of this machine's list, when no LOG was given */
+	bool is_live;
+	struct live live;
 };
 
-/* Without files it is this machine's list. */
+/* Without files it is this machine's log. */
 int log_open(struct log *log, const struct options *options, char **files, int nr_files);
-/* Can another reading find another log? */
+/* Can another look at it find another log? */
 bool log_may_change(const struct log *log);
-/* Is it this machine's list? */
+/* Is it this machine's? */
 bool log_is_live(const struct log *log);
+/* May it have records twice?  Then nothing that rests on it is proved. */
+bool log_is_doubtful(const struct log *log);
+/* The name of file @i, as it was given */
+const char *log_name(const struct log *log, size_t i);
 /* Of the file at hand, unless the error names another. */
 void log_complain(const struct log *log, const struct imalog_error *error);
 /* How each file that was read to its end was read: what -v adds. */
@@ -130,6 +208,8 @@ int log_next_file(struct log *log);
 /* Back to before the first file; only where all of them can be read twice. */
 bool log_can_rewind(const struct log *log);
 void log_rewind(struct log *log);
+/* The same, and what is this machine's is looked at again. */
+void log_look_again(struct log *log);
 /* The next record of all files: 1, 0 at the end, or an exit code negated. */
 int log_next(struct log *log, struct imalog_record **record);
 void log_close(struct log *log);
@@ -147,6 +227,8 @@ struct output {
 };
 
 int output_open(struct output *output, const char *path);
+/* Empties a file that is not visible yet; 0, or an errno value. */
+int output_restart(struct output *output);
 int output_write(void *output, const void *data, size_t size); /* imalog_write_fn */
 /* Makes it durable and visible; EXIT_YES, or EXIT_UNABLE with a message. */
 int output_commit(struct output *output);
@@ -174,31 +256,7 @@ void progress_end(void);
 
 /* "500ms", "5s", "2m", "1h", "7d", or seconds alone, in milliseconds; false when it is none. */
 bool parse_duration(const char *text, unsigned int *ret);
-
-/* ---- config.c ---- */
-
-/* Unless it is said otherwise */
-#define CONFIG_WAIT_MS 5000
-#define CONFIG_KEYS    7
-/* In given[] */
-#define CONFIG_STORE 0
-
-/* What imalog.conf(5) says, with the defaults of what it does not say. */
-struct config {
-	char *store;
-	unsigned int wait_ms;
-	uint64_t min_records, min_bytes, max_age; /* in seconds; 0: not given */
-	uint64_t keep_epochs;			  /* 0: not given */
-	char *tcti;				  /* NULL: not given */
-	bool given[CONFIG_KEYS];
-};
-
-/* @path NULL: the file of this machine, if there is one; an exit code. */
-int config_read(struct config *config, const struct options *options, const char *path);
-void config_free(struct config *config);
-/* A number; with a unit, one that K, M, G or T multiplies; false when it is none. */
-bool parse_count(const char *text, bool with_unit, uint64_t *ret);
-/* A time in seconds, as parse_duration() */
+/* The same in seconds, rounded up, and longer: 60d, 1000d */
 bool parse_age(const char *text, uint64_t *ret);
 
 /* ---- machine.c ---- */
@@ -208,6 +266,9 @@ enum {
 	OPT_STORE = OPT_OWN,
 	OPT_WAIT,
 	OPT_CONFIG_FILE,
+	OPT_STORE_TCTI,
+	OPT_STORE_SYSFS,
+	OPT_STORE_NO_TPM,
 	OPT_MACHINE_OWN,
 };
 
@@ -215,11 +276,25 @@ enum {
 	{ "root", required_argument, NULL, OPT_ROOT },                                       \
 	{ "wait", required_argument, NULL, OPT_WAIT },                                       \
 	{ "config", required_argument, NULL, OPT_CONFIG_FILE }
+/* And of those that work on the store */
+#define MACHINE_STORE_LONG                                                                 \
+	{ "store", required_argument, NULL, OPT_STORE },                                     \
+	{ "tcti", required_argument, NULL, OPT_STORE_TCTI },                                 \
+	{ "sysfs", no_argument, NULL, OPT_STORE_SYSFS },                                     \
+	{ "no-tpm", no_argument, NULL, OPT_STORE_NO_TPM }
+/* Their --help */
+#define MACHINE_STORE_HELP                                                                 \
+	"      --store DIR            the store; default /var/lib/imalog\n"                   \
+	"      --tcti TCTI            the TPM to compare with, in the store: that of this\n"   \
+	"                             TCTI, such as device:/dev/tpmrm0;\n"                    \
+	"      --sysfs                the kernel's, through /sys/class/tpm;\n"                \
+	"      --no-tpm               or none; default: the one that is found\n"
 
 /* What such a command works with; whatever is open is closed at the end. */
 struct machine {
 	struct options options;
 	const char *values[OPT_MACHINE_OWN]; /* of the options that were given */
+	bool given[OPT_MACHINE_OWN];
 	struct config config;		     /* with these options in it */
 	struct imalog_error *error;
 	struct imalog_export *export; /* of the store, if there is one */
@@ -231,12 +306,12 @@ void machine_free(struct machine *machine);
 /* Options of its own a command has none; an exit code, or EXIT_CODE_DONE(). */
 int machine_parse(struct machine *machine, int argc, char **argv,
 		  const struct option *long_options, int max_files);
-/* Is there to be a store in any case: was it said where? */
-bool machine_names_store(const struct machine *machine);
-/* Makes the export to the machine's store; EXIT_NO: there is no store. */
+/* Makes the export to the machine's store; EXIT_NO: there is none, and none was named. */
 int machine_open_store(struct machine *machine);
 /* Says what the last export had to say. */
 void machine_show_notes(const struct machine *machine);
+/* The exit code of what is saved and deleted: does what is known of it hold? */
+int export_judge(const struct imalog_export *export);
 int machine_open_staging(struct machine *machine);
 /* Says what the library complained of; the exit code of @rc. */
 int machine_complain(const struct machine *machine, int rc);
@@ -291,6 +366,12 @@ int compare_option(struct compare *compare, struct options *options, int option,
 		   const struct option *long_options);
 /* Was anything said to compare with? */
 bool compare_has_source(const struct compare *compare);
+/*
+ * This machine's log is compared with this machine's TPM, unless it was said with what: the one
+ * at @tcti, which may be NULL, or by sysfs, since another root has no other way.
+ */
+void compare_with_machine(struct compare *compare, const struct options *options,
+			  const char *tcti);
 /* Reads the TPM anew, if that was asked; an exit code. */
 int compare_read_live(struct compare *compare, const struct options *options);
 /* Tells the replay the start values alone; an exit code. */
@@ -364,11 +445,18 @@ struct report {
 bool report_only_computes(const struct report *report);
 void report_text(const struct report *report);
 bool report_json(const struct report *report);
+/* The same, not printed */
+json_t *report_object(const struct report *report);
 /* Comparison number @i, and the bytes of one of its digests */
 struct imalog_check report_check(const struct report *report, size_t i);
 struct imalog_span report_digest(enum imalog_alg alg, const uint8_t *data);
 /* PCR number @i that was asked for and not given; IMALOG_ALG_NONE: in no bank. */
 bool report_missing(const struct report *report, size_t i, enum imalog_alg *alg, uint32_t *pcr);
+
+/* ---- report-marker.c ---- */
+
+void report_markers_text(const struct report *report);
+json_t *report_markers_json(const struct report *report);
 
 /* ---- print.c ---- */
 
@@ -399,8 +487,8 @@ json_t *json_receipt(const struct imalog_receipt *receipt, uint64_t epoch);
 
 /* ---- store-verify.c ---- */
 
-/* `imalog store check` of one epoch; an exit code. */
-int store_verify(struct imalog_store *store, uint64_t number, const struct options *options,
+/* `imalog store check` of one epoch; an exit code.  Closes the store as soon as it can. */
+int store_verify(struct imalog_store **store, uint64_t number, const struct options *options,
 		 struct compare *compare, unsigned int wait_ms, bool json);
 
 /* ---- payload.c ---- */

@@ -7,7 +7,7 @@
 static const struct option long_options[] = {
 	COMMON_LONG,
 	MACHINE_LONG,
-	{ "store", required_argument, NULL, OPT_STORE },
+	MACHINE_STORE_LONG,
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -22,6 +22,15 @@ static int fail(const struct machine *machine, const char *file, int rc)
 	return rc;
 }
 
+static int say_done(const struct machine *machine, int deleted)
+{
+	if (!deleted && !machine->options.quiet)
+		complain("nothing is staged, so there is nothing to confirm");
+	if (deleted && machine->options.verbose)
+		printf("The kernel has deleted what was staged.\n");
+	return deleted ? EXIT_YES : EXIT_NO;
+}
+
 static int confirm_file(struct machine *machine, const char *file)
 {
 	int rc = machine_open_staging(machine);
@@ -32,7 +41,7 @@ static int confirm_file(struct machine *machine, const char *file)
 	imalog_staging_close(&machine->staging);
 	if (rc < 0)
 		return fail(machine, file, rc);
-	return rc > 0 ? EXIT_YES : EXIT_NO;
+	return say_done(machine, rc);
 }
 
 /* What is in FILE goes into the store first, so that the store never has a gap. */
@@ -43,33 +52,26 @@ static int confirm_store(struct machine *machine, const char *file)
 	machine_show_notes(machine);
 	if (rc < 0)
 		return fail(machine, file, rc);
-	/* The store has the records; the mark only says what became of the file. */
-	if (rc > 0 && file)
-		imalog_staging_mark(file, NULL);
-	return rc > 0 ? EXIT_YES : EXIT_NO;
+	rc = say_done(machine, rc);
+	return rc == EXIT_YES ? export_judge(machine->export) : rc;
 }
 
 static int run(struct machine *machine, const char *file)
 {
-	const struct options *options = &machine->options;
 	int rc = file ? imalog_durable_check(file, machine->error) : 0;
 
 	if (rc < 0)
 		return machine_complain(machine, rc);
 	rc = machine_open_store(machine);
 	if (rc == EXIT_YES)
-		rc = confirm_store(machine, file);
-	else if (rc == EXIT_NO && file && !machine_names_store(machine))
-		rc = confirm_file(machine, file);
-	else if (rc == EXIT_NO)
-		return usage_error(
-			options->command,
-			"this machine has no store: give the FILE of 'imalog save', or "
-			"let 'imalog export' make one");
-	if (rc == EXIT_NO && !options->quiet)
-		complain("nothing is staged, so there is nothing to confirm");
-	if (rc == EXIT_YES && options->verbose)
-		printf("The kernel has deleted what was staged.\n");
+		return confirm_store(machine, file);
+	if (rc == EXIT_NO && file)
+		return confirm_file(machine, file);
+	if (rc == EXIT_NO)
+		return usage_error(machine->options.command,
+				   "there is no store '%s': give the FILE of 'imalog save', "
+				   "or let 'imalog export' make one",
+				   machine->config.store);
 	return rc;
 }
 
@@ -93,10 +95,12 @@ const struct command cmd_confirm = {
 	.help = "Compares what is staged in the kernel with FILE, brings FILE to the disk, puts a\n"
 		"copy into the machine's store if there is one, and has the kernel delete it.\n"
 		"Without FILE: what 'imalog save' has put into the store.  What is not durably\n"
-		"saved is never deleted.  Exit status 0: deleted; 1: nothing is staged; 4: FILE\n"
-		"holds something else, would not survive a power cut, or was confirmed before.\n"
+		"saved is never deleted.  Exit status 0: deleted; 1: nothing is staged, or it is\n"
+		"deleted, and the store does not fit the TPM's values; 4: FILE holds something\n"
+		"else, or what may be other records of the same bytes, or would not survive a\n"
+		"power cut; or it is deleted, and the TPM could not be read.\n"
 		"\n"
-		"      --store DIR            the store; default /var/lib/imalog\n"
+		MACHINE_STORE_HELP
 		"      --wait TIME            how long to try while others have a list open, such\n"
 		"                             as 500ms, 5s, 2m; default 5s\n"
 		"      --config FILE          the configuration; default /etc/imalog.conf\n"

@@ -14,6 +14,7 @@ enum {
 static const struct option long_options[] = {
 	COMMON_LONG,
 	READING_LONG,
+	LIVE_LONG,
 	{ "to", required_argument, NULL, 't' },
 	{ "output", required_argument, NULL, 'o' },
 	{ "int-width", required_argument, NULL, OPT_INT_WIDTH },
@@ -241,7 +242,7 @@ static int run(struct convert *convert, int argc, char **argv)
 		rc = output_commit(&convert->output);
 	if (rc == EXIT_YES && !convert->options.quiet)
 		print_notes(convert);
-	return rc;
+	return rc == EXIT_YES && log_is_doubtful(&convert->log) ? EXIT_UNABLE : rc;
 }
 
 static int cmd_convert_run(const struct command *command, int argc, char **argv)
@@ -265,8 +266,8 @@ const struct command cmd_convert = {
 	.name = "convert",
 	.summary = "writes a log in another format",
 	.usage = "-t FORMAT [OPTION...] [LOG...]",
-	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: the\n"
-		"list of this machine's kernel.\n"
+	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: this\n"
+		"machine's: what was exported, what is staged, and the kernel's list.\n"
 		"\n"
 		"  -t, --to FORMAT            kernel: binary list, little-endian\n"
 		"                             kernel-be: binary list, big-endian\n"
@@ -288,7 +289,8 @@ const struct command cmd_convert = {
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"
-		"      --root DIR             where this machine's /sys is\n"
+		"\n"
+		LIVE_HELP
 		"\n"
 		"  -h, --help                 show this\n"
 		"      --version              print the version\n",

@@ -22,6 +22,10 @@ enum {
 	OPT_AK,
 };
 
+/* Between attempts while others have a list open, in milliseconds */
+#define PAUSE_FIRST 20
+#define PAUSE_LAST  500
+
 static const struct option long_options[] = {
 	COMMON_LONG,
 	{ "root", required_argument, NULL, OPT_ROOT },
@@ -46,11 +50,24 @@ struct exporting {
 	bool given[512];
 	struct config config;
 	unsigned int watch_ms;
+	sigset_t signals; /* that end watching */
+	bool ended;	  /* by one of them */
 	struct imalog_export *export;
 	struct imalog_error *error;
 };
 
 /* ---- the command line ---- */
+
+/* 0x81010002; a file of such a name has a path: ./0x81010002 */
+static bool is_bad_handle(const char *ak)
+{
+	size_t digits;
+
+	if (strncmp(ak, "0x", 2) != 0)
+		return false;
+	digits = strspn(ak + 2, "0123456789abcdefABCDEF");
+	return digits == 0 || digits > 8 || ak[2 + digits];
+}
 
 static int check_tpm_options(const struct exporting *exporting)
 {
@@ -63,6 +80,9 @@ static int check_tpm_options(const struct exporting *exporting)
 	if (given[OPT_AK] && (given[OPT_EXPORT_SYSFS] || given[OPT_NO_TPM]))
 		return usage_error(command,
 				   "--ak takes the TPM itself: not --sysfs or --no-tpm");
+	if (given[OPT_AK] && is_bad_handle(exporting->values[OPT_AK]))
+		return usage_error(command, "'%s' is no handle such as 0x81010002",
+				   exporting->values[OPT_AK]);
 	return EXIT_YES;
 }
 
@@ -120,17 +140,18 @@ static int prepare(struct exporting *exporting)
 	const bool *given = exporting->given;
 	const struct config *config = &exporting->config;
 	const char *store = given[OPT_EXPORT_STORE] ? values[OPT_EXPORT_STORE] : config->store;
-	const char *tcti = given[OPT_EXPORT_TCTI] ? values[OPT_EXPORT_TCTI] : config->tcti;
-	enum imalog_tpm_use use = given[OPT_EXPORT_SYSFS] ? IMALOG_TPM_SYSFS :
-				  given[OPT_NO_TPM]	  ? IMALOG_TPM_NONE :
-				  tcti			  ? IMALOG_TPM_TSS :
-							    IMALOG_TPM_AUTO;
+	const char *tcti;
+	enum imalog_tpm_use use = config_tpm(config, values[OPT_EXPORT_TCTI],
+					     given[OPT_EXPORT_SYSFS], given[OPT_NO_TPM], &tcti);
 
 	exporting->export = imalog_export_new(exporting->options.root, store);
 	exporting->error = imalog_error_new();
 	if (!exporting->export || !exporting->error ||
-	    imalog_export_set_tpm(exporting->export, use, tcti, values[OPT_AK], NULL) < 0) {
-		complain("out of memory");
+	    imalog_export_set_tpm(exporting->export, use, tcti, values[OPT_AK],
+				  exporting->error) < 0) {
+		complain("%s", exporting->error && imalog_error_code(exporting->error) ?
+				       imalog_error_detail(exporting->error) :
+				       "out of memory");
 		return EXIT_UNABLE;
 	}
 	imalog_export_set_wait(exporting->export, config->wait_ms);
@@ -195,6 +216,13 @@ static json_t *json_notes(const struct imalog_export *export)
 	return notes;
 }
 
+static bool has_notes(const struct imalog_export *export)
+{
+	enum imalog_note_kind kind;
+
+	return imalog_export_note(export, 0, &kind);
+}
+
 static bool print_json_of(const struct exporting *exporting, int rc)
 {
 	json_t *segments = json_array(), *json;
@@ -214,25 +242,47 @@ static bool print_json_of(const struct exporting *exporting, int rc)
 
 /* ---- running ---- */
 
-/* Saved it is; does what is known hold? */
-static int judge(const struct imalog_export *export)
+static struct timespec timespec_of(unsigned int ms)
 {
-	enum imalog_note_kind kind, worst = IMALOG_NOTE_INFO;
+	return (struct timespec){ ms / 1000, ms % 1000 * 1000000L };
+}
 
-	for (size_t i = 0; imalog_export_note(export, i, &kind); i++)
-		worst = kind > worst ? kind : worst;
-	return worst == IMALOG_NOTE_WRONG     ? EXIT_NO :
-	       worst == IMALOG_NOTE_UNCHECKED ? EXIT_UNABLE :
-						EXIT_YES;
+/* A signal can end the wait for others, which the library's own would sit out. */
+static int run_watching(struct exporting *exporting)
+{
+	unsigned int waited = 0, pause = PAUSE_FIRST, wait_ms = exporting->config.wait_ms;
+	int rc;
+
+	for (;;) {
+		struct timespec left;
+
+		rc = imalog_export_run(exporting->export, exporting->error);
+		if (rc >= 0 || imalog_error_os_errno(exporting->error) != EBUSY ||
+		    waited >= wait_ms)
+			return rc;
+		pause = pause < wait_ms - waited ? pause : wait_ms - waited;
+		left = timespec_of(pause);
+		exporting->ended = sigtimedwait(&exporting->signals, NULL, &left) >= 0;
+		if (exporting->ended)
+			return rc;
+		waited += pause;
+		pause = 2 * pause < PAUSE_LAST ? 2 * pause : PAUSE_LAST;
+	}
 }
 
 static int export_once(struct exporting *exporting)
 {
 	const struct options *options = &exporting->options;
-	int rc = imalog_export_run(exporting->export, exporting->error), flushed;
+	int rc = exporting->watch_ms ?
+			 run_watching(exporting) :
+			 imalog_export_run(exporting->export, exporting->error),
+	    flushed;
 
+	/* It was asked to, and nothing was done. */
+	if (exporting->ended)
+		return EXIT_YES;
 	if (exporting->given[OPT_JSON]) {
-		if (rc != 0 || !exporting->watch_ms)
+		if (rc != 0 || !exporting->watch_ms || has_notes(exporting->export))
 			print_json_of(exporting, rc);
 	} else {
 		print_text_of(exporting);
@@ -244,7 +294,7 @@ static int export_once(struct exporting *exporting)
 	flushed = stdout_flush();
 	if (flushed != EXIT_YES)
 		return flushed;
-	return rc < 0 ? exit_code_of(rc) : judge(exporting->export);
+	return rc < 0 ? exit_code_of(rc) : export_judge(exporting->export);
 }
 
 /*
@@ -253,20 +303,20 @@ static int export_once(struct exporting *exporting)
  */
 static int watch(struct exporting *exporting)
 {
-	const struct timespec interval = { exporting->watch_ms / 1000,
-					   exporting->watch_ms % 1000 * 1000000L };
-	sigset_t signals;
+	const struct timespec interval = timespec_of(exporting->watch_ms);
+	sigset_t *signals = &exporting->signals;
 	int rc;
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
+	imalog_export_set_wait(exporting->export, 0);
+	sigemptyset(signals);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, signals, NULL);
 	rc = export_once(exporting);
 	/* What does not work at all will not do so later. */
 	if (rc == EXIT_UNABLE && imalog_error_os_errno(exporting->error) == ENOENT)
 		return rc;
-	while (sigtimedwait(&signals, NULL, &interval) < 0)
+	while (!exporting->ended && sigtimedwait(signals, NULL, &interval) < 0)
 		if (errno == EAGAIN)
 			rc = export_once(exporting);
 	return rc;
@@ -308,18 +358,18 @@ const struct command cmd_export = {
 	.summary = "takes the list out of the kernel into the store",
 	.usage = "[OPTION...]",
 	.help = "Stages the kernel's measurement list, saves it durably in the store, and has the\n"
-		"kernel delete it; first finishes what was interrupted.  Records that do not fit the\n"
-		"TPM's values are saved and deleted all the same, and it is said.  Exit status 0:\n"
-		"done, or nothing to do; 1: done, and something does not fit; 4: not done, or not\n"
-		"compared with the TPM.\n"
+		"kernel delete it; first finishes what was interrupted.  Records that do not fit\n"
+		"the TPM's values are saved and deleted all the same, and it is said.  Exit\n"
+		"status 0: done, or nothing to do; 1: done, and something does not fit; 4: not\n"
+		"done, or not compared with the TPM.\n"
 		"\n"
-		"When:\n"
-		"      --min-records N        only when the list has as many records,\n"
-		"      --min-bytes N[K|M]     or as many bytes,\n"
+		"When (default: any record is there):\n"
+		"      --min-records N        the list has as many records,\n"
+		"      --min-bytes N[K|M|G]   or as many bytes,\n"
 		"      --max-age TIME         or the last export was so long ago\n"
-		"      --watch TIME           look again each time so much has passed, until SIGTERM\n"
-		"      --wait TIME            how long to try while others have a measurement list or\n"
-		"                             the store open, such as 500ms, 5s, 2m; default 5s\n"
+		"      --watch TIME           stay, and look again each TIME, until SIGTERM\n"
+		"      --wait TIME            how long to try while others have a list or the\n"
+		"                             store open, such as 500ms, 5s, 2m; default 5s\n"
 		"\n"
 		"With which TPM to compare, instead of the one that is found:\n"
 		"      --tcti TCTI            that of this TCTI, such as device:/dev/tpmrm0\n"
@@ -329,9 +379,9 @@ const struct command cmd_export = {
 		"\n"
 		"      --store DIR            the store; default /var/lib/imalog\n"
 		"      --config FILE          configuration; default /etc/imalog.conf\n"
-		"      --root DIR             where this machine's /sys, /proc, /dev, /etc and store are\n"
+		"      --root DIR             where /sys, /proc, /dev, /etc and the store are\n"
 		"      --json                 print JSON\n"
-		"  -q, --quiet                print errors only\n"
+		"  -q, --quiet                print errors, and what does not fit\n"
 		"  -v, --verbose              print more\n"
 		"\n"
 		"  -h, --help                 show this\n"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* imalog quote-verify: what a signed quote proves about a log. */
-#include <errno.h>
 #include <string.h>
 
 #include "quote.h"
@@ -8,6 +7,7 @@
 static const struct option long_options[] = {
 	COMMON_LONG,
 	READING_LONG,
+	LIVE_LONG,
 	{ "quote", required_argument, NULL, OPT_QUOTE },
 	{ "signature", required_argument, NULL, OPT_SIGNATURE },
 	{ "key", required_argument, NULL, OPT_KEY },
@@ -29,55 +29,7 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* Far more than any key, certificate bundle, quote or nonce has. */
-#define INPUT_MAX ((size_t)1 << 20)
-
 /* ---- the command line ---- */
-
-static int set_max_later(struct verify *verify)
-{
-	char *end;
-
-	errno = 0;
-	verify->max_later = strtoull(optarg, &end, 10);
-	if (errno || *end || optarg[0] < '0' || optarg[0] > '9')
-		return usage_error(verify->options.command, "'%s' is no number of records", optarg);
-	return EXIT_YES;
-}
-
-static int set_hash(struct verify *verify)
-{
-	verify->hash = imalog_alg_by_name(optarg);
-	if (verify->hash == IMALOG_ALG_NONE)
-		return usage_error(verify->options.command, "hash '%s' is not known", optarg);
-	return EXIT_YES;
-}
-
-static int set_option(struct verify *verify, int option)
-{
-	if (option == OPT_START || option == OPT_PCRS || option == OPT_PADDING)
-		return compare_option(&verify->compare, &verify->options, option, long_options);
-	if (!options_once(&verify->options, option, long_options))
-		return EXIT_USAGE;
-	switch (option) {
-	case OPT_JSON:
-		verify->json = true;
-		return EXIT_YES;
-	case OPT_NO_NONCE:
-		verify->no_nonce = true;
-		return EXIT_YES;
-	case OPT_PRINT_COUNT:
-		verify->print_count = true;
-		return EXIT_YES;
-	case OPT_MAX_LATER:
-		return set_max_later(verify);
-	case OPT_HASH:
-		return set_hash(verify);
-	default:
-		verify->values[option] = optarg;
-		return EXIT_YES;
-	}
-}
 
 /* Options that are needed, or that only make sense together. */
 static int check_options(const struct verify *verify)
@@ -108,151 +60,11 @@ static int parse(struct verify *verify, int argc, char **argv)
 
 	while ((option = options_next(&verify->options, argc, argv, COMMON_SHORT, long_options,
 				      &rc)) >= 0) {
-		rc = set_option(verify, option);
+		rc = quote_option(verify, option, long_options);
 		if (rc != EXIT_YES)
 			return rc;
 	}
 	return option == -1 ? check_options(verify) : EXIT_CODE_DONE(rc);
-}
-
-/* ---- what was given ---- */
-
-static int failed(const struct verify *verify, const char *file, int code)
-{
-	complain_of(file, verify->error);
-	return exit_code_of(code);
-}
-
-static int load_quote(struct verify *verify, int option, struct imalog_quote **ret)
-{
-	const char *path = verify->values[option];
-	struct imalog_span bytes;
-	int rc = path ? read_file(path, INPUT_MAX, &bytes) : EXIT_YES;
-
-	if (!path || rc != EXIT_YES)
-		return rc;
-	rc = imalog_quote_parse(bytes, ret, verify->error);
-	free((void *)bytes.data);
-	return rc < 0 ? failed(verify, path, rc) : EXIT_YES;
-}
-
-/* To the library nothing means that none are asked for. */
-static int read_ca(const char *path, struct imalog_span *ret)
-{
-	int rc = read_file(path, INPUT_MAX, ret);
-
-	if (rc != EXIT_YES || ret->size)
-		return rc;
-	complain("'%s': there is nothing", path);
-	return EXIT_MALFORMED;
-}
-
-static int load_key(struct verify *verify)
-{
-	const char *path = verify->values[OPT_KEY], *ca_path = verify->values[OPT_CA];
-	struct imalog_span bytes = { NULL, 0 }, ca = { NULL, 0 };
-	int rc = read_file(path, INPUT_MAX, &bytes), n;
-
-	if (rc == EXIT_YES && ca_path)
-		rc = read_ca(ca_path, &ca);
-	if (rc == EXIT_YES) {
-		n = imalog_key_parse(bytes, &verify->key, verify->error);
-		if (n < 0) {
-			rc = failed(verify, path, n);
-		} else {
-			n = imalog_quote_check_key(verify->quote, verify->key, ca, verify->error);
-			rc = n < 0 ? failed(verify, ca_path ? ca_path : path, n) : EXIT_YES;
-		}
-	}
-	free((void *)bytes.data);
-	free((void *)ca.data);
-	return rc;
-}
-
-static int check_signature(struct verify *verify, int option, struct imalog_quote *quote)
-{
-	const char *path = verify->values[option];
-	struct imalog_span bytes;
-	int rc = read_file(path, INPUT_MAX, &bytes);
-
-	if (rc != EXIT_YES)
-		return rc;
-	rc = imalog_quote_check_signature(quote, bytes, verify->key, verify->hash, verify->error);
-	free((void *)bytes.data);
-	return rc < 0 ? failed(verify, path, rc) : EXIT_YES;
-}
-
-static int check_nonce(struct verify *verify)
-{
-	const char *hex = verify->values[OPT_NONCE], *path = verify->values[OPT_NONCE_FILE];
-	struct imalog_span nonce = { NULL, 0 };
-	int rc = EXIT_YES;
-
-	if (path)
-		rc = read_file(path, INPUT_MAX, &nonce);
-	else if (hex && !parse_hex(hex, &nonce))
-		return usage_error(verify->options.command, "nonce '%s' is not hexadecimal", hex);
-	if (rc == EXIT_YES && (path || hex) && nonce.size == 0)
-		rc = usage_error(verify->options.command, "the nonce is empty");
-	if (rc == EXIT_YES && nonce.size)
-		imalog_quote_check_nonce(verify->quote, nonce);
-	free((void *)nonce.data);
-	return rc;
-}
-
-/* Values of PCRs that the log does not lead to: PCR files and the firmware's event log. */
-static int load_others(struct verify *verify)
-{
-	const char *path = verify->values[OPT_QUOTE_EVENTLOG];
-	struct imalog_span bytes;
-	int rc;
-
-	verify->others = verify->compare.given;
-	if (!path)
-		return EXIT_YES;
-	rc = read_file(path, EVENTLOG_MAX, &bytes);
-	if (rc != EXIT_YES)
-		return rc;
-	rc = imalog_eventlog_replay(bytes, verify->hasher, verify->others, verify->error);
-	free((void *)bytes.data);
-	return rc < 0 ? failed(verify, path, rc) : EXIT_YES;
-}
-
-/* The quote that a piece of a log starts at: of the same key, and of the start values. */
-static int check_from(struct verify *verify)
-{
-	int rc;
-
-	if (!verify->from)
-		return EXIT_YES;
-	rc = check_signature(verify, OPT_FROM_SIGNATURE, verify->from);
-	if (rc != EXIT_YES)
-		return rc;
-	imalog_quote_check_previous(verify->quote, verify->from);
-	rc = imalog_quote_check_values(verify->from, verify->compare.start, verify->others,
-				       verify->error);
-	return rc < 0 ? failed(verify, verify->values[OPT_FROM_QUOTE], rc) : EXIT_YES;
-}
-
-static int check_quote(struct verify *verify)
-{
-	int rc = load_quote(verify, OPT_QUOTE, &verify->quote);
-
-	if (rc == EXIT_YES)
-		rc = load_quote(verify, OPT_PREVIOUS, &verify->previous);
-	if (rc == EXIT_YES)
-		rc = load_quote(verify, OPT_FROM_QUOTE, &verify->from);
-	if (rc == EXIT_YES)
-		rc = load_key(verify);
-	if (rc == EXIT_YES)
-		rc = check_signature(verify, OPT_SIGNATURE, verify->quote);
-	if (rc == EXIT_YES)
-		rc = check_nonce(verify);
-	if (rc == EXIT_YES)
-		rc = load_others(verify);
-	if (rc == EXIT_YES && verify->previous)
-		imalog_quote_check_previous(verify->quote, verify->previous);
-	return rc == EXIT_YES ? check_from(verify) : rc;
 }
 
 /* ---- the log ---- */
@@ -282,8 +94,10 @@ static void on_problem(void *arg, const struct imalog_record *record,
 {
 	struct verify *verify = arg;
 
-	if (problem != IMALOG_PROBLEM_OPAQUE && !verify->bad_record)
-		verify->bad_record = imalog_record_number(record);
+	if (problem == IMALOG_PROBLEM_OPAQUE || verify->bad_record)
+		return;
+	verify->bad_record = imalog_record_number(record);
+	verify->bad_problem = problem;
 }
 
 static int replay_files(struct verify *verify)
@@ -313,14 +127,14 @@ static int check_log(struct verify *verify)
 	rc = imalog_quote_match_new(verify->quote, verify->replay, verify->others, &verify->match,
 				    verify->error);
 	if (rc < 0)
-		return failed(verify, NULL, rc);
+		return quote_failed(verify, NULL, rc);
 	imalog_replay_on_record(verify->replay, on_record, verify);
 	imalog_replay_on_problem(verify->replay, on_problem, verify);
 	rc = replay_files(verify);
 	if (rc != EXIT_YES)
 		return rc;
 	rc = imalog_quote_match_finish(verify->match, verify->error);
-	return rc < 0 ? failed(verify, NULL, rc) : EXIT_YES;
+	return rc < 0 ? quote_failed(verify, NULL, rc) : EXIT_YES;
 }
 
 /*
@@ -361,12 +175,14 @@ static int run(struct verify *verify, int argc, char **argv)
 		complain("out of memory");
 		return EXIT_UNABLE;
 	}
-	rc = check_quote(verify);
+	rc = quote_load(verify);
 	if (rc == EXIT_YES)
 		rc = check_log(verify);
 	if (rc == EXIT_YES && verify->from)
 		check_first_selection(verify);
-	return rc == EXIT_YES ? quote_report(verify) : rc;
+	if (rc == EXIT_YES)
+		rc = quote_report(verify);
+	return rc == EXIT_YES && log_is_doubtful(&verify->log) ? EXIT_UNABLE : rc;
 }
 
 static int cmd_quote_verify_run(const struct command *command, int argc, char **argv)
@@ -399,8 +215,8 @@ const struct command cmd_quote_verify = {
 	.summary = "says what a signed TPM quote proves about a log",
 	.usage = "--quote MSG --signature SIG --key KEY\n"
 		 "                           [OPTION...] [LOG...]",
-	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: the\n"
-		"list of this machine's kernel.\n"
+	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: this\n"
+		"machine's: what was exported, what is staged, and the kernel's list.\n"
 		"\n"
 		"The quote:\n"
 		"      --quote MSG            TPMS_ATTEST, as tpm2_quote -m writes it\n"
@@ -437,7 +253,8 @@ const struct command cmd_quote_verify = {
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"
-		"      --root DIR             where this machine's /sys is\n"
+		"\n"
+		LIVE_HELP
 		"\n"
 		"  -h, --help                 show this\n"
 		"      --version              print the version\n",

@@ -15,6 +15,7 @@ enum {
 static const struct option long_options[] = {
 	COMMON_LONG,
 	READING_LONG,
+	LIVE_LONG,
 	COMPARE_LONG,
 	{ "print", no_argument, NULL, OPT_PRINT },
 	{ "boot-aggregate", no_argument, NULL, OPT_BOOT_AGGREGATE },
@@ -145,6 +146,8 @@ static int finish(struct replay *replay, int failed)
 	report->verdict = imalog_replay_verdict(report->replay, &report->matched_at);
 	if (failed || (report->verdict == IMALOG_MATCH && report_missing(report, 0, &alg, &pcr)))
 		report->verdict = IMALOG_NOT_CHECKED;
+	if (report->verdict == IMALOG_MATCH && log_is_doubtful(&replay->log))
+		report->verdict = IMALOG_NOT_CHECKED;
 	if (replay->boot.wanted)
 		report->verdict = boot_verdict(&replay->boot, report->verdict);
 	code = exit_code(report, failed);
@@ -200,6 +203,14 @@ static int replay_paddings(struct replay *replay)
 	if (padding != IMALOG_PADDING_AUTO || !log_can_rewind(&replay->log))
 		return replay_log(replay, padding);
 	rc = replay_log(replay, IMALOG_PADDING_PERBANK);
+	/* What is in a marker may be the value of a padded bank, too. */
+	for (size_t i = 0; rc == EXIT_YES && i < imalog_replay_markers(replay->engine); i++) {
+		struct imalog_marker_check marker;
+
+		imalog_replay_marker(replay->engine, i, &marker);
+		if (marker.misfits)
+			return replay_log(replay, padding);
+	}
 	for (size_t i = 0; rc == EXIT_YES && i < imalog_replay_checks(replay->engine); i++) {
 		struct imalog_check check;
 
@@ -244,6 +255,7 @@ static int replay_until_sure(struct replay *replay)
 		 * so that the value must be found in it.
 		 */
 		rc = compare_read_live(&replay->compare, &replay->options);
+		log_look_again(&replay->log);
 		if (rc == EXIT_YES)
 			rc = replay_paddings(replay);
 		if (rc != EXIT_YES || !log_may_change(&replay->log) ||
@@ -253,6 +265,25 @@ static int replay_until_sure(struct replay *replay)
 	if (rc == EXIT_YES)
 		look_for_padding(replay);
 	return rc;
+}
+
+/*
+ * This machine's log is compared with this machine's TPM; another root has no other way than
+ * sysfs, unless it is configured.  The log asks the same TPM if it must.
+ */
+static int choose_tpm(struct replay *replay)
+{
+	struct compare *compare = &replay->compare;
+	const char *tcti = replay->log.live.config.tcti;
+
+	if (!log_is_live(&replay->log))
+		return EXIT_YES;
+	if (compare_has_source(compare) || !replay->report.print)
+		compare_with_machine(compare, &replay->options, tcti);
+	if (!compare->tpm && !compare->sysfs)
+		return EXIT_YES;
+	return live_set_tpm(&replay->log.live, compare->tpm ? IMALOG_TPM_TSS : IMALOG_TPM_SYSFS,
+			    compare->tcti);
 }
 
 static int run(struct replay *replay, int argc, char **argv)
@@ -274,15 +305,9 @@ static int run(struct replay *replay, int argc, char **argv)
 		imalog_error_free(&error);
 		return EXIT_UNABLE;
 	}
-	/* This machine's list is compared with this machine's TPM; another root has no
-	 * other way. */
-	if (log_is_live(&replay->log) && !compare_has_source(&replay->compare) &&
-	    !report->print) {
-		replay->compare.sysfs = replay->options.root[0] ||
-					!imalog_tpm_supported();
-		replay->compare.tpm = !replay->compare.sysfs;
-	}
-	rc = boot_open(&replay->boot, &replay->options, log_is_live(&replay->log),
+	rc = choose_tpm(replay);
+	if (rc == EXIT_YES)
+		rc = boot_open(&replay->boot, &replay->options, log_is_live(&replay->log),
 		       &replay->compare);
 	if (rc == EXIT_YES)
 		rc = replay_until_sure(replay);
@@ -327,8 +352,9 @@ const struct command cmd_replay = {
 	.name = "replay",
 	.summary = "computes PCR values from a log and compares them",
 	.usage = "[OPTION...] [LOG...]",
-	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: the\n"
-		"list of this machine's kernel, compared with this machine's TPM.\n"
+	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: this\n"
+		"machine's: what was exported, what is staged, and the kernel's list, compared\n"
+		"with this machine's TPM.\n"
 		"\n"
 		"What to compare with:\n"
 		"      --pcrs [ALG,]FILE      values in a file: PCR-10: HEX or ALG:10=HEX lines,\n"
@@ -363,7 +389,8 @@ const struct command cmd_replay = {
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"
-		"      --root DIR             where this machine's /sys is\n"
+		"\n"
+		LIVE_HELP
 		"\n"
 		"  -h, --help                 show this\n"
 		"      --version              print the version\n",

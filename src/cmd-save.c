@@ -8,7 +8,7 @@
 static const struct option long_options[] = {
 	COMMON_LONG,
 	MACHINE_LONG,
-	{ "store", required_argument, NULL, OPT_STORE },
+	MACHINE_STORE_LONG,
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -39,8 +39,9 @@ static int save_file(struct machine *machine, const char *file)
 	if (rc < 0)
 		return machine_complain(machine, rc);
 	if (rc > 0 && options->verbose)
-		printf("%" PRIu64 " records, %" PRIu64 " bytes, %s.\n", records, bytes,
-		       rc == 1 ? "are saved" : "were saved before, and still are");
+		printf("%" PRIu64 " %s, %" PRIu64 " bytes: saved%s.\n", records,
+		       records == 1 ? "record" : "records", bytes,
+		       rc == 1 ? "" : " before, and still there");
 	if (rc > 0 && !options->quiet)
 		warn_of(file);
 	return rc > 0 ? EXIT_YES : EXIT_NO;
@@ -53,8 +54,9 @@ static int save_in_store(struct machine *machine)
 
 	if (rc == EXIT_NO)
 		return usage_error(options->command,
-				   "this machine has no store: give a FILE, or let 'imalog "
-				   "export' make one");
+				   "there is no store '%s': give a FILE, or let 'imalog "
+				   "export' make one",
+				   machine->config.store);
 	if (rc != EXIT_YES)
 		return rc;
 	rc = imalog_export_save(machine->export, machine->error);
@@ -102,7 +104,7 @@ const struct command cmd_save = {
 		"Without FILE: into the machine's store.  Nothing is deleted.  Exit status 0: it\n"
 		"is saved; 1: nothing is staged; 4: FILE holds something else.\n"
 		"\n"
-		"      --store DIR            the store; default /var/lib/imalog\n"
+		MACHINE_STORE_HELP
 		"      --wait TIME            how long to try while others have a list open, such\n"
 		"                             as 500ms, 5s, 2m; default 5s\n"
 		"      --config FILE          the configuration; default /etc/imalog.conf\n"

@@ -20,6 +20,7 @@ enum {
 static const struct option long_options[] = {
 	COMMON_LONG,
 	READING_LONG,
+	LIVE_LONG,
 	{ "fields", required_argument, NULL, OPT_FIELDS },
 	{ "pcr", required_argument, NULL, OPT_SHOW_PCR },
 	{ "template", required_argument, NULL, OPT_TEMPLATE },
@@ -197,7 +198,9 @@ static int show_all(struct show *show)
 		return EXIT_UNABLE;
 	if (more < 0)
 		return -more;
-	return show->bad ? EXIT_NO : EXIT_YES;
+	if (show->bad)
+		return EXIT_NO;
+	return log_is_doubtful(&show->log) ? EXIT_UNABLE : EXIT_YES;
 }
 
 static int run(struct show *show, int argc, char **argv)
@@ -243,8 +246,8 @@ const struct command cmd_show = {
 	.name = "show",
 	.summary = "prints the records of a log, one line each",
 	.usage = "[OPTION...] [LOG...]",
-	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: the\n"
-		"list of this machine's kernel.\n"
+	.help = "The LOGs, in the order given, are one log; '-' is standard input.  No LOG: this\n"
+		"machine's: what was exported, what is staged, and the kernel's list.\n"
 		"\n"
 		"Which records, all conditions together; of a repeated one, any:\n"
 		"      --pcr N                of this PCR\n"
@@ -266,7 +269,8 @@ const struct command cmd_show = {
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"
-		"      --root DIR             where this machine's /sys is\n"
+		"\n"
+		LIVE_HELP
 		"\n"
 		"  -h, --help                 show this\n"
 		"      --version              print the version\n",

@@ -48,7 +48,7 @@ static int unable(const struct keeping *keeping, int rc)
 json_t *json_receipt(const struct imalog_receipt *receipt, uint64_t epoch)
 {
 	const struct imalog_span sha256 = { imalog_receipt_sha256(receipt), 32 };
-	uint64_t matched_at;
+	uint64_t matched_at, covers;
 	enum imalog_verdict verdict = imalog_receipt_verdict(receipt, &matched_at);
 	json_t *json = json_pack(
 		"{s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:s, s:s}", "epoch",
@@ -62,6 +62,8 @@ json_t *json_receipt(const struct imalog_receipt *receipt, uint64_t epoch)
 
 	if (json && matched_at)
 		json_object_set_new(json, "matched_at", json_integer((json_int_t)matched_at));
+	if (json && imalog_receipt_has_quote(receipt, &covers))
+		json_object_set_new(json, "quote_covers", json_integer((json_int_t)covers));
 	if (json && imalog_receipt_undetermined(receipt))
 		json_object_set_new(json, "undetermined", json_true());
 	if (json && imalog_receipt_may_repeat(receipt))
@@ -73,7 +75,7 @@ json_t *json_receipt(const struct imalog_receipt *receipt, uint64_t epoch)
 
 static void print_receipt(const struct imalog_receipt *receipt, uint64_t epoch)
 {
-	uint64_t first = imalog_receipt_first_record(receipt);
+	uint64_t first = imalog_receipt_first_record(receipt), covers;
 	char records[48];
 
 	snprintf(records, sizeof(records), "%" PRIu64 "-%" PRIu64, first,
@@ -83,6 +85,10 @@ static void print_receipt(const struct imalog_receipt *receipt, uint64_t epoch)
 	       imalog_receipt_state_name(imalog_receipt_state(receipt)), records,
 	       imalog_receipt_bytes(receipt), imalog_receipt_time(receipt),
 	       imalog_verdict_name(imalog_receipt_verdict(receipt, NULL)));
+	if (imalog_receipt_has_quote(receipt, &covers) && covers)
+		printf(" quote to record %" PRIu64, covers);
+	else if (imalog_receipt_has_quote(receipt, NULL))
+		printf(" quote");
 	if (imalog_receipt_undetermined(receipt))
 		printf(" undetermined");
 	if (imalog_receipt_may_repeat(receipt))
@@ -167,7 +173,7 @@ static uint64_t chosen_epoch(const struct keeping *keeping)
 
 static int run_check(struct keeping *keeping)
 {
-	return store_verify(keeping->store, chosen_epoch(keeping), &keeping->options,
+	return store_verify(&keeping->store, chosen_epoch(keeping), &keeping->options,
 			    &keeping->compare, keeping->config.wait_ms, keeping->json);
 }
 
@@ -219,12 +225,12 @@ static int run_prune(struct keeping *keeping)
 static const struct action {
 	const char *name;
 	int (*run)(struct keeping *keeping);
-	bool compares, keeps, has_json, has_epoch;
+	bool compares, keeps, has_json, has_epoch, changes;
 } actions[] = {
-	{ "list", run_list, false, false, true, true },
-	{ "check", run_check, true, false, true, true },
-	{ "rebuild", run_rebuild, false, false, false, true },
-	{ "prune", run_prune, false, true, false, false },
+	{ "list", run_list, false, false, true, true, false },
+	{ "check", run_check, true, false, true, true, false },
+	{ "rebuild", run_rebuild, false, false, false, true, true },
+	{ "prune", run_prune, false, true, false, false, true },
 };
 
 static int take_option(struct keeping *keeping, int option)
@@ -340,14 +346,20 @@ static bool has_epoch(const struct imalog_store *store, uint64_t number)
 static int run(struct keeping *keeping, const struct action *action)
 {
 	struct config *config = &keeping->config;
+	const char *path;
 	int rc = config_read(config, &keeping->options, keeping->config_path);
 
 	if (rc == EXIT_YES)
 		rc = apply_options(keeping, action);
 	if (rc != EXIT_YES)
 		return rc;
-	rc = imalog_store_open(keeping->store_path ? keeping->store_path : config->store,
-			       config->wait_ms, &keeping->store, keeping->error);
+	if (keeping->compare.tpm && !keeping->compare.tcti)
+		keeping->compare.tcti = config->tcti;
+	path = keeping->store_path ? keeping->store_path : config->store;
+	rc = action->changes ? imalog_store_open(path, config->wait_ms, &keeping->store,
+						 keeping->error) :
+			       imalog_store_look(path, config->wait_ms, &keeping->store,
+						 keeping->error);
 	if (rc < 0)
 		return unable(keeping, rc);
 	if (keeping->epoch && !has_epoch(keeping->store, keeping->epoch)) {
@@ -396,16 +408,16 @@ const struct command cmd_store = {
 	.summary = "looks after the saved segments",
 	.usage = "list|check|rebuild|prune [OPTION...] [EPOCH]",
 	.help = "  list [EPOCH]               print the segments of all epochs, or of one\n"
-		"  check [EPOCH]              check the current epoch, or one, from its first record\n"
-		"                             on: segments, receipts, their order\n"
-		"  rebuild [EPOCH]            make lost or damaged receipts again from the segments\n"
+		"  check [EPOCH]              check the current epoch, or one, from its first\n"
+		"                             record on: segments, receipts, their order\n"
+		"  rebuild [EPOCH]            make lost or damaged receipts again\n"
 		"  prune                      remove old epochs\n"
 		"\n"
-		"      --keep-epochs N        prune: the newest N stay, and always the current one\n"
+		"      --keep-epochs N        prune: the newest N stay, and the current one\n"
 		"\n"
 		"What to compare with, for check:\n"
-		"      --tpm                  this machine's TPM, through tpm2-tss; the records that\n"
-		"                             are in the kernel still are then replayed, too\n"
+		"      --tpm                  this machine's TPM, through tpm2-tss; with a TPM\n"
+		"                             the records that the kernel has are replayed, too\n"
 		"      --tcti TCTI            the TPM at this TCTI, such as device:/dev/tpmrm0\n"
 		"      --sysfs                this machine's TPM, through /sys/class/tpm\n"
 		"      --pcrs [ALG,]FILE      values in a file, as in replay\n"
@@ -415,12 +427,12 @@ const struct command cmd_store = {
 		"\n"
 		"      --store DIR            the store; default /var/lib/imalog\n"
 		"      --config FILE          configuration; default /etc/imalog.conf\n"
-		"      --wait TIME            how long to try while others work on the store or have\n"
-		"                             the lists open, such as 500ms, 5s, 2m; default 5s\n"
-		"      --root DIR             where this machine's /sys, /proc, /etc and store are\n"
+		"      --wait TIME            how long to try while others have a list or the\n"
+		"                             store open, such as 500ms, 5s, 2m; default 5s\n"
+		"      --root DIR             where /sys, /proc, /etc and the store are\n"
 		"      --define-template NAME=FIELD|FIELD...\n"
 		"      --json                 print JSON (list, check)\n"
-		"  -q, --quiet                print errors only\n"
+		"  -q, --quiet                print errors and faults only; list: no heading\n"
 		"  -v, --verbose              print more\n"
 		"\n"
 		"  -h, --help                 show this\n"

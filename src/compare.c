@@ -294,6 +294,17 @@ bool compare_has_source(const struct compare *compare)
 	       imalog_pcrs_count(compare->demanded);
 }
 
+void compare_with_machine(struct compare *compare, const struct options *options,
+			  const char *tcti)
+{
+	if (!compare_has_source(compare)) {
+		compare->sysfs = !tcti && (options->root[0] || !imalog_tpm_supported());
+		compare->tpm = !compare->sysfs;
+	}
+	if (compare->tpm && !compare->tcti)
+		compare->tcti = tcti;
+}
+
 static int read_tpm(struct compare *compare, struct imalog_error *error)
 {
 	struct imalog_tpm *tpm;

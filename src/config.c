@@ -12,7 +12,7 @@
 
 bool parse_count(const char *text, bool with_unit, uint64_t *ret)
 {
-	static const char units[] = "KMGT";
+	static const char units[] = "KMG";
 	const char *unit;
 	char *end;
 	unsigned long long value;
@@ -31,22 +31,31 @@ bool parse_count(const char *text, bool with_unit, uint64_t *ret)
 	return end[unit != NULL] == '\0';
 }
 
-bool parse_age(const char *text, uint64_t *ret)
-{
-	unsigned int ms;
-
-	if (!parse_duration(text, &ms))
-		return false;
-	*ret = ms / 1000 + (ms % 1000 != 0);
-	return true;
-}
-
 /* ---- keys ---- */
 
 static bool set_text(char **text, const char *value)
 {
 	*text = strdup(value);
 	return *text && value[0];
+}
+
+static bool set_tpm(struct config *config, const char *value)
+{
+	static const struct {
+		const char *name;
+		enum imalog_tpm_use use;
+	} uses[] = {
+		{ "auto", IMALOG_TPM_AUTO },
+		{ "sysfs", IMALOG_TPM_SYSFS },
+		{ "none", IMALOG_TPM_NONE },
+	};
+
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++)
+		if (strcmp(uses[i].name, value) == 0) {
+			config->tpm = uses[i].use;
+			return true;
+		}
+	return false;
 }
 
 static bool set_value(struct config *config, int key, const char *value)
@@ -64,8 +73,10 @@ static bool set_value(struct config *config, int key, const char *value)
 		return parse_age(value, &config->max_age);
 	case 5:
 		return parse_count(value, false, &config->keep_epochs) && config->keep_epochs;
-	default:
+	case 6:
 		return set_text(&config->tcti, value);
+	default:
+		return set_tpm(config, value);
 	}
 }
 
@@ -80,6 +91,7 @@ static const struct {
 	{ "max-age", "a time such as 30m, 12h or 7d" },
 	{ "keep-epochs", "a number from 1" },
 	{ "tcti", "a TCTI such as device:/dev/tpmrm0" },
+	{ "tpm", "auto, sysfs or none" },
 };
 
 /* ---- lines ---- */
@@ -149,6 +161,11 @@ static int read_config(struct config *config, const char *path)
 
 	if (rc != EXIT_YES)
 		return rc;
+	if (bytes.size && memchr(bytes.data, '\0', bytes.size)) {
+		complain("'%s': there is a byte in it that is no text: 0", path);
+		free((void *)bytes.data);
+		return EXIT_MALFORMED;
+	}
 	text = strndup((const char *)bytes.data, bytes.size);
 	free((void *)bytes.data);
 	if (!text) {
@@ -188,4 +205,15 @@ void config_free(struct config *config)
 	free(config->store);
 	free(config->tcti);
 	*config = (struct config){ 0 };
+}
+
+enum imalog_tpm_use config_tpm(const struct config *config, const char *tcti, bool sysfs,
+			       bool no_tpm, const char **ret_tcti)
+{
+	enum imalog_tpm_use use = sysfs ? IMALOG_TPM_SYSFS : no_tpm ? IMALOG_TPM_NONE : config->tpm;
+
+	if (!tcti && use == IMALOG_TPM_AUTO)
+		tcti = config->tcti;
+	*ret_tcti = tcti;
+	return tcti ? IMALOG_TPM_TSS : use;
 }

@@ -10,12 +10,15 @@ static const struct command *const commands[] = {
 	&cmd_show,
 	&cmd_convert,
 	&cmd_replay,
+	&cmd_merge,
 	&cmd_quote_verify,
 	&cmd_stage,
 	&cmd_save,
 	&cmd_confirm,
 	&cmd_export,
 	&cmd_store,
+	&cmd_status,
+	&cmd_policy_load,
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -30,7 +33,7 @@ static int print_help(void)
 	       "  -h, --help     show this, or the help of the command\n"
 	       "  -q, --quiet    print errors only\n"
 	       "  -v, --verbose  print more\n"
-	       "      --json     print JSON (show, replay, quote-verify)\n"
+	       "      --json     print JSON (show, replay, status, and others)\n"
 	       "      --root DIR where this machine's /sys is\n"
 	       "      --version  print the version\n\n"
 	       "Exit status: 0 done, or checked and holds; 1 checked and does not hold;\n"

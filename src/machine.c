@@ -2,6 +2,7 @@
 /* What the commands on the kernel's side of the list share: this machine, and its store. */
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli.h"
 
@@ -56,10 +57,15 @@ int machine_parse(struct machine *machine, int argc, char **argv,
 	while ((option = options_next(options, argc, argv, ":hqv", long_options, &rc)) >= 0) {
 		if (!options_once(options, option, long_options))
 			return EXIT_USAGE;
+		machine->given[option] = true;
 		machine->values[option] = optarg;
 	}
 	if (option == -2)
 		return EXIT_CODE_DONE(rc);
+	if (machine->given[OPT_STORE_TCTI] + machine->given[OPT_STORE_SYSFS] +
+		    machine->given[OPT_STORE_NO_TPM] > 1)
+		return usage_error(options->command,
+				   "only one of --tcti, --sysfs and --no-tpm can be given");
 	if (argc - optind > max_files)
 		return usage_error(options->command, "too many arguments: '%s'",
 				   argv[optind + max_files]);
@@ -72,40 +78,53 @@ int machine_complain(const struct machine *machine, int rc)
 	return exit_code_of(rc);
 }
 
-bool machine_names_store(const struct machine *machine)
+/* Is there to be a store in any case: was it said where? */
+static bool names_store(const struct machine *machine)
 {
 	return machine->values[OPT_STORE] || machine->config.given[CONFIG_STORE];
 }
 
-/* Takes the lock for a moment, so that it is known to be a store. */
+/*
+ * Takes the lock for a moment, so that it is known to be a store.  Only if there is nothing at
+ * all by its name is there no store: records that pass by a damaged one are a gap in it.
+ */
 static int find_store(struct machine *machine)
 {
+	const char *path = machine->config.store;
 	struct imalog_store *store = NULL;
-	int rc = imalog_store_open(machine->config.store, machine->config.wait_ms, &store,
-				   machine->error);
+	struct stat st;
+	int rc;
 
+	if (lstat(path, &st) != 0 && errno == ENOENT) {
+		if (!names_store(machine))
+			return EXIT_NO;
+		complain("there is no store '%s': 'imalog export' makes one", path);
+		return EXIT_UNABLE;
+	}
+	rc = imalog_store_open(path, machine->config.wait_ms, &store, machine->error);
 	imalog_store_close(&store);
-	if (rc == 0)
-		return EXIT_YES;
-	if (imalog_error_os_errno(machine->error) == ENOENT)
-		return EXIT_NO;
-	return machine_complain(machine, rc);
+	return rc < 0 ? machine_complain(machine, rc) : EXIT_YES;
 }
 
 int machine_open_store(struct machine *machine)
 {
 	const struct config *config = &machine->config;
-	enum imalog_tpm_use use = config->tcti ? IMALOG_TPM_TSS : IMALOG_TPM_AUTO;
+	const char *tcti;
+	enum imalog_tpm_use use = config_tpm(config, machine->values[OPT_STORE_TCTI],
+					     machine->given[OPT_STORE_SYSFS],
+					     machine->given[OPT_STORE_NO_TPM], &tcti);
 	int rc = find_store(machine);
 
 	if (rc != EXIT_YES)
 		return rc;
+	/* tpm2-tss would print what it tried; what failed in the end is said here. */
+	setenv("TSS2_LOG", "all+none", 0);
 	machine->export = imalog_export_new(machine->options.root, config->store);
 	if (!machine->export) {
 		complain("out of memory");
 		return EXIT_UNABLE;
 	}
-	rc = imalog_export_set_tpm(machine->export, use, config->tcti, NULL, machine->error);
+	rc = imalog_export_set_tpm(machine->export, use, tcti, NULL, machine->error);
 	if (rc < 0)
 		return machine_complain(machine, rc);
 	imalog_export_set_wait(machine->export, config->wait_ms);
@@ -119,9 +138,19 @@ void machine_show_notes(const struct machine *machine)
 	const char *note;
 
 	for (size_t i = 0; (note = imalog_export_note(machine->export, i, &kind)); i++)
-		if (kind == IMALOG_NOTE_WRONG ||
-		    (kind == IMALOG_NOTE_INFO ? options->verbose : !options->quiet))
+		if (kind != IMALOG_NOTE_INFO || options->verbose)
 			complain("note: %s", note);
+}
+
+int export_judge(const struct imalog_export *export)
+{
+	enum imalog_note_kind kind, worst = IMALOG_NOTE_INFO;
+
+	for (size_t i = 0; imalog_export_note(export, i, &kind); i++)
+		worst = kind > worst ? kind : worst;
+	return worst == IMALOG_NOTE_WRONG     ? EXIT_NO :
+	       worst == IMALOG_NOTE_UNCHECKED ? EXIT_UNABLE :
+						EXIT_YES;
 }
 
 int machine_open_staging(struct machine *machine)

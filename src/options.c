@@ -102,7 +102,7 @@ static int show_help(const struct command *command)
 static bool is_common(int option)
 {
 	return option == 'h' || option == 'q' || option == 'v' || option == 'f' ||
-	       (option >= OPT_VERSION && option <= OPT_ROOT);
+	       (option >= OPT_VERSION && option < OPT_OWN);
 }
 
 static int common_option(struct options *options, int option)
@@ -127,6 +127,18 @@ static int common_option(struct options *options, int option)
 		return set_digest_size(options, optarg);
 	case OPT_ROOT:
 		options->root = optarg;
+		return EXIT_YES;
+	case OPT_LIST_ONLY:
+		options->list_only = true;
+		return EXIT_YES;
+	case OPT_LIVE_STORE:
+		options->store = optarg;
+		return EXIT_YES;
+	case OPT_LIVE_WAIT:
+		options->wait = optarg;
+		return EXIT_YES;
+	case OPT_LIVE_CONFIG:
+		options->config = optarg;
 		return EXIT_YES;
 	default:
 		return define_template(options, optarg);

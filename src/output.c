@@ -67,6 +67,14 @@ int output_open(struct output *output, const char *path)
 	return EXIT_YES;
 }
 
+int output_restart(struct output *output)
+{
+	errno = 0;
+	if (fseeko(output->file, 0, SEEK_SET) == 0 && ftruncate(fileno(output->file), 0) == 0)
+		return 0;
+	return errno ? errno : EIO;
+}
+
 int output_write(void *arg, const void *data, size_t size)
 {
 	struct output *output = arg;

@@ -9,7 +9,7 @@
  *	selinux-state, -policy-hash	security/selinux/ima.c
  *	dm_*				drivers/md/dm-ima.c
  *	trim_ima_event_logs		kernel patches of 2025 and 2026 that trim the list
- *	snapshot_aggregate		kernel patches of 2023
+ *	snapshot_aggregate		kernel patches of 2023 (both in lib/marker.c)
  *	a keyring's name		ima_asymmetric_keys.c: the key as it was added
  *
  * The bytes are untrusted and a name proves nothing: bytes of another shape than the kernel's
@@ -102,7 +102,7 @@ json_t *json_uint(uint64_t value)
 	return json_integer((json_int_t)value);
 }
 
-/* ---- texts of fixed form: kexec, trimming ---- */
+/* ---- texts of fixed form: kexec ---- */
 
 /* A number, the text in front of it and the key that it gets. */
 struct part {
@@ -136,27 +136,6 @@ static json_t *decode_kexec(struct imalog_span text)
 	};
 
 	return decode_form(text, parts);
-}
-
-/*
- * Version 2 of the patches counts the records of one trim.  From version 3 on it is `number`,
- * of one trim or of all before it: the text does not tell.
- */
-static json_t *decode_trim(struct imalog_span text)
-{
-	static const struct part version_2[] = {
-		{ "time=", "time" },
-		{ "; log trim this time=", "log_trim_this_time" },
-		{ ";", NULL },
-	};
-	static const struct part version_3[] = {
-		{ "time= ", "time" },
-		{ "; number= ", "number" },
-		{ ";", NULL },
-	};
-	json_t *object = decode_form(text, version_2);
-
-	return object ? object : decode_form(text, version_3);
 }
 
 /* ---- single values ---- */
@@ -293,91 +272,51 @@ static json_t *decode_policy(struct imalog_span text)
 	return describe_rules(counts, first);
 }
 
-/* ---- snapshot: Snapshot_Attempt_Count=7;sha256:PCR0:0xDA00...,sha256:PCR1:0x30A1...; ---- */
+/* ---- markers: the library knows them ---- */
 
-#define SNAPSHOT_PCRS 24
-
-static int hex_value(uint8_t c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-/* As many bytes as the digest has, in hexadecimal. */
-static json_t *take_digest(struct imalog_span *text, enum imalog_alg alg)
-{
-	uint8_t digest[IMALOG_DIGEST_MAX];
-	size_t size = imalog_alg_size(alg);
-
-	if (size == 0 || text->size < 2 * size)
-		return NULL;
-	for (size_t i = 0; i < size; i++) {
-		int high = hex_value(text->data[2 * i]);
-		int low = hex_value(text->data[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return NULL;
-		digest[i] = (uint8_t)(high << 4 | low);
-	}
-	text_take(text, 2 * size);
-	return json_hex((struct imalog_span){ digest, size });
-}
-
-static enum imalog_alg take_alg(struct imalog_span *text)
-{
-	struct imalog_span word = text_take_set(text, WORD);
-	char name[16] = "";
-
-	if (word.size >= sizeof(name))
-		return IMALOG_ALG_NONE;
-	memcpy(name, word.data, word.size);
-	return imalog_alg_by_name(name);
-}
-
-/* sha256:PCR0:0xDA00...; the example of the proposal has the 0x, its grammar has not. */
-static bool take_pcr(struct imalog_span *text, json_t *pcrs)
-{
-	enum imalog_alg alg = take_alg(text);
-	uint64_t pcr;
-	char key[32];
-
-	if (alg == IMALOG_ALG_NONE || !text_take_literal(text, ":PCR") ||
-	    !text_take_number(text, &pcr) || pcr >= SNAPSHOT_PCRS ||
-	    !text_take_literal(text, ":"))
-		return false;
-	text_take_literal(text, "0x");
-	snprintf(key, sizeof(key), "%s:%u", imalog_alg_name(alg), (unsigned int)pcr);
-	return object_put(pcrs, key, take_digest(text, alg));
-}
-
-/* In the grammar each value ends in ';' and ',' comes between, in the example ';' ends all. */
-static bool take_pcrs(struct imalog_span *text, json_t *pcrs)
-{
-	bool end, more;
-
-	do {
-		if (!take_pcr(text, pcrs))
-			return false;
-		end = text_take_literal(text, ";");
-		more = text_take_literal(text, ",");
-	} while (more);
-	text_take_literal(text, ";");
-	return end && text->size == 0;
-}
-
-static json_t *decode_snapshot(struct imalog_span text)
+static json_t *json_snapshot(const struct imalog_marker *marker,
+			     const struct imalog_pcrs *values)
 {
 	json_t *object = json_object(), *pcrs = json_object();
-	uint64_t count;
-	bool ok = text_take_literal(&text, "Snapshot_Attempt_Count=") &&
-		  text_take_number(&text, &count) && text_take_literal(&text, ";") &&
-		  object_put(object, "Snapshot_Attempt_Count", json_uint(count)) &&
-		  take_pcrs(&text, pcrs) && json_object_set(object, "pcrs", pcrs) == 0;
+	bool ok = object_put(object, "Snapshot_Attempt_Count", json_uint(marker->attempt)) &&
+		  json_object_set(object, "pcrs", pcrs) == 0;
 
+	for (size_t i = 0; ok && i < imalog_pcrs_count(values); i++) {
+		enum imalog_alg alg;
+		uint32_t pcr;
+		struct imalog_span value = { imalog_pcrs_at(values, i, &alg, &pcr), 0 };
+		char key[32];
+
+		value.size = imalog_alg_size(alg);
+		snprintf(key, sizeof(key), "%s:%u", imalog_alg_name(alg), pcr);
+		ok = object_put(pcrs, key, json_hex(value));
+	}
 	json_decref(pcrs);
 	return object_finish(object, ok);
+}
+
+static json_t *json_trim(const struct imalog_marker *marker)
+{
+	json_t *object = json_object();
+	const char *key = marker->of_this_trim ? "log_trim_this_time" : "number";
+
+	return object_finish(object, object_put(object, "time", json_uint(marker->time)) &&
+					     object_put(object, key, json_uint(marker->number)));
+}
+
+/* What is no marker as these kernels measured them is said to be none. */
+static json_t *decode_marker(struct imalog_span name, struct imalog_span data)
+{
+	struct imalog_pcrs *pcrs = imalog_pcrs_new();
+	struct imalog_marker marker;
+	json_t *object = NULL;
+	int rc = pcrs ? imalog_marker_parse(name, data, &marker, pcrs, NULL) : 0;
+
+	if (rc > 0)
+		object = marker.kind == IMALOG_MARKER_SNAPSHOT ? json_snapshot(&marker, pcrs) :
+								 json_trim(&marker);
+	imalog_pcrs_free(&pcrs);
+	return object;
 }
 
 /* ---- keys ---- */
@@ -421,8 +360,6 @@ static json_t *decode_named(struct imalog_span name, struct imalog_span data)
 		{ "ima_policy_written", decode_policy },
 		{ "selinux-state", decode_selinux_state },
 		{ "selinux-policy-hash", decode_policy_hash },
-		{ "snapshot_aggregate", decode_snapshot },
-		{ "trim_ima_event_logs", decode_trim },
 	};
 	struct imalog_span rest = name;
 
@@ -433,7 +370,7 @@ static json_t *decode_named(struct imalog_span name, struct imalog_span data)
 		return payload_device_mapper(data);
 	if (text_take_literal(&rest, "/")) /* a policy, by the path that was written */
 		return decode_policy(data);
-	return NULL;
+	return decode_marker(name, data);
 }
 
 json_t *payload_decode(struct imalog_span name, struct imalog_span data)

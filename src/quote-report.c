@@ -71,7 +71,12 @@ static void judge_later(const struct verify *verify, struct findings *findings)
 	struct finding *log = &findings->of[IMALOG_QUOTE_LOG];
 	uint64_t later = later_records(verify);
 
-	if (log->verdict == IMALOG_MATCH && verify->bad_record)
+	if (log->verdict == IMALOG_MATCH && verify->bad_record &&
+	    verify->bad_problem == IMALOG_PROBLEM_SNAPSHOT)
+		snprintf(findings->log_reason, sizeof(findings->log_reason),
+			 "record %" PRIu64 ": %s", verify->bad_record,
+			 imalog_problem_text(verify->bad_problem));
+	else if (log->verdict == IMALOG_MATCH && verify->bad_record)
 		snprintf(findings->log_reason, sizeof(findings->log_reason),
 			 "the recorded digest does not fit the content of record %" PRIu64
 			 ", which is later",
@@ -235,7 +240,7 @@ static const char *word_of(enum imalog_verdict verdict)
 	return words[verdict];
 }
 
-static bool print_json_report(const struct verify *verify, const struct findings *findings)
+static json_t *to_json(const struct verify *verify, const struct findings *findings)
 {
 	json_t *checks = json_object(), *first = verify->from ? json_object() : NULL;
 
@@ -249,13 +254,27 @@ static bool print_json_report(const struct verify *verify, const struct findings
 			json_object_set_new(first, finding->name + strlen("first "),
 					    json_string(word_of(finding->verdict)));
 	}
-	return print_json(
-		stdout,
-		json_pack("{s:o, s:o*, s:I, s:I, s:I, s:s}", "checks", checks, "first", first,
-			  "covers", (json_int_t)imalog_quote_match_at(verify->match), "records",
-			  (json_int_t)imalog_replay_records(verify->replay), "violations",
-			  (json_int_t)imalog_replay_violations(verify->replay), "verdict",
-			  word_of(findings->verdict)));
+	return json_pack("{s:o, s:o*, s:I, s:I, s:I, s:s}", "checks", checks, "first", first,
+			 "covers", (json_int_t)imalog_quote_match_at(verify->match), "records",
+			 (json_int_t)imalog_replay_records(verify->replay), "violations",
+			 (json_int_t)imalog_replay_violations(verify->replay), "verdict",
+			 word_of(findings->verdict));
+}
+
+static int exit_code(const struct findings *findings)
+{
+	if (findings->verdict == IMALOG_MATCH)
+		return EXIT_YES;
+	return findings->verdict == IMALOG_MISMATCH ? EXIT_NO : EXIT_UNABLE;
+}
+
+json_t *quote_object(const struct verify *verify, int *code)
+{
+	struct findings findings;
+
+	collect(verify, &findings);
+	*code = exit_code(&findings);
+	return to_json(verify, &findings);
 }
 
 int quote_report(const struct verify *verify)
@@ -268,15 +287,11 @@ int quote_report(const struct verify *verify)
 	if (verify->print_count)
 		printf("%" PRIu64 "\n", imalog_quote_match_at(verify->match));
 	else if (verify->json)
-		written = print_json_report(verify, &findings);
+		written = print_json(stdout, to_json(verify, &findings));
 	else if (!verify->options.quiet)
 		print_text_report(verify, &findings);
 	flushed = stdout_flush();
 	if (flushed != EXIT_YES)
 		return flushed;
-	if (!written)
-		return out_of_memory();
-	if (findings.verdict == IMALOG_MATCH)
-		return EXIT_YES;
-	return findings.verdict == IMALOG_MISMATCH ? EXIT_NO : EXIT_UNABLE;
+	return written ? exit_code(&findings) : out_of_memory();
 }

@@ -78,7 +78,7 @@ static json_t *json_complaints(const struct report *report)
 
 	for (size_t i = 0; i < report->nr_complaints; i++) {
 		const struct complaint *complaint = &report->complaints[i];
-		const char *file = report->log->files[complaint->file];
+		const char *file = log_name(report->log, complaint->file);
 		json_t *json = json_pack("{s:I, s:I, s:s}", "record",
 					 (json_int_t)complaint->record, "offset",
 					 (json_int_t)complaint->offset, "reason",
@@ -99,8 +99,8 @@ static json_t *json_logs(const struct log *log)
 
 	for (size_t i = 0; i < log->nr_seen; i++) {
 		const struct log_facts *facts = &log->facts[i];
-		struct imalog_span name = { (const uint8_t *)log->files[i],
-					    strlen(log->files[i]) };
+		const char *file = log_name(log, i);
+		struct imalog_span name = { (const uint8_t *)file, strlen(file) };
 
 		json_t *json = json_pack("{s:o, s:s}", "file", json_text(name), "format",
 					 imalog_format_name(facts->format));
@@ -163,7 +163,7 @@ static json_t *json_start(const struct report *report)
 	return start;
 }
 
-bool report_json(const struct report *report)
+json_t *report_object(const struct report *report)
 {
 	uint64_t records = imalog_replay_records(report->replay);
 	json_t *json = json_pack("{s:I, s:I, s:o, s:o, s:o, s:s}", "records", (json_int_t)records,
@@ -192,11 +192,20 @@ bool report_json(const struct report *report)
 				    json_integer((json_int_t)imalog_replay_elsewhere(
 					    report->replay)));
 	json_object_set_new(json, "logs", json_logs(report->log));
+	if (log_is_live(report->log))
+		json_object_set_new(json, "notes", live_notes(&report->log->live));
 	if (imalog_pcrs_count(report->compare->start))
 		json_object_set_new(json, "start", json_start(report));
+	if (imalog_replay_markers(report->replay))
+		json_object_set_new(json, "markers", report_markers_json(report));
 	if (report->boot->wanted)
 		json_object_set_new(json, "boot_aggregates", json_boot(report->boot));
 	if (report->error)
 		json_object_set_new(json, "error", json_error(report->error));
-	return print_json(stdout, json);
+	return json;
+}
+
+bool report_json(const struct report *report)
+{
+	return print_json(stdout, report_object(report));
 }

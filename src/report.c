@@ -214,7 +214,7 @@ static void print_mismatch(const struct report *report, const struct imalog_chec
 
 static void print_complaint(const struct report *report, const struct complaint *complaint)
 {
-	const char *file = report->log->files[complaint->file];
+	const char *file = log_name(report->log, complaint->file);
 
 	printf("Record %" PRIu64 " at 0x%" PRIx64, complaint->record, complaint->offset);
 	if (report->log->nr_files > 1) {
@@ -290,6 +290,8 @@ static void print_not_checked(const struct report *report)
 	for (size_t i = 0; report_missing(report, i, &alg, &pcr); i++)
 		printf("PCR %u%s%s was to be checked, but no value is given for it.\n",
 		       pcr, alg ? " of bank " : "", alg ? imalog_alg_name(alg) : "");
+	if (log_is_doubtful(report->log))
+		puts("The log may have records twice: what is compared with it proves nothing.");
 	print_complaints(report);
 }
 
@@ -364,6 +366,7 @@ void report_text(const struct report *report)
 	if (report_only_computes(report) && report->verdict == IMALOG_NOT_CHECKED)
 		return;
 	print_verdict(report);
+	report_markers_text(report);
 	print_boot(report);
 	if (report->log->options->verbose)
 		log_print_facts(report->log, stdout);

@@ -4,13 +4,32 @@
 
 #include "show.h"
 
-json_t *record_payload(const struct imalog_record *record)
+/* The buffer that it measured, if it did */
+static bool find_buffer(const struct imalog_record *record, struct imalog_span *ret)
 {
 	for (size_t i = 0; i < imalog_record_fields(record); i++)
-		if (imalog_record_field_id(record, i) == IMALOG_FIELD_BUF)
-			return payload_decode(imalog_record_name(record),
-					      imalog_record_field_data(record, i));
-	return NULL;
+		if (imalog_record_field_id(record, i) == IMALOG_FIELD_BUF) {
+			*ret = imalog_record_field_data(record, i);
+			return true;
+		}
+	return false;
+}
+
+json_t *record_payload(const struct imalog_record *record)
+{
+	struct imalog_span data;
+
+	return find_buffer(record, &data) ? payload_decode(imalog_record_name(record), data) :
+					    NULL;
+}
+
+bool record_is_malformed_marker(const struct imalog_record *record)
+{
+	struct imalog_marker marker;
+	struct imalog_span data;
+
+	return find_buffer(record, &data) &&
+	       imalog_marker_parse(imalog_record_name(record), data, &marker, NULL, NULL) < 0;
 }
 
 static json_t *digest_json(enum imalog_field_id id, struct imalog_span data)
@@ -122,5 +141,7 @@ json_t *record_json(const struct imalog_record *record, enum imalog_fit fit)
 		json_object_set_new(json, "decoded", payload);
 	if (is_tlv)
 		set_content_json(json, record);
+	if (record_is_malformed_marker(record))
+		json_object_set_new(json, "malformed_marker", json_true());
 	return json;
 }

@@ -183,6 +183,10 @@ static void put_note(FILE *cell, const struct imalog_record *record, enum imalog
 	else if (imalog_record_fields(record) == 0)
 		fprintf(cell, "template not known, %zu bytes", imalog_record_data(record).size);
 	between = ftello(cell) ? " " : "";
+	if (record_is_malformed_marker(record)) {
+		fprintf(cell, "%smalformed marker", between);
+		between = " ";
+	}
 	if (payload)
 		put_json(cell, "", payload, &between);
 	json_decref(payload);

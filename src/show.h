@@ -31,6 +31,8 @@ bool columns_print(struct columns *columns, const struct imalog_record *record,
 json_t *record_json(const struct imalog_record *record, enum imalog_fit fit);
 /* What the record's buffer says, NULL when it has none or nothing is known of it. */
 json_t *record_payload(const struct imalog_record *record);
+/* Has it the name of a marker, and is none? */
+bool record_is_malformed_marker(const struct imalog_record *record);
 
 /* ---- show-content.c: what TLV records have ---- */
 

@@ -7,12 +7,13 @@
 #include "cli.h"
 
 struct verify {
-	struct imalog_store *store;
+	struct imalog_store **store;
 	uint64_t number;
 	const struct options *options;
 	struct compare *compare;
 	unsigned int wait_ms;
 	struct imalog_epoch *epoch;
+	struct imalog_view *lists; /* the kernel's, if they belong to it */
 	struct imalog_replay *replay;
 	struct imalog_error *error;
 	json_t *findings; /* NULL: text is printed */
@@ -68,7 +69,7 @@ static int check_live(struct verify *verify)
 	verify->live = verify->compare->tpm || verify->compare->sysfs;
 	if (!verify->live)
 		return EXIT_YES;
-	if (verify->number != imalog_store_current(verify->store))
+	if (verify->number != imalog_store_current(*verify->store))
 		return usage_error(verify->options->command,
 				   "epoch %" PRIu64 " ended before the TPM's values of now: "
 				   "compare it with --pcrs or --expect",
@@ -82,37 +83,73 @@ static int check_live(struct verify *verify)
 	return EXIT_UNABLE;
 }
 
-static int replay_list(struct verify *verify, bool staged)
+static int fail(const struct verify *verify, int rc)
+{
+	complain_of(NULL, verify->error);
+	return exit_code_of(rc);
+}
+
+/*
+ * What both lists have at one moment.  Whoever exports waits for the store until then, and is
+ * not held up while all is replayed: nothing that is read then changes, unless a segment is
+ * pending, or the epoch can be pruned.
+ */
+static int take_lists(struct verify *verify)
+{
+	uint64_t pending;
+	int rc = 0;
+
+	if (verify->live) {
+		verify->lists = imalog_view_new(verify->options->root, "");
+		if (!verify->lists)
+			return out_of_memory();
+		imalog_view_set_wait(verify->lists, verify->wait_ms);
+		rc = imalog_view_take(verify->lists, verify->error);
+	}
+	if (verify->number == imalog_store_current(*verify->store) &&
+	    !has_pending(verify, &pending))
+		imalog_store_close(verify->store);
+	return rc < 0 ? fail(verify, rc) : EXIT_YES;
+}
+
+static int replay_list(struct verify *verify, const struct imalog_plan *plan, size_t i)
 {
 	struct imalog_source *source = NULL;
 	struct imalog_reader *reader = NULL;
-	int fd, rc;
+	int fd, rc = imalog_plan_open(plan, i, &fd, verify->error);
 
-	rc = staged ? imalog_staged_open(verify->options->root, verify->wait_ms, &fd,
-					 verify->error) :
-		      imalog_list_open(verify->options->root, verify->wait_ms, &fd,
-				       verify->error);
-	if (rc == 0) {
-		source = imalog_source_from_fd(fd, staged ? "staged" : "list");
-		if (source)
-			reader = imalog_reader_new(source, verify->options->templates);
-		if (reader) {
-			imalog_reader_set_format(reader, IMALOG_FORMAT_KERNEL);
-			imalog_reader_set_first_record(
-				reader, imalog_replay_records(verify->replay) + 1);
-			rc = imalog_replay_run(verify->replay, reader, verify->error);
-		} else {
-			complain("out of memory");
-			rc = EXIT_UNABLE;
-		}
-		imalog_reader_free(&reader);
-		imalog_source_free(&source);
-		close(fd);
+	if (rc < 0)
+		return fail(verify, rc);
+	source = imalog_source_from_fd(fd, imalog_plan_name(plan, i));
+	if (source)
+		reader = imalog_reader_new(source, verify->options->templates);
+	if (reader) {
+		imalog_reader_set_format(reader, IMALOG_FORMAT_KERNEL);
+		imalog_reader_set_digest_size(reader, 20);
+		imalog_reader_set_first_record(reader,
+					       imalog_replay_records(verify->replay) + 1);
+		rc = imalog_replay_run(verify->replay, reader, verify->error);
+		rc = rc < 0 ? fail(verify, rc) : EXIT_YES;
+	} else {
+		rc = out_of_memory();
 	}
-	if (rc >= 0)
-		return rc;
-	complain_of(NULL, verify->error);
-	return exit_code_of(rc);
+	imalog_reader_free(&reader);
+	imalog_source_free(&source);
+	close(fd);
+	return rc;
+}
+
+static int replay_lists(struct verify *verify)
+{
+	const struct imalog_plan *plan;
+	int rc = EXIT_YES;
+
+	if (!verify->live)
+		return EXIT_YES;
+	plan = imalog_view_plan(verify->lists);
+	for (size_t i = 0; rc == EXIT_YES && i < imalog_plan_parts(plan); i++)
+		rc = replay_list(verify, plan, i);
+	return rc;
 }
 
 /* ---- what came of it ---- */
@@ -154,8 +191,11 @@ static void print_object(struct verify *verify, enum imalog_verdict verdict,
 static void print_lines(const struct verify *verify, enum imalog_verdict verdict,
 			uint64_t matched_at, bool compared)
 {
-	printf("epoch %" PRIu64 ": %zu segments, %" PRIu64 " records%s: %s\n", verify->number,
-	       imalog_epoch_segments(verify->epoch), imalog_replay_records(verify->replay),
+	size_t segments = imalog_epoch_segments(verify->epoch);
+	uint64_t records = imalog_replay_records(verify->replay);
+
+	printf("epoch %" PRIu64 ": %zu segment%s, %" PRIu64 " record%s%s: %s\n", verify->number,
+	       segments, segments == 1 ? "" : "s", records, records == 1 ? "" : "s",
 	       verify->live ? " with those in the kernel" : "",
 	       verify->nr_findings ? "not as it should be" : "sound");
 	if (!compared)
@@ -198,6 +238,8 @@ static int run(struct verify *verify)
 	if (rc == EXIT_YES)
 		rc = compare_read_live(verify->compare, verify->options);
 	if (rc == EXIT_YES)
+		rc = take_lists(verify);
+	if (rc == EXIT_YES)
 		rc = compare_apply(verify->compare, IMALOG_PADDING_AUTO, verify->replay);
 	if (rc != EXIT_YES)
 		return rc;
@@ -210,14 +252,11 @@ static int run(struct verify *verify)
 			print_object(verify, IMALOG_NOT_CHECKED, 0, true);
 		return exit_code_of(failed);
 	}
-	if (rc == EXIT_YES && verify->live)
-		rc = replay_list(verify, true);
-	if (rc == EXIT_YES && verify->live)
-		rc = replay_list(verify, false);
+	rc = replay_lists(verify);
 	return rc == EXIT_YES ? finish(verify) : rc;
 }
 
-int store_verify(struct imalog_store *store, uint64_t number, const struct options *options,
+int store_verify(struct imalog_store **store, uint64_t number, const struct options *options,
 		 struct compare *compare, unsigned int wait_ms, bool json)
 {
 	struct verify verify = { .store = store,
@@ -234,12 +273,13 @@ int store_verify(struct imalog_store *store, uint64_t number, const struct optio
 		complain("out of memory");
 		rc = EXIT_UNABLE;
 	} else {
-		rc = imalog_epoch_open(store, number, &verify.epoch, verify.error);
+		rc = imalog_epoch_open(*store, number, &verify.epoch, verify.error);
 		if (rc < 0)
 			complain_of(NULL, verify.error);
 		rc = rc < 0 ? exit_code_of(rc) : run(&verify);
 	}
 	json_decref(verify.findings);
+	imalog_view_free(&verify.lists);
 	imalog_epoch_close(&verify.epoch);
 	imalog_replay_free(&verify.replay);
 	imalog_error_free(&verify.error);

@@ -9,12 +9,31 @@ source "$IMALOG_SRC/dist/bash-completion/imalog"
 PATH=${IMALOG%/*}:$PATH
 unset -f imalog # of the helpers; here it is the program
 
+# What the completion asks of bash; "+o default" is that files are not wanted
+compopt() {
+	options_of_bash+=" $*"
+}
+
 # complete_words WORD...: sets COMPREPLY as if the last word was being typed
 complete_words() {
 	COMP_WORDS=("$@")
 	COMP_CWORD=$(($# - 1))
 	COMPREPLY=()
+	options_of_bash=
 	_imalog "$1"
+}
+
+# What comes next is a file, or nothing that could be completed.
+expect_files() {
+	complete_words "$@"
+	[ ${#COMPREPLY[@]} -eq 0 ] && [ -z "$options_of_bash" ] ||
+		fail "$*: ${COMPREPLY[*]}$options_of_bash"
+}
+
+expect_nothing() {
+	complete_words "$@"
+	[ ${#COMPREPLY[@]} -eq 0 ] && [ "$options_of_bash" = ' +o default' ] ||
+		fail "$*: ${COMPREPLY[*]}$options_of_bash"
 }
 
 # expect_words WORD...: these, in any order, and no others
@@ -116,16 +135,44 @@ long_options() {
 	done
 }
 
-@test "completion: files are left to bash" {
-	complete_words imalog show ''
-	[ ${#COMPREPLY[@]} -eq 0 ] || fail "${COMPREPLY[*]}"
-	complete_words imalog show --to ''
-	[ ${#COMPREPLY[@]} -eq 0 ] || fail "${COMPREPLY[*]}"
-	complete_words imalog replay --pcrs ''
-	[ ${#COMPREPLY[@]} -eq 0 ] || fail "${COMPREPLY[*]}"
-	complete_words imalog show -- -
-	[ ${#COMPREPLY[@]} -eq 0 ] || fail "${COMPREPLY[*]}"
+@test "completion: files, directories, or nothing, as --help calls it" {
+	local line
+	for line in 'show ' 'convert ' 'replay x' 'quote-verify ' 'save ' 'confirm ' \
+		'policy-load ' 'policy-load --by-path ' 'show -- -' 'replay --pcrs ' \
+		'quote-verify --quote ' 'quote-verify --key ' 'quote-verify --nonce-file ' \
+		'convert -o ' 'convert --output ' 'export --config ' 'export --ak ' \
+		'store check --config ' 'replay --tpm '; do
+		read -ra words <<<"$line"
+		[[ $line != *' ' ]] || words+=('')
+		expect_files imalog "${words[@]}"
+	done
+	for line in 'show --to' 'show --match' 'export' 'export --min-records' 'stage --wait' \
+		'status' 'status --json' 'replay --expect' 'store check' 'store --wait 5s check' \
+		'help show'; do
+		# shellcheck disable=SC2086 # words
+		expect_nothing imalog $line ''
+	done
 	[[ $(complete -p imalog) == *'-o default'* ]] || fail 'bash would not complete files'
+	mkdir one two
+	touch file
+	for line in 'export --store' 'show --root' '--root' 'status -q --root'; do
+		# shellcheck disable=SC2086 # words
+		complete_words imalog $line ''
+		expect_words one/ two/
+	done
+	complete_words imalog export --store = o
+	expect_words one/
+}
+
+@test "completion: words that are no options" {
+	complete_words imalog store ''
+	expect_words check list prune rebuild
+	complete_words imalog store --store dir --wait 5s --bank sha1 c
+	expect_words check
+	complete_words imalog --root dir help s
+	expect_words save show stage status store
+	complete_words imalog export --tcti ''
+	expect_words device:/dev/tpmrm0 tabrmd
 }
 
 @test "completion: nothing is said when there is no imalog" {
@@ -139,4 +186,51 @@ long_options() {
 	run zsh -n "$IMALOG_SRC/dist/zsh/_imalog"
 	expect_status 0
 	[ -z "$output" ] || fail 'zsh complains'
+}
+
+# What zsh would do, with functions that print in the place of its own
+ZSH_STUBS='
+setopt extendedglob # as the completion system does
+_call_program() { shift; eval "$@"; }
+_describe() { print -rl -- ${${(P)@[-1]}%%:*}; }
+_files() { print -r -- "files $*"; }
+_message() { print -r -- nothing; }
+compset() { PREFIX=${PREFIX#*=}; }
+words=("$@") CURRENT=$# PREFIX=$@[-1]
+file=$imalog_file
+set --
+source $file
+'
+
+# in_zsh WORD...: prints what is offered, or "files", or "nothing"
+in_zsh() {
+	imalog_file=$IMALOG_SRC/dist/zsh/_imalog zsh -f -c "$ZSH_STUBS" zsh "$@"
+}
+
+@test "completion: zsh offers what bash does" {
+	local line words
+	command -v zsh >/dev/null || skip 'zsh is not installed'
+	for line in ' ' 'help ' 'show -' 'status --' 'export -' 'convert -t ' 'replay --padding ' \
+		'show -f ' 'show --format ' 'replay --bank ' 'store ' 'help help '; do
+		read -ra words <<<"$line"
+		[[ $line != *' ' ]] || words+=('')
+		complete_words imalog "${words[@]}"
+		diff <(printf '%s\n' "${COMPREPLY[@]}" | sort | grep .) <(in_zsh imalog "${words[@]}" |
+			grep -v '^nothing' | sort) >&2 || fail "$line"
+	done
+	[ "$(in_zsh imalog replay --padding=)" = "$(in_zsh imalog replay --padding '')" ] ||
+		fail 'another with ='
+	for line in show save 'policy-load --by-path' 'replay --pcrs' 'convert -o' 'show -- '; do
+		# shellcheck disable=SC2086 # words
+		[ "$(in_zsh imalog $line '')" = 'files ' ] || fail "$line"
+	done
+	for line in 'export --store' --root; do
+		# shellcheck disable=SC2086 # words
+		[ "$(in_zsh imalog $line '')" = 'files -/' ] || fail "$line"
+	done
+	for line in export 'show --to' 'status --json' 'store check'; do
+		# shellcheck disable=SC2086 # words
+		[ "$(in_zsh imalog $line '')" = nothing ] || fail "$line"
+	done
+	[[ $(in_zsh imalog export --tcti '') == device* ]] || fail 'no TCTI'
 }

@@ -148,5 +148,5 @@ sweep() {
 	now='others at work'
 	finish
 	expect_code 0 store check --sysfs -q
-	imafs_single
+	imafs_single 2
 }

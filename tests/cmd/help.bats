@@ -4,14 +4,25 @@
 
 load helpers
 
-COMMANDS='show convert replay quote-verify'
+COMMANDS='show convert replay merge quote-verify stage save confirm export store status policy-load'
 READING='--format --byte-order --digest-size --define-template --help --version --quiet --verbose'
-REPLAY="$READING --pcr --bank --pcrs --expect --start --padding --print --ignore-violations --json"
-SHOW="$READING --json --fields --pcr --template --match --violations --from --to"
-CONVERT="$READING --to --output"
-QUOTE_VERIFY="$READING --quote --signature --hash --key --ca --nonce --nonce-file --no-nonce
+LIVE='--list-only --store --wait --config --root'
+REPLAY="$READING $LIVE --pcr --bank --pcrs --expect --start --padding --print --ignore-violations --json"
+SHOW="$READING $LIVE --json --fields --pcr --template --match --violations --from --to"
+CONVERT="$READING $LIVE --to --output"
+QUOTE_VERIFY="$READING $LIVE --quote --signature --hash --key --ca --nonce --nonce-file --no-nonce
 	--previous --from-quote --from-signature --start --pcrs --eventlog --padding --max-later
-	--print-count --json --root"
+	--print-count --json"
+STATUS='--tpm --tcti --sysfs --no-tpm --store --config --wait --root --json --help --version --quiet
+	--verbose'
+POLICY_LOAD='--by-path --root --help --version --quiet --verbose'
+
+STAGE='--help --version --quiet --verbose --root --wait --config'
+SAVE="$STAGE --store"
+CONFIRM=$SAVE
+EXPORT="$SAVE --json --min-records --min-bytes --max-age --watch --tcti --sysfs --no-tpm --ak"
+STORE="$SAVE --json --keep-epochs --tpm --tcti --sysfs --pcrs --expect --pcr --bank
+	--ignore-violations --define-template"
 
 # What --help prints: on standard output, not wider than a terminal.
 expect_help() {

@@ -77,11 +77,11 @@ imafs_stat() {
 	imafs_ctl stats | sed -n "s/^$1=//p"
 }
 
-# imafs_single: what has been logged since the start, or "imafs_ctl log clear", never
-# had more than one list open for writing, and whoever had it had no other thread, no
-# child, and closed it itself.
+# imafs_single [N]: what has been logged since the start, or "imafs_ctl log clear", never
+# had more than one list (or N) open for writing, and whoever had it had no other
+# thread, no child, and closed it itself.
 imafs_single() {
-	imafs_ctl log | awk '
+	imafs_ctl log | awk -v max="${1-1}" '
 	/^#/ { next }
 	{
 		sub(/^tid=/, "", $2)
@@ -91,8 +91,8 @@ imafs_single() {
 		if (!($10 in owner))
 			next
 		last = $8 == "release"
-		if ($7 !~ /^writers=[01]$/)
-			wrong = "two files are open for writing"
+		if (substr($7, 9) + 0 > max + 0)
+			wrong = "too many files are open for writing"
 		else if ($2 != owner[$10])
 			wrong = "another task has it"
 		else if (!last && $5 != "threads=1")

@@ -14,11 +14,13 @@
 # Commands after '# ' are of this machine: they get a --root where those of rig/ng are.
 
 load helpers
+load swtpm
 load imafs
 
 MAN=$IMALOG_SRC/man
-PAGES='imalog imalog-show imalog-convert imalog-replay imalog-quote-verify
-	imalog-stage imalog-save imalog-confirm imalog-export imalog-store'
+PAGES='imalog imalog-show imalog-convert imalog-replay imalog-merge imalog-quote-verify
+	imalog-stage imalog-save imalog-confirm imalog-export imalog-store
+	imalog-policy-load imalog-status'
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
@@ -39,6 +41,7 @@ setup() {
 
 teardown() {
 	imafs_stop
+	stop_swtpm "$BATS_TEST_TMPDIR/tpm"
 }
 
 # The files of /sys that imalog reads
@@ -214,6 +217,19 @@ example() {
 	expect_stdout '2 kernel_version +kernel_version="6\.12'
 }
 
+@test "manual: imalog-merge.1" {
+	example imalog-merge.1 '$ imalog merge piece2 piece1 --pcrs pcrs.yaml --pcr 10 -o whole'
+	expect_status 0
+	expect_same whole log
+	example imalog-merge.1 '$ imalog merge piece2 piece1 --quote quote.msg --signature quote.sig --key ak.tss --nonce $(cat nonce.hex) -o whole'
+	expect_status 0
+	expect_same whole log
+	rm whole
+	example imalog-merge.1 '# imalog merge --live --sysfs -o whole'
+	expect_status 0
+	expect_same whole log
+}
+
 @test "manual: imalog-convert.1" {
 	example imalog-convert.1 '$ imalog convert -t ascii log'
 	expect_status 0
@@ -290,12 +306,13 @@ example() {
 	expect_stdout '^key +ok .*trusted' '^clock +ok' '1\.\.96 of 96; 0 later'
 }
 
-# A machine that can stage, in place of the files
+# start_kernel [OPTION...]: a machine that can stage, in place of the files
 start_kernel() {
 	imafs_stop
 	rm -rf root log.1
 	unset IMALOG_TEST_ROOT
-	imafs_start root
+	imafs_start root "$@"
+	mkdir -p root/var/lib
 	[ "$(stat -f -c %T .)" != tmpfs ] || skip "'$PWD' is on tmpfs, where nothing lasts"
 }
 
@@ -321,23 +338,146 @@ start_kernel() {
 	expect_stdout 'record 2 of 2'
 }
 
-@test "manual: imalog-export.1 and imalog-store.1" {
-	start_kernel
-	unset TPM2TOOLS_TCTI
-	example imalog-export.1 '# imalog export' 'imalog export --store store'
+# With a TPM that the firmware has extended, and a key in it
+start_kernel_with_tpm() {
+	start_swtpm tpm sha1,sha256
+	extend_as_firmware eventlog
+	start_kernel --tcti "$TPM2TOOLS_TCTI"
+	{
+		tpm2_createek -Q -c ek.ctx -G ecc &&
+			tpm2_createak -Q -C ek.ctx -c ak.ctx -u ak.pub -G ecc -g sha256 -s ecdsa &&
+			tpm2_flushcontext -t && # there is no resource manager
+			tpm2_evictcontrol -Q -C o -c ak.ctx 0x81010002 &&
+			tpm2_flushcontext -t
+	} || fail 'no key'
+	store=root/var/lib/imalog
+}
+
+@test "manual: imalog-export.1" {
+	start_kernel_with_tpm
+	local options='--watch 1m --min-records 1000 --max-age 1d' nonce
+	# The function of example() would be another process.
+	example imalog-export.1 '# imalog export --watch 1m --min-records 1000 --max-age 1d' \
+		"command imalog --root root export $options & pid=\$!
+		until [ -e $store/current/log.00000001 ]; do sleep 0.05; done
+		kill \$pid; wait \$pid"
 	expect_status 0
-	expect_stdout 'segment 1: '
-	example imalog-export.1 '# imalog export --min-records 1000 --max-age 12h' \
-		'imalog export --store store --min-records 1000 --max-age 12h'
+	example imalog-export.1 '# imalog export'
+	expect_status 0
+	imafs_ctl add /one
+	example imalog-export.1 '# imalog export --min-records 1000 --max-age 12h'
 	expect_status 0
 	expect_no_stdout
-	example imalog-store.1 '# imalog store list' 'imalog store list --store store'
+	example imalog-export.1 '# imalog export --ak 0x81010002'
 	expect_status 0
-	expect_stdout ' committed '
-	example imalog-store.1 '# imalog store check' 'imalog store check --store store'
+	expect_stdout '^epoch 1, segment 2: 1 record from 2, [0-9]+ bytes: match after record 2$'
+	example imalog-export.1 '# imalog store check --tpm'
 	expect_status 0
-	example imalog-store.1 '# imalog store prune --keep-epochs 5' \
-		'imalog store prune --store store --keep-epochs 5'
+	example imalog-export.1 '# cat /var/lib/imalog/current/log.* > log' \
+		"cat $store/current/log.* > log"
+	imafs_ctl dump-all >ever
+	expect_same ever log
+	# A copy, with what a verifier has
+	cp -r "$store/current/." .
+	nonce=$(sha256sum < receipts/00000001.json | cut -d ' ' -f 1)
+	example imalog-export.1 '$ nonce=$(sha256sum < receipts/00000001.json | cut -d '\'' '\'' -f 1)'
+	expect_status 0
+	export nonce
+	rm log
+	example imalog-export.1 '$ imalog quote-verify --quote receipts/00000002.quote --signature receipts/00000002.signature --key ak.pub --nonce $nonce --eventlog eventlog log.*'
+	expect_status 0
+	expect_stdout 'records 1\.\.2 of 2'
+	example imalog-export.1 '$ tpm2_checkquote -u ak.pub -m receipts/00000002.quote -s receipts/00000002.signature -q $nonce'
+	expect_status 0
+}
+
+@test "manual: imalog-store.1" {
+	start_kernel_with_tpm
+	imalog --root root export
+	imafs_ctl add /one
+	example imalog-store.1 '# imalog store list'
+	expect_status 0
+	diff <(head -n 1 <<<"$output") <(grep '^EPOCH' "$MAN/imalog-store.1")
+	example imalog-store.1 '# imalog store check --tpm'
+	expect_status 0
+	expect_stdout ' 2 records with those in the kernel: sound$' '^PCR values: match after record 2$'
+	stop_swtpm tpm
+	imalog replay --print --bank sha256 "$store/current/log.00000001"
+	echo "$output" >pcrs.yaml
+	example imalog-store.1 '# imalog store check --pcrs pcrs.yaml 1'
+	expect_status 0
+	rm "$store"/current/receipts/*
+	example imalog-store.1 '# imalog store rebuild'
+	expect_status 0
+	example imalog-store.1 '# imalog store prune --keep-epochs 5'
+	expect_status 0
+}
+
+@test "manual: the reader of imalog-store.5" {
+	start_kernel
+	sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' "$MAN/imalog-store.5" | sed '1,/^\.Bd/d; /^\./d' |
+		sed 's|^\([a-z]*\)=/|\1=root/|' >reader
+	imalog --root root export
+	imafs_ctl violation /x 2
+	imalog --root root stage
+	imafs_ctl violation /x 2
+	rm -f log
+	run sh reader
+	expect_status 0
+	imafs_ctl dump-all >ever
+	expect_same ever log
+	# Nobody else can stage or delete meanwhile
+	mkfifo go
+	sed 's/^{ cat/: >opened; read -r line <go; &/' reader >slow
+	sh slow 3>&- &
+	until [ -e opened ]; do sleep 0.05; done
+	imalog --root root stage --wait 0
+	expect_status 4
+	expect_stderr 'is held open by sh '
+	imalog --root root export --wait 0
+	expect_status 4
+	expect_stderr 'another program is working on the store'
+	echo go >go
+	wait $!
+	expect_same ever log
+	imalog --root root save
+	run sh reader
+	expect_status 1
+	[ "$output" = 'an export is not finished' ] || fail 'it should say why'
+}
+
+@test "manual: imalog-status.1" {
+	start_kernel
+	unset TPM2TOOLS_TCTI
+	example imalog-status.1 '# imalog status'
+	expect_status 0
+	expect_stdout 'All is well'
+	example imalog-status.1 '# imalog status -q || echo "imalog status says $?"'
+	expect_status 0
+	expect_no_stdout
+	imafs_ctl extend 10
+	example imalog-status.1 '# imalog status -q || echo "imalog status says $?"'
+	expect_stdout '^imalog status says 1$'
+}
+
+@test "manual: the keys of status --json" {
+	start_kernel
+	unset TPM2TOOLS_TCTI
+	keys_of imalog-status.1 >keys
+	imalog --root root status --json
+	expect_status 0
+	expect_keys
+	[ "$(wc -l <keys)" -eq 7 ] || fail 'seven keys expected'
+}
+
+@test "manual: imalog-policy-load.1" {
+	start_kernel
+	echo 'measure uid=007 func=PATH_CHECK' >policy
+	example imalog-policy-load.1 '# imalog policy-load policy'
+	expect_status 0
+	[ "$(cat "$IMA/policy")" = 'measure func=FILE_CHECK uid=7 ' ] || fail 'not as in the page'
+	example imalog-policy-load.1 '# imalog policy-load --by-path /etc/ima/ima-policy' \
+		'imalog policy-load --by-path policy'
 	expect_status 0
 }
 

@@ -52,11 +52,15 @@ expect_all() {
 		expect_code 2 "$command"
 		expect_usage_error "$command"
 		expect_stderr "no store.*give .*FILE.*imalog export"
-		expect_code 2 "$command" --store none
+		expect_code 4 "$command" --store none
+		expect_stderr "there is no store 'none'"
 	done
 	expect_code 0 stage
 	expect_code 0 save log.1
-	expect_code 2 confirm --store none log.1
+	expect_code 4 confirm --store none log.1
+	expect_stderr "there is no store 'none': 'imalog export' makes one"
+	expect_code 4 confirm --store none/store log.1
+	expect_stderr "there is no store 'none/store'"
 	[ ! -e none ] && [ ! -e "$STORE" ] || fail 'a store was made'
 }
 
@@ -75,7 +79,7 @@ expect_all() {
 	expect_code 1 confirm
 	expect_code 1 save
 	expect_all
-	imafs_single
+	imafs_single 2
 }
 
 @test "staging and store: a store elsewhere" {
@@ -97,11 +101,11 @@ expect_all() {
 	imafs_ctl dump-all >ever
 	expect_same ever elsewhere/current/log.00000001
 	printf 'store = %s\n' "$PWD/none" >none.conf
-	expect_code 2 save --config none.conf
+	expect_code 4 save --config none.conf
 	imafs_ctl add /one
 	expect_code 0 stage --config none.conf
 	expect_code 0 save --config none.conf log.1
-	expect_code 2 confirm --config none.conf log.1
+	expect_code 4 confirm --config none.conf log.1
 	expect_stderr 'no store'
 	echo nonsense >wrong.conf
 	expect_code 3 stage --config wrong.conf
@@ -123,11 +127,33 @@ expect_all() {
 	imafs_ctl violation /x 2
 	expect_code 0 stage
 	expect_code 4 save log.1
-	expect_stderr 'confirmed before'
+	expect_stderr 'nothing proves'
 	expect_code 0 save log.2
 	expect_code 0 confirm log.2
 	expect_all
-	imafs_single
+	imafs_single 2
+}
+
+@test "staging and store: a damaged store is one all the same" {
+	make_store
+	imafs_ctl add /one
+	expect_code 0 stage
+	expect_code 0 save log.1
+	mv "$STORE/epoch-000001" away
+	expect_code 4 confirm log.1
+	expect_stderr "the link 'current' leads to no epoch"
+	mv away "$STORE/epoch-000001"
+	# A disk that is not mounted
+	mv "$STORE" away
+	ln -s nowhere "$STORE"
+	expect_code 4 confirm log.1
+	expect_stderr 'cannot open the store'
+	rm "$STORE"
+	mv away "$STORE"
+	expect_same log.1 "$IMA/binary_runtime_measurements_staged" 'deleted'
+	expect_code 0 confirm log.1
+	expect_same log.1 "$STORE/current/log.00000002"
+	expect_all
 }
 
 @test "staging and store: a FILE beside what is pending already" {
@@ -140,6 +166,22 @@ expect_all() {
 	expect_all
 	[ "$(echo "$STORE"/current/log.*)" = \
 		"$STORE/current/log.00000001 $STORE/current/log.00000002" ] || fail 'twice'
+}
+
+@test "staging and store: a FILE that was compared with nothing is not confirmed" {
+	make_store
+	imafs_ctl add /one
+	imafs_at after D kill
+	imalog --root "$ROOT" export
+	imafs_ctl clear
+	[ -e "$STORE/current/pending.00000002" ] || fail 'not interrupted'
+	echo hello >unrelated
+	expect_code 1 confirm -v unrelated
+	expect_no_stdout
+	expect_stderr 'nothing is staged'
+	# What was interrupted is finished all the same.
+	[ -e "$STORE/current/log.00000002" ] || fail 'not finished'
+	expect_all
 }
 
 @test "staging and store: a busy store is waited for" {
@@ -169,6 +211,48 @@ expect_all() {
 	expect_stderr tmpfs
 	imafs_ctl dump-all >ever
 	expect_same ever "$IMA/binary_runtime_measurements_staged"
+}
+
+@test "staging and store: which TPM is asked, and one that is no more" {
+	make_store
+	imafs_ctl kexec carried
+	imafs_ctl add /one
+	expect_code 0 stage
+	expect_code 2 save --sysfs --no-tpm
+	expect_usage_error save
+	expect_code 2 confirm --tcti x --no-tpm
+	expect_usage_error confirm
+	# It is saved and deleted all the same, but that nobody compared it is said.
+	expect_code 0 save --tcti nonsense
+	expect_stderr 'nothing is compared with the TPM: '
+	expect_code 4 confirm -q --tcti nonsense
+	expect_stderr 'nothing is compared with the TPM: '
+	expect_all
+	imafs_ctl add /two
+	expect_code 0 stage
+	expect_code 0 save --no-tpm
+	expect_no_stderr
+	expect_code 0 confirm --no-tpm
+	expect_no_stderr
+	expect_all
+	imafs_ctl add /three
+	expect_code 0 stage
+	expect_code 0 save --sysfs
+	expect_code 0 confirm --sysfs
+	expect_code 0 store list
+	expect_stdout ' match'
+	expect_all
+}
+
+@test "staging and store: what does not fit is deleted, and said" {
+	make_store
+	imafs_ctl set bad-digests 1
+	imafs_ctl add /bad
+	expect_code 0 stage
+	expect_code 0 save
+	expect_code 1 confirm
+	expect_stderr 'the digest of record 2 does not fit its data'
+	expect_all
 }
 
 @test "staging and store: when the machine goes down the segment stays pending" {

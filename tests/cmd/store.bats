@@ -6,6 +6,7 @@ load helpers
 load swtpm
 load imafs
 load export
+load faults
 
 setup() {
 	make_machine
@@ -86,6 +87,67 @@ reset_machine() {
 	expect_code 2 store check 1 --tpm
 	expect_code 0 store check 1 --expect "sha256:10=${value##*=}"
 	expect_code 0 store check --tpm
+}
+
+@test "store: check takes the lists as they are at one moment" {
+	make_store
+	imafs_ctl violation /x 2
+	# Somebody stages between its looks at the one and the other.
+	imafs_at before 'open@*measurements_sha1' stall
+	"$IMALOG" --root "$ROOT" store check --tpm >out 2>err 3>&- &
+	local pid=$!
+	imafs_ctl await >stalled
+	imalog --root "$ROOT" stage --wait 200ms
+	imafs_ctl resume
+	wait "$pid" || fail "status $?: $(cat out err)"
+	grep -q '^PCR values: match after record 6$' out || fail "$(cat out)"
+}
+
+@test "store: many can look at it, and nobody who does holds up an export" {
+	make_store
+	exec 9<"$STORE/lock"
+	flock -s 9
+	expect_code 0 store list --wait 0
+	expect_code 0 store check --tpm --wait 0
+	expect_code 4 store rebuild --wait 0
+	expect_code 4 store prune --keep-epochs 1 --wait 0
+	exec 9<&-
+}
+
+@test "store: a check holds up no export" {
+	local strace pid='' tries
+	need_strace
+	make_store
+	# It stops where it begins to read, and the store is not locked any more.
+	: >trace
+	faults_strace -o trace -P 00000001.json -e inject=openat:signal=SIGSTOP -- \
+		--root "$ROOT" store check --tpm >/dev/null 3>&- &
+	strace=$!
+	for ((tries = 0; tries < 200; tries++)); do
+		pid=$(sed -n 's/^\([0-9]*\) openat.*/\1/p' trace)
+		[ -z "$pid" ] || ! grep -q '^State:.*[Tt]' "/proc/$pid/status" || break
+		sleep 0.05
+	done
+	imafs_ctl violation /x 2
+	imalog --root "$ROOT" export --wait 0
+	kill -CONT "$pid"
+	wait "$strace"
+	expect_status 0
+	[ -e "$E/log.00000004" ] || fail 'not exported'
+}
+
+@test "store: list tells of quotes" {
+	make_store
+	"$PYTHON" -I -S -c '
+import json, sys
+receipt = json.load(open(sys.argv[1]))
+receipt["quote"] = {"nonce": "00" * 32, "message_sha256": "00" * 32,
+                    "signature_sha256": "00" * 32, "covers": 4}
+json.dump(receipt, open(sys.argv[1], "w"))' "$E/receipts/00000003.json"
+	expect_code 0 store list
+	expect_stdout '^    1       3 .* match quote to record 4$'
+	expect_code 0 store list --json
+	expect_json "[s.get('quote_covers') for s in d['segments']] == [None, None, 4]"
 }
 
 @test "store: check names the first break" {

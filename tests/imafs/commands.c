@@ -160,8 +160,9 @@ static const char *run_extend(struct imafs *fs, char **argv, size_t argc,
 
 /*
  * template NAME, pcr N, flush-htable, disable-htable, critical-data, lock-fixed, d-nomem
- * (for the next D) on|off, tpm-errors N and bad-digests N (of records to come),
- * read-limit BYTES, count N|off (what runtime_measurements_count says)
+ * (for the next D) on|off, policy-rejects (what is closed next) on|off, tpm-errors N and
+ * bad-digests N (of records to come), read-limit BYTES, count N|off (what
+ * runtime_measurements_count says)
  */
 static const char *run_set(struct imafs *fs, char **argv, size_t argc, struct buf *reply)
 {
@@ -186,6 +187,8 @@ static const char *run_set(struct imafs *fs, char **argv, size_t argc, struct bu
 		fs->lock.fixed = on;
 	else if (strcmp(key, "d-nomem") == 0)
 		kernel->delete_nomem = on;
+	else if (strcmp(key, "policy-rejects") == 0)
+		fs->policy.rejects = on;
 	else if (strcmp(key, "tpm-errors") == 0 && numeric)
 		kernel->tpm_errors = (unsigned int)number;
 	else if (strcmp(key, "bad-digests") == 0 && numeric)

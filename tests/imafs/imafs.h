@@ -185,8 +185,9 @@ void lock_drop(struct lock *lock, bool write, pid_t tid);
 /* ---- policy.c ---- */
 
 struct policy {
-	bool readable, writable, path_only; /* how the kernel was configured */
+	bool readable, writable, path_only, arch; /* how the kernel was configured */
 	bool busy, failed, removed, loaded;
+	bool rejects; /* what is closed next */
 	char **rules, **pending;
 	size_t nr_rules, nr_pending;
 };

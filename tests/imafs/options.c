@@ -29,6 +29,7 @@ static const char usage_text[] =
 	"  --no-read-policy     without CONFIG_IMA_READ_POLICY\n"
 	"  --no-write-policy    without CONFIG_IMA_WRITE_POLICY\n"
 	"  --appraise-policy    take policies by path only\n"
+	"  --arch-policy        with a rule of the architecture\n"
 	"  --lock-fixed         without the bug that leaves a reader behind\n"
 	"  --bios-log FILE      content of tpm0/binary_bios_measurements\n"
 	"  --proc               mount a procfs on DIR/proc, which else has files\n"
@@ -51,6 +52,7 @@ enum {
 	OPT_NO_READ_POLICY,
 	OPT_NO_WRITE_POLICY,
 	OPT_APPRAISE_POLICY,
+	OPT_ARCH_POLICY,
 	OPT_LOCK_FIXED,
 	OPT_BIOS_LOG,
 	OPT_PROC,
@@ -74,6 +76,7 @@ static const struct option long_options[] = {
 	{ "no-read-policy", no_argument, NULL, OPT_NO_READ_POLICY },
 	{ "no-write-policy", no_argument, NULL, OPT_NO_WRITE_POLICY },
 	{ "appraise-policy", no_argument, NULL, OPT_APPRAISE_POLICY },
+	{ "arch-policy", no_argument, NULL, OPT_ARCH_POLICY },
 	{ "lock-fixed", no_argument, NULL, OPT_LOCK_FIXED },
 	{ "bios-log", required_argument, NULL, OPT_BIOS_LOG },
 	{ "proc", no_argument, NULL, OPT_PROC },
@@ -156,6 +159,9 @@ static void set_flag(struct imafs *fs, int option)
 		break;
 	case OPT_APPRAISE_POLICY:
 		fs->policy.path_only = true;
+		break;
+	case OPT_ARCH_POLICY:
+		fs->policy.arch = true;
 		break;
 	case OPT_LOCK_FIXED:
 		fs->lock.fixed = true;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "imafs.h"
 
@@ -14,6 +15,9 @@ static const char *const boot_rules[] = { "dont_measure fsmagic=0x9fa0 ",
 					  "dont_measure fsmagic=0x62656572 ",
 					  "measure func=MMAP_CHECK mask=MAY_EXEC ",
 					  "measure func=BPRM_CHECK mask=MAY_EXEC " };
+
+/* Of the architecture: the first policy to be loaded leaves it, in front */
+static const char arch_rule[] = "measure func=KEXEC_KERNEL_CHECK ";
 
 static const char *const actions[] = { "measure",	"dont_measure", "appraise",
 				       "dont_appraise", "audit",	"dont_audit",
@@ -97,8 +101,10 @@ static bool value_valid(const char *key, const char *value)
 		value += *value == '^';
 		return is_one_of(value, strlen(value), masks, COUNT(masks));
 	}
-	if (strcmp(key, "fsmagic") == 0)
-		return strncmp(value, "0x", 2) == 0 && all_digits(value + 2, isxdigit);
+	if (strcmp(key, "fsmagic") == 0) {
+		value += strncasecmp(value, "0x", 2) == 0 ? 2 : 0;
+		return all_digits(value, isxdigit);
+	}
 	if (strcmp(key, "pcr") == 0)
 		return all_digits(value, isdigit) && atoi(value) < 32;
 	if (strstr(key, "uid") == key + strlen(key) - 3 && strcmp(key, "fsuuid") != 0)
@@ -125,26 +131,84 @@ static int condition_key(const char *word)
 	return -1;
 }
 
+/* In the order in which the kernel has them, whatever the order in the rule */
+static void show_algos(struct buf *rule, const char *list)
+{
+	static const char *const algos[] = { "md5",    "sha1",	 "sha256",
+					     "sha384", "sha512", "sm3" };
+	const char *comma = "";
+
+	for (size_t i = 0; i < COUNT(algos); i++) {
+		size_t size = strlen(algos[i]);
+
+		for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',')
+			if (strcspn(at, ",") == size && strncmp(at, algos[i], size) == 0) {
+				buf_printf(rule, "%s%s", comma, algos[i]);
+				comma = ",";
+				break;
+			}
+	}
+}
+
+static bool is_number(const char *key)
+{
+	static const char *const numbers[] = { "pcr", "uid",  "euid",
+					       "gid", "egid", "fowner", "fgroup" };
+
+	return is_one_of(key, strlen(key), numbers, COUNT(numbers));
+}
+
+/* As ima_policy_show() prints what it has understood */
+static void show_word(struct buf *rule, const char *key, const char *word)
+{
+	size_t size = strcspn(word, "=<>");
+	const char *value = word + size + (word[size] != '\0');
+
+	buf_put(rule, word, size + (word[size] != '\0'));
+	if (strcmp(word, "func=PATH_CHECK") == 0)
+		buf_printf(rule, "FILE_CHECK");
+	else if (strcmp(word, "func=FILE_MMAP") == 0)
+		buf_printf(rule, "MMAP_CHECK");
+	else if (strcmp(key, "fsmagic") == 0)
+		buf_printf(rule, "0x%lx", strtoul(value, NULL, 16));
+	else if (is_number(key))
+		buf_printf(rule, "%d", (int)strtoul(value, NULL, 10));
+	else if (strcmp(key, "appraise_algos") == 0)
+		show_algos(rule, value);
+	else if (strcmp(key, "fsuuid") == 0)
+		for (; *value; value++)
+			buf_printf(rule, "%c", tolower(*value));
+	else
+		buf_printf(rule, "%s", value);
+	buf_printf(rule, " ");
+	/* Signatures are looked up in a blacklist, whether that was asked for or not */
+	if (strcmp(key, "appraise_type") == 0)
+		buf_printf(rule, "appraise_flag=check_blacklist ");
+}
+
 /* Returns the rule as the kernel shows it, or NULL when it is none. */
 static char *parse_rule(char *text)
 {
-	char *words[COUNT(keys)] = { NULL }, *action, *word, *save = NULL;
+	char *words[COUNT(keys)] = { NULL }, *action = NULL, *word, *save = NULL;
 	struct buf rule = { 0 };
 
-	action = strtok_r(text, " \t", &save);
-	if (!action || !is_one_of(action, strlen(action), actions, COUNT(actions)))
-		return NULL;
-	while ((word = strtok_r(NULL, " \t", &save))) {
-		int key = condition_key(word);
+	for (word = strtok_r(text, " \t", &save); word; word = strtok_r(NULL, " \t", &save)) {
+		bool acts = is_one_of(word, strlen(word), actions, COUNT(actions));
+		int key = acts ? -1 : condition_key(word);
 
-		if (key < 0 || words[key])
+		if (acts ? action != NULL : key < 0 || words[key])
 			return NULL;
-		words[key] = word;
+		if (acts)
+			action = word;
+		else
+			words[key] = word;
 	}
+	if (!action)
+		return NULL;
 	buf_printf(&rule, "%s ", action);
 	for (size_t i = 0; i < COUNT(keys); i++)
-		if (words[i])
-			buf_printf(&rule, "%s ", words[i]);
+		if (words[i] && strcmp(keys[i], "appraise_flag") != 0)
+			show_word(&rule, keys[i], words[i]);
 	buf_put(&rule, "", 1);
 	return (char *)rule.data;
 }
@@ -165,6 +229,8 @@ void policy_init(struct policy *policy)
 		free(policy->pending[--policy->nr_pending]);
 	for (size_t i = 0; i < COUNT(boot_rules); i++)
 		add_rule(&policy->rules, &policy->nr_rules, xstrdup(boot_rules[i]));
+	if (policy->arch)
+		add_rule(&policy->rules, &policy->nr_rules, xstrdup(arch_rule));
 	policy->busy = policy->failed = policy->removed = policy->loaded = false;
 }
 
@@ -255,13 +321,16 @@ int policy_write(struct policy *policy, struct kernel *kernel, const uint8_t *da
 /* The file is closed: all the rules, or none. */
 void policy_commit(struct policy *policy)
 {
-	bool good = !policy->failed && policy->nr_pending;
+	bool good = !policy->failed && !policy->rejects && policy->nr_pending;
 
-	policy->failed = false;
+	policy->failed = policy->rejects = false;
 	policy->busy = false;
-	if (good && !policy->loaded)
+	if (good && !policy->loaded) {
 		while (policy->nr_rules)
 			free(policy->rules[--policy->nr_rules]);
+		if (policy->arch)
+			add_rule(&policy->rules, &policy->nr_rules, xstrdup(arch_rule));
+	}
 	for (size_t i = 0; i < policy->nr_pending; i++) {
 		if (good)
 			add_rule(&policy->rules, &policy->nr_rules, policy->pending[i]);

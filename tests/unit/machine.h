@@ -30,7 +30,9 @@ struct kernel {
 	bool held, suspended, has_tpm, tpm_fails;
 	int discard_errno; /* for the next request: refused */
 	bool discards_all_the_same;
+	bool flush_htable; /* what is deleted can be measured once more */
 	unsigned int boot, resets;
+	uint64_t violations; /* of this boot */
 	uint8_t pcrs[MACHINE_BANKS][IMALOG_DIGEST_MAX]; /* PCR 10 of sha1 and sha256 */
 	unsigned int reads;				/* of what is staged, to its end */
 	void (*after_stage)(void);			/* somebody else, at some moments */
@@ -94,6 +96,7 @@ TEST_FN void measure_as(uint8_t fill, bool extends)
 	put_d_ng(&data, fill);
 	put_name(&data, name);
 	put_ng(&record, fill, name);
+	kernel->violations += !fill;
 	append_record(built(&record), extends, fill ? built(&data) : span_of(NULL, 0));
 	build_free(&record);
 	build_free(&data);
@@ -163,6 +166,7 @@ TEST_FN void do_kexec(bool carries)
 		kernel->nr_current = nr;
 	}
 	kernel->boot++;
+	kernel->violations = 0;
 	kernel->held = kernel->suspended = false;
 	measure('b'); /* boot_aggregate: the same each time */
 }
@@ -172,6 +176,7 @@ TEST_FN void do_cold_boot(void)
 	kernel->nr = kernel->nr_staged = kernel->nr_current = 0;
 	memset(kernel->pcrs, 0, sizeof(kernel->pcrs));
 	kernel->boot++;
+	kernel->violations = 0;
 	kernel->resets++;
 	kernel->held = kernel->suspended = false;
 	measure('b');
@@ -195,14 +200,16 @@ static int fake_probe(const char *root, struct imalog_kernel_info *ret,
 					    .recent = true,
 					    .stages = true,
 					    .counted = true,
-					    .records = kernel->nr_current };
+					    .flush_htable = kernel->flush_htable,
+					    .records = kernel->nr_current,
+					    .violations = kernel->violations };
 	snprintf(ret->release, sizeof(ret->release), "7.2.0-test");
 	snprintf(ret->boot_id, sizeof(ret->boot_id), "boot-%u", kernel->boot);
 	return 0;
 }
 
 static struct {
-	struct bytes staged;
+	struct bytes staged, current;
 	bool whole;
 } hold;
 
@@ -251,6 +258,16 @@ static struct imalog_source *fake_source(struct imalog_staging *staging,
 	return imalog_source_from_memory(hold.staged.data, hold.staged.size, "staged");
 }
 
+static struct imalog_source *fake_list(struct imalog_staging *staging,
+				       struct imalog_error *error)
+{
+	(void)staging;
+	(void)error;
+	bytes_free(&hold.current);
+	hold.current = list_bytes(kernel->current, kernel->nr_current);
+	return imalog_source_from_memory(hold.current.data, hold.current.size, "list");
+}
+
 static int fake_discard(struct imalog_staging *staging, const struct imalog_receipt *receipt,
 			struct imalog_error *error)
 {
@@ -283,6 +300,7 @@ static void fake_close(struct imalog_staging **staging)
 	kernel->held = false;
 	mark();
 	bytes_free(&hold.staged);
+	bytes_free(&hold.current);
 	*staging = NULL;
 	if (kernel->after_close)
 		kernel->after_close();
@@ -338,16 +356,25 @@ static int fake_check_store(const char *path, struct imalog_error *error)
 	return 0;
 }
 
+static int fake_check_dir(int fd, struct imalog_error *error)
+{
+	(void)fd;
+	(void)error;
+	return 0;
+}
+
 static const struct imalog_world fake_world __attribute__((unused)) = {
 	.probe = fake_probe,
 	.open = fake_open,
 	.stage = fake_stage,
 	.source = fake_source,
+	.list = fake_list,
 	.discard = fake_discard,
 	.close = fake_close,
 	.open_list = fake_open_list,
 	.read_tpm = fake_read_tpm,
 	.check_store = fake_check_store,
+	.check_dir = fake_check_dir,
 };
 
 /* ---- the machine ---- */

@@ -121,6 +121,15 @@ TEST_FN void make_dirs(const char *path)
 	mkdir(in_work(part), 0700);
 }
 
+/* How many the kernel has counted; that many records are enough for some to be. */
+TEST_FN void set_violations(size_t count)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%zu\n", count);
+	put_file(in_work(IMA "/violations"), span_of(text, strlen(text)));
+}
+
 /* With @records records in the list, nothing staged */
 TEST_FN void make_root(size_t records)
 {
@@ -132,6 +141,10 @@ TEST_FN void make_root(size_t records)
 	make_dirs(IMA);
 	put_file(in_work(LIST), span_of_bytes(list));
 	put_file(in_work(STAGED), span_of("", 0));
+	make_dirs("proc/sys/kernel/random");
+	put_file(in_work("proc/sys/kernel/random/boot_id"), span_of("boot-1\n", 7));
+	put_file(in_work(IMA "/runtime_measurements_count"), span_of("0\n", 2));
+	set_violations(records);
 	bytes_free(&list);
 }
 

@@ -209,7 +209,7 @@ TEST(numbers_of_the_codes)
 
 TEST(every_problem_has_a_text)
 {
-	for (int i = IMALOG_PROBLEM_DIGEST; i <= IMALOG_PROBLEM_OPAQUE; i++)
+	for (int i = IMALOG_PROBLEM_DIGEST; i <= IMALOG_PROBLEM_SNAPSHOT; i++)
 		CHECK(strcmp(imalog_problem_text((enum imalog_problem)i),
 			     "unknown problem") != 0);
 	CHECK_STR(imalog_problem_text((enum imalog_problem)0), "unknown problem");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* lib/list.c, lib/holder.c, lib/kernel-info.c: who has the lists open, and what is missing. */
+/* lib/list.c, lib/holder.c, lib/kernel-*.c: who has the lists open, and what is missing. */
 #include <time.h>
 
 #include "staged.h"
@@ -31,6 +31,8 @@ TEST(what_is_missing_is_said)
 	put_file(in_work("proc/sys/kernel/osrelease"), span_of("6.12.3-x\n", 9));
 	check_sentence(ENOENT, "the kernel 6.12.3-x cannot stage");
 	unlink(in_work(LIST));
+	unlink(in_work(IMA "/violations"));
+	unlink(in_work(IMA "/runtime_measurements_count"));
 	check_sentence(ENOENT, "the kernel has no IMA: there is no '");
 	rmdir(in_work(IMA));
 	check_sentence(ENOENT, "securityfs is not mounted on '");
@@ -207,8 +209,90 @@ TEST(the_kernel_is_described)
 	remove_root();
 }
 
+/* ---- what is told of it ---- */
+
+static enum imalog_answer ask(enum imalog_feature feature)
+{
+	struct imalog_kernel *seen;
+	enum imalog_answer answer;
+
+	if (!CHECK_INT(imalog_kernel_look(work, &seen, NULL), 0))
+		return IMALOG_UNKNOWN;
+	answer = imalog_kernel_offers(seen, feature);
+	imalog_kernel_free(&seen);
+	CHECK(!seen);
+	return answer;
+}
+
+TEST(answers_are_yes_no_or_unknown)
+{
+	uint64_t records = 7, violations = 7;
+	struct imalog_kernel *seen;
+
+	make_root(1);
+	chmod(in_work(LIST), 0660);
+	CHECK_INT(ask(IMALOG_FEATURE_SECURITYFS), IMALOG_YES);
+	CHECK_INT(ask(IMALOG_FEATURE_LIST), IMALOG_YES);
+	CHECK_INT(ask(IMALOG_FEATURE_STAGING), IMALOG_YES);
+	CHECK_INT(ask(IMALOG_FEATURE_TRIM), IMALOG_YES);
+	/* The policy's file is gone: one was loaded */
+	CHECK_INT(ask(IMALOG_FEATURE_WRITE_POLICY), IMALOG_NO);
+	CHECK_INT(ask(IMALOG_FEATURE_READ_POLICY), IMALOG_NO);
+	put_file(in_work(IMA "/policy"), span_of("", 0));
+	chmod(in_work(IMA "/policy"), 0200);
+	CHECK_INT(ask(IMALOG_FEATURE_WRITE_POLICY), IMALOG_YES);
+	CHECK_INT(ask(IMALOG_FEATURE_READ_POLICY), IMALOG_NO);
+	chmod(in_work(IMA "/policy"), 0400);
+	CHECK_INT(ask(IMALOG_FEATURE_WRITE_POLICY), IMALOG_NO);
+	CHECK_INT(ask(IMALOG_FEATURE_READ_POLICY), IMALOG_YES);
+	CHECK_INT(imalog_kernel_look(work, &seen, NULL), 0);
+	CHECK(!imalog_kernel_counts(seen, &records, &violations) && records == 7);
+	CHECK(!imalog_kernel_has_list(seen, IMALOG_ALG_SHA256));
+	CHECK(!imalog_kernel_has_list(seen, IMALOG_ALG_NONE));
+	imalog_kernel_free(&seen);
+	imalog_kernel_free(NULL);
+	unlink(in_work(LIST));
+	CHECK_INT(ask(IMALOG_FEATURE_LIST), IMALOG_NO);
+	CHECK_INT(ask(IMALOG_FEATURE_WRITE_POLICY), IMALOG_UNKNOWN);
+	remove_root();
+}
+
+static void put_config(const char *path, const char *text)
+{
+	put_file(in_work(path), span_of(text, strlen(text)));
+}
+
+TEST(the_configuration_is_that_of_this_kernel)
+{
+	make_root(1);
+	make_dirs("boot");
+	make_dirs("proc/sys/kernel");
+	put_config("boot/config-", "CONFIG_IMA=y\nCONFIG_IMA_KEXEC=y\n");
+	CHECK_INT(ask(IMALOG_FEATURE_KEXEC), IMALOG_UNKNOWN);
+	put_config("proc/sys/kernel/osrelease", "6.12-x\n");
+	CHECK_INT(ask(IMALOG_FEATURE_KEXEC), IMALOG_UNKNOWN);
+	put_config("boot/config-6.12-x", "CONFIG_IMA=y\nCONFIG_IMA_KEXEC=y\n");
+	CHECK_INT(ask(IMALOG_FEATURE_KEXEC), IMALOG_YES);
+	put_config("boot/config-6.12-x", "CONFIG_IMA=y\n# CONFIG_IMA_KEXEC is not set\n");
+	CHECK_INT(ask(IMALOG_FEATURE_KEXEC), IMALOG_NO);
+	/* Cut before it says so, or something else altogether */
+	put_config("boot/config-6.12-x", "CONFIG_X86=y\n");
+	CHECK_INT(ask(IMALOG_FEATURE_KEXEC), IMALOG_UNKNOWN);
+	put_config("boot/config-6.12-x", "CONFIG_IMA=y\nCONFIG_IMA_KEXEC=yes\n");
+	CHECK_INT(ask(IMALOG_FEATURE_KEXEC), IMALOG_NO);
+	make_dirs("lib/modules/6.12-x");
+	put_config("boot/config-6.12-x", "");
+	put_config("lib/modules/6.12-x/config", "CONFIG_IMA=y\nCONFIG_IMA_KEXEC=y\n");
+	CHECK_INT(ask(IMALOG_FEATURE_KEXEC), IMALOG_YES);
+	put_config("proc/sys/kernel/osrelease", "../boot/6.12-x\n");
+	CHECK_INT(ask(IMALOG_FEATURE_KEXEC), IMALOG_UNKNOWN);
+	remove_root();
+}
+
 TEST_MAIN(CASE(what_is_missing_is_said), CASE(who_may_not_is_told),
 	  CASE(who_holds_a_list_is_named), CASE(others_are_no_holders),
 	  CASE(this_process_is_found_in_the_real_proc),
 	  CASE(waiting_ends_when_the_list_is_free), CASE(waiting_ends_when_the_time_is_over),
-	  CASE(nobody_waits_for_what_does_not_change), CASE(the_kernel_is_described), )
+	  CASE(nobody_waits_for_what_does_not_change), CASE(the_kernel_is_described),
+	  CASE(answers_are_yes_no_or_unknown),
+	  CASE(the_configuration_is_that_of_this_kernel), )

@@ -257,6 +257,11 @@ TEST(values_that_cannot_be)
 	CHECK_INT(read_changed("\"sha384/padded\"", "\"sha384/odd\""), -IMALOG_ERR_BAD_VALUE);
 	CHECK_INT(read_changed("\"10\": \"", "\"64\": \""), -IMALOG_ERR_BAD_VALUE);
 	CHECK_INT(read_changed("\"before\"", "\"behind\""), -IMALOG_ERR_BAD_VALUE);
+	/* These are printed. */
+	CHECK_INT(read_changed("2026-11-22T", "2026-11-2\\u001b"), -IMALOG_ERR_BAD_VALUE);
+	CHECK_INT(read_changed("2026-11-22T10:31:00Z", "now"), -IMALOG_ERR_BAD_VALUE);
+	CHECK_INT(read_changed("\"7.2.0\"", "\"7.2\\u001b[2J\""), -IMALOG_ERR_BAD_VALUE);
+	CHECK_INT(read_changed("\"c0ffee\"", "\"c0 ffee\""), -IMALOG_ERR_BAD_VALUE);
 	imalog_receipt_free(&receipt);
 	teardown();
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* lib/staging.c: requests, reading, and what must be true before anything is deleted. */
+#include <pthread.h>
+
 #include <openssl/evp.h>
 
 #include "staged.h"
@@ -22,6 +24,36 @@ TEST(staging_says_what_became_of_it)
 	CHECK_INT(imalog_error_os_errno(s.error), EIO);
 	/* None of them was written twice. */
 	CHECK_INT(kernel.stages, 5);
+	finish(&s);
+}
+
+static void *wait_for_end(void *arg)
+{
+	char byte;
+
+	if (read(*(int *)arg, &byte, 1) != 0)
+		abort();
+	return NULL;
+}
+
+TEST(a_process_of_two_threads_is_refused)
+{
+	struct setup s;
+	pthread_t thread;
+	int ends[2];
+
+	make_root(3);
+	REQUIRE(pipe(ends) == 0);
+	REQUIRE(pthread_create(&thread, NULL, wait_for_end, &ends[0]) == 0);
+	s = open_staging(0);
+	CHECK_INT(s.rc, -IMALOG_ERR_INVALID);
+	CHECK(strstr(imalog_error_detail(s.error), "this one has 2"));
+	close_staging(&s);
+	close(ends[1]);
+	pthread_join(thread, NULL);
+	close(ends[0]);
+	s = open_staging(0);
+	CHECK_INT(s.rc, 0);
 	finish(&s);
 }
 
@@ -152,6 +184,7 @@ TEST(without_memory_the_records_are_gone_all_the_same)
 	}
 }
 
-TEST_MAIN(CASE(staging_says_what_became_of_it), CASE(what_is_read_is_measured),
+TEST_MAIN(CASE(staging_says_what_became_of_it),
+	  CASE(a_process_of_two_threads_is_refused), CASE(what_is_read_is_measured),
 	  CASE(a_receipt_of_something_else_deletes_nothing), CASE(the_kernel_may_refuse),
 	  CASE(without_memory_the_records_are_gone_all_the_same), )

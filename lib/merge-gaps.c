@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * What the receipts miss: segments without a piece, and pieces that may be such a segment but
+ * are not what its receipt says
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "merge-engine.h"
+
+struct gaps {
+	struct imalog_merge *merge;
+	const struct imalog_receipt_set *set;
+	uint64_t end;			   /* records up to here are there or were said to miss */
+	const struct imalog_receipt *last; /* of the piece that reaches there, else NULL */
+	size_t last_piece;
+	struct imalog_error *error;
+};
+
+/* ---- the place of a piece without a receipt ---- */
+
+bool imalog_piece_is_loose(const struct imalog_merge *merge, size_t piece)
+{
+	const struct imalog_item *item = &merge->items[piece];
+
+	return !item->left_out && !item->receipt && !item->follows;
+}
+
+bool imalog_entry_is_missing(const struct imalog_entry *entry)
+{
+	return entry->piece == IMALOG_NOWHERE &&
+	       entry->receipt->state != IMALOG_RECEIPT_DROPPED;
+}
+
+/* "log.00000004" is named as segment 4: good enough for a guess that is called one. */
+static bool is_named_so(const struct imalog_merge *merge, size_t piece,
+			const struct imalog_receipt *receipt)
+{
+	char digits[IMALOG_RECEIPT_NAME_MAX];
+	const char *name = merge->pieces[piece].name;
+	size_t size = strlen(name), end;
+
+	imalog_receipt_name(receipt->segment, "", digits);
+	end = strlen(digits);
+	return size > end && strcmp(name + size - end, digits) == 0 &&
+	       name[size - end - 1] == '.';
+}
+
+/* How many records there are, as far as it can be read */
+static uint64_t count_records(const struct imalog_merge *merge, size_t piece)
+{
+	struct imalog_piece_reader reader;
+	struct imalog_record *record;
+	uint64_t nr = 0;
+
+	if (imalog_piece_read(merge, piece, 1, &reader, NULL) < 0)
+		return 0;
+	while (imalog_reader_next(reader.reader, &record, NULL) > 0)
+		imalog_reader_release(reader.reader, ++nr);
+	imalog_piece_done(&reader);
+	return nr;
+}
+
+/*
+ * The piece that stands where the segment should: by its name, or as the only one left, if it
+ * has no more records
+ */
+static size_t find_stand_in(const struct imalog_merge *merge,
+			    const struct imalog_receipt_set *set,
+			    const struct imalog_receipt *receipt)
+{
+	size_t loose = 0, missing = 0, found = IMALOG_NOWHERE;
+
+	for (size_t i = 0; i < merge->nr; i++) {
+		if (!imalog_piece_is_loose(merge, i))
+			continue;
+		if (is_named_so(merge, i, receipt))
+			return i;
+		loose++;
+		found = i;
+	}
+	for (size_t e = 0; e < set->nr; e++)
+		missing += imalog_entry_is_missing(&set->entries[e]);
+	if (loose != 1 || missing != 1 || count_records(merge, found) > receipt->records)
+		return IMALOG_NOWHERE;
+	return found;
+}
+
+static int say_stand_in(struct gaps *gaps, size_t piece, const struct imalog_receipt *receipt)
+{
+	uint64_t records = count_records(gaps->merge, piece);
+	bool cut = records < receipt->records;
+	char shown[IMALOG_PIECE_SHOWN];
+
+	imalog_piece_show(gaps->merge, piece, shown);
+	gaps->merge->items[piece].explained = true;
+	if (records == receipt->records)
+		return imalog_notes_add(&gaps->merge->notes, IMALOG_MERGE_EDITED, piece,
+					gaps->error,
+					"%s seems to be segment %" PRIu64
+					" and has its %" PRIu64
+					" records, but is not what its receipt says: it was "
+					"changed",
+					shown, receipt->segment, records);
+	return imalog_notes_add(&gaps->merge->notes,
+				cut ? IMALOG_MERGE_CUT : IMALOG_MERGE_EDITED, piece,
+				gaps->error,
+				"%s seems to be segment %" PRIu64 ", %s: it has %" PRIu64
+				" whole records, its receipt says %" PRIu64,
+				shown, receipt->segment, cut ? "cut" : "changed", records,
+				receipt->records);
+}
+
+/* ---- gaps ---- */
+
+static int say_segment(struct gaps *gaps, const struct imalog_receipt *receipt)
+{
+	uint64_t end = receipt->first + receipt->records - 1;
+	size_t piece = find_stand_in(gaps->merge, gaps->set, receipt);
+
+	if (end <= gaps->end)
+		return 0;
+	gaps->end = end;
+	gaps->last = NULL;
+	if (piece != IMALOG_NOWHERE)
+		return say_stand_in(gaps, piece, receipt);
+	return imalog_notes_add(&gaps->merge->notes, IMALOG_MERGE_MISSING, IMALOG_NOWHERE,
+				gaps->error,
+				"segment %" PRIu64 ", records %" PRIu64 " to %" PRIu64
+				", is missing",
+				receipt->segment, receipt->first, end);
+}
+
+static void to_hex(const uint8_t *data, size_t size, char *out)
+{
+	for (size_t i = 0; i < size; i++)
+		sprintf(out + 2 * i, "%02x", data[i]);
+}
+
+static int say_break(struct gaps *gaps, size_t piece, const struct imalog_receipt *receipt)
+{
+	char one[IMALOG_PIECE_SHOWN], other[IMALOG_PIECE_SHOWN], values[400] = "";
+	char is[2 * IMALOG_DIGEST_MAX + 1], was[2 * IMALOG_DIGEST_MAX + 1];
+	const struct imalog_state_value *before, *after;
+
+	if (imalog_state_difference(&gaps->last->after, &receipt->before, &after, &before)) {
+		size_t size = imalog_alg_size(after->alg);
+
+		to_hex(after->values[IMALOG_PERBANK], size, was);
+		to_hex(before->values[IMALOG_PERBANK], size, is);
+		snprintf(values, sizeof(values),
+			 ": PCR %u %s is %s after the first, the second begins at %s",
+			 after->pcr, imalog_alg_name(after->alg), was, is);
+	}
+	return imalog_notes_add(&gaps->merge->notes, IMALOG_MERGE_MISSING, piece, gaps->error,
+				"between %s and %s at least one record is missing%s",
+				imalog_piece_show(gaps->merge, gaps->last_piece, one),
+				imalog_piece_show(gaps->merge, piece, other), values);
+}
+
+static int say_records(struct gaps *gaps, size_t piece, const struct imalog_receipt *receipt)
+{
+	char shown[IMALOG_PIECE_SHOWN];
+
+	return imalog_notes_add(&gaps->merge->notes, IMALOG_MERGE_MISSING, piece, gaps->error,
+				"records %" PRIu64 " to %" PRIu64
+				" are missing, before %s, and no receipt has them",
+				gaps->end + 1, receipt->first - 1,
+				imalog_piece_show(gaps->merge, piece, shown));
+}
+
+static int look_at(struct gaps *gaps, const struct imalog_entry *entry)
+{
+	const struct imalog_receipt *receipt = entry->receipt;
+	uint64_t end = receipt->first + receipt->records - 1;
+	int rc = 0;
+
+	if (imalog_entry_is_missing(entry))
+		return say_segment(gaps, receipt);
+	if (entry->piece == IMALOG_NOWHERE || gaps->merge->items[entry->piece].left_out)
+		return 0;
+	/* What a plan has before it may be without receipts. */
+	if (gaps->merge->items[entry->piece].follows)
+		rc = 0;
+	else if (receipt->first > gaps->end + 1)
+		rc = say_records(gaps, entry->piece, receipt);
+	else if (gaps->last && receipt->first == gaps->end + 1 &&
+		 !imalog_state_agrees(&gaps->last->after, &receipt->before))
+		rc = say_break(gaps, entry->piece, receipt);
+	if (end <= gaps->end)
+		return rc;
+	gaps->end = end;
+	gaps->last = receipt;
+	gaps->last_piece = entry->piece;
+	return rc;
+}
+
+/* Others have receipts, and there is none that could be this one's. */
+static int say_foreign(struct imalog_merge *merge, struct imalog_error *error)
+{
+	char shown[IMALOG_PIECE_SHOWN];
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < merge->nr; i++) {
+		if (!imalog_piece_is_loose(merge, i) || merge->items[i].explained)
+			continue;
+		rc = imalog_notes_add(&merge->notes, IMALOG_MERGE_FOREIGN, i, error,
+				      "no receipt has %s, and others have one: it is foreign, or "
+				      "later than all of them",
+				      imalog_piece_show(merge, i, shown));
+	}
+	return rc;
+}
+
+int imalog_chain_say_gaps(struct imalog_merge *merge, struct imalog_error *error)
+{
+	bool matched = false;
+	int rc = 0;
+
+	for (size_t s = 0; rc == 0 && s < merge->nr_sets; s++) {
+		struct gaps gaps = { .merge = merge, .set = &merge->sets[s], .error = error };
+
+		if (merge->sets[s].matched == 0 ||
+		    (merge->epoch && merge->sets[s].epoch != merge->epoch))
+			continue;
+		matched = true;
+		for (size_t e = 0; rc == 0 && e < gaps.set->nr; e++)
+			rc = look_at(&gaps, &gaps.set->entries[e]);
+	}
+	return rc == 0 && matched ? say_foreign(merge, error) : rc;
+}

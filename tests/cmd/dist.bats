@@ -1,0 +1,107 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What is in dist/: units, the example of a configuration, the example for cron.
+
+load helpers
+
+BUILD=${IMALOG_BUILD:-$IMALOG_SRC/build}
+UNITS=$BUILD/dist/systemd
+
+setup_file() {
+	PYTHON=$(python3 -c 'import sys; print(sys.executable)')
+	export PYTHON
+	[ -e "$UNITS/imalog-export.service" ] ||
+		make -s -C "$BUILD" dist/systemd/imalog-export.service >&2 3>&-
+}
+
+need_systemd() {
+	command -v systemd-analyze >/dev/null || skip 'systemd-analyze is not installed'
+}
+
+# The units as they are installed, in systemd/, with a program that is there
+make_units() {
+	need_systemd
+	mkdir -p systemd
+	sed "s|^ExecStart=[^ ]*|ExecStart=$IMALOG|" "$UNITS/imalog-export.service" \
+		>systemd/imalog-export.service
+	cp "$IMALOG_SRC/dist/systemd/imalog-export.timer" systemd/
+}
+
+@test "dist: systemd finds nothing wrong with the units" {
+	make_units
+	run --separate-stderr systemd-analyze verify --man=no --recursive-errors=no \
+		"$PWD/systemd/imalog-export.service" "$PWD/systemd/imalog-export.timer"
+	expect_status 0
+	expect_no_stdout
+	expect_no_stderr
+	# It would say so
+	sed -i 's/^UMask=.*/&\nNoSuchKey=1/' systemd/imalog-export.service
+	run --separate-stderr systemd-analyze verify --man=no --recursive-errors=no \
+		"$PWD/systemd/imalog-export.service"
+	expect_stderr 'NoSuchKey'
+}
+
+@test "dist: the service has no more rights than an export needs" {
+	make_units
+	systemd-analyze security --help | grep -q -- --offline || skip 'an old systemd'
+	run --separate-stderr systemd-analyze security --offline=true --threshold=30 \
+		"$PWD/systemd/imalog-export.service"
+	expect_status 0 'more exposed than 3.0 of 10'
+}
+
+@test "dist: the units name each other, the installed program, and options that it has" {
+	local words service=$UNITS/imalog-export.service
+	[ -e "$IMALOG_SRC/dist/systemd/imalog-export.timer" ] || fail 'no timer'
+	grep -qE '^ExecStart=/[^ ]*/bin/imalog export \$IMALOG_THRESHOLDS$' "$service" ||
+		fail 'another program'
+	! grep -n '@[a-z]*@' "$service" || fail 'something was not replaced'
+	words=$(sed -n 's/^Environment="IMALOG_THRESHOLDS=\(.*\)"$/\1/p' "$service")
+	[ -n "$words" ] || fail 'no thresholds'
+	# Options are read before anything is done: with this one there is no machine
+	mkdir none
+	# shellcheck disable=SC2086
+	imalog --root none export $words
+	expect_status 4
+	expect_stderr 'securityfs'
+}
+
+@test "dist: the example has every key of the configuration, and imalog reads it" {
+	local conf=$IMALOG_SRC/dist/imalog.conf
+	sed -n 's/^\.It Cm \([a-z-]*\)$/\1/p' "$IMALOG_SRC/man/imalog.conf.5" | sort >keys
+	[ "$(wc -l <keys)" -ge 7 ] || fail 'no keys in imalog.conf(5)'
+	sed -nE 's/^#?([a-z-]+) = .*/\1/p' "$conf" | sort | diff keys - || fail 'other keys'
+	sed -E 's/^#([a-z-]+ = )/\1/' "$conf" >all
+	mkdir none
+	for conf in "$conf" all; do
+		imalog --root none stage --config "$conf"
+		expect_status 4
+		expect_stderr 'securityfs'
+	done
+	echo 'no-such-key = 1' >>all
+	imalog --root none stage --config all
+	expect_status 3
+}
+
+@test "dist: the line for cron is one that cron and a shell understand" {
+	local line cron=$IMALOG_SRC/dist/imalog.cron
+	line=$(grep -vE '^(#|[A-Z]+=)' "$cron")
+	[ "$(wc -l <<<"$line")" -eq 1 ] || fail 'one line expected'
+	[[ $line =~ ^'*/10 * * * * root '(.*)$ ]] || fail 'no time and user'
+	# cron would take it for a newline
+	[[ $line != *%* ]] || fail 'there is a percent sign'
+	mkdir bin lists
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\necho "$@" >called\n' >bin/imalog
+	chmod +x bin/imalog
+	LISTS=$PWD/lists PATH=$PWD/bin:$PATH run sh -c "${BASH_REMATCH[1]}"
+	expect_status 0
+	[ ! -e called ] || fail 'called without staging'
+	touch lists/binary_runtime_measurements_staged
+	LISTS=$PWD/lists PATH=$PWD/bin:$PATH run sh -c "${BASH_REMATCH[1]}"
+	expect_status 0
+	read -ra words <called
+	mkdir none
+	imalog --root none "${words[@]}"
+	expect_status 4
+	expect_stderr 'securityfs'
+}

@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * lib/merge*.c: logs full of equal records, split by chance, shuffled and merged
+ *
+ * A merge must give the original bytes or refuse.  Of small cases an oracle, which tries
+ * everything and knows nothing of the library, says which.
+ */
+#include "merge.h"
+
+#define SEED 20261123
+
+static bool is_long(void)
+{
+	return test_step(2) == 1;
+}
+
+/* ---- logs ---- */
+
+/* A log that tests/mklog makes */
+static struct bytes made_log(const char *options)
+{
+	const char *mklog = getenv("MKLOG"), *src = getenv("IMALOG_SRC");
+	struct bytes bytes = bytes_new(4 << 20), exact;
+	char command[1024];
+	FILE *file;
+
+	snprintf(command, sizeof(command), "python3 -I -S %s%s generate %s",
+		 mklog ? mklog : src ? src : ".",
+		 mklog ? "" : "/tests/mklog", options);
+	file = popen(command, "r");
+	if (!file)
+		BAIL_OUT("cannot run mklog");
+	bytes.size = fread(bytes.data, 1, bytes.size, file);
+	if (pclose(file) != 0 || bytes.size == 0)
+		BAIL_OUT("mklog failed");
+	exact = bytes_copy(bytes.data, bytes.size);
+	bytes_free(&bytes);
+	return exact;
+}
+
+/* Some letters: V is a violation, capitals are of PCR 11. */
+static struct bytes lettered_log(const char *letters)
+{
+	struct build list = { .order = IMALOG_ORDER_LE };
+	struct bytes bytes;
+
+	for (; *letters; letters++) {
+		uint32_t pcr = isupper((unsigned char)*letters) && *letters != 'V' ? 11 : 10;
+		size_t at = list.size;
+		char name[8] = { *letters };
+
+		put_ng(&list, *letters == 'V' ? 0 : (uint8_t)*letters, name);
+		list.data[at] = (uint8_t)pcr;
+	}
+	bytes = bytes_copy(list.data, list.size);
+	build_free(&list);
+	return bytes;
+}
+
+/* ---- splits ---- */
+
+struct split {
+	size_t from[PIECES_MAX], to[PIECES_MAX];
+	size_t nr;
+};
+
+/* At least one record in each; some begin with records of those before. */
+static struct split split_by_chance(size_t records, size_t nr, size_t overlaps)
+{
+	struct split split = { .nr = nr };
+	bool cut[4096] = { false };
+
+	if (records > sizeof(cut) || nr > records)
+		BAIL_OUT("cannot split %zu records", records);
+	for (size_t left = nr - 1; left > 0;) {
+		size_t at = 1 + chance(records - 1);
+
+		left -= !cut[at];
+		cut[at] = true;
+	}
+	for (size_t i = 0, at = 0; i < nr; i++) {
+		split.from[i] = at;
+		for (at++; at < records && !cut[at];)
+			at++;
+		split.to[i] = at;
+	}
+	for (size_t i = 1; i < nr; i++)
+		if (chance(100) < overlaps)
+			split.from[i] -= chance(1 + (split.from[i] < 8 ? split.from[i] : 8));
+	return split;
+}
+
+static void add_pieces(struct trial *trial, const struct parsed *log, const struct split *split)
+{
+	size_t order[PIECES_MAX];
+
+	for (size_t i = 0; i < split->nr; i++)
+		order[i] = i;
+	shuffle(order, split->nr);
+	for (size_t i = 0; i < split->nr; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "%06zx", chance(1 << 24));
+		trial_add(trial, recs_of(log, split->from[order[i]], split->to[order[i]]), name);
+	}
+}
+
+/* ---- with receipts: always ---- */
+
+static void merge_with_receipts(const struct parsed *log)
+{
+	size_t most = log->nr < 50 ? log->nr : 50;
+	struct split split = split_by_chance(log->nr, 1 + chance(most), 30);
+	size_t kind = chance(6);
+	struct trial trial;
+
+	empty_receipts_dir(false);
+	for (size_t i = 0; i < split.nr; i++)
+		write_receipt(receipts_path, log,
+			      (struct receipt_text){ .segment = (unsigned int)i + 1,
+						     .from = split.from[i],
+						     .to = split.to[i] });
+	trial_init(&trial);
+	add_pieces(&trial, log, &split);
+	imalog_merge_add_receipts(trial.merge, receipts_path, trial.error);
+	if (kind > 0)
+		trial_expect(&trial, log, kind > 1 ? log->nr : 1 + chance(log->nr));
+	trial_run(&trial);
+	CHECK_RESULT(&trial, kind > 0 ? IMALOG_MERGE_PROVED : IMALOG_MERGE_RECEIPTS);
+	CHECK_MEM(built(&trial.out), log->bytes);
+	CHECK_INT(trial.restarts, 1);
+	trial_free(&trial);
+}
+
+static void sweep_receipts(struct bytes bytes, const char *name, size_t rounds)
+{
+	struct parsed log = parse_log(span_of_bytes(bytes));
+
+	for (size_t i = 0; i < rounds; i++) {
+		test_note("%s, round %zu", name, i);
+		merge_with_receipts(&log);
+	}
+	parsed_free(&log);
+	bytes_free(&bytes);
+}
+
+static const char *const generated[] = {
+	"--records 120 --violations 40 --duplicates 30",
+	"--records 200 --violations 150 --duplicates 40 --pcr 10,11",
+	"--records 60 --violations 58",
+	"--records 90 --duplicates 80 --template mixed",
+};
+
+TEST(with_receipts_it_is_always_the_original)
+{
+	size_t rounds = is_long() ? 250 : 12;
+
+	for (size_t i = 0; i < RIGS; i++) {
+		struct bytes bytes;
+
+		if (rig_list(&rigs[i], &banks[0], "binary", &bytes))
+			sweep_receipts(bytes, rigs[i].dir, rounds);
+	}
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(generated); i++)
+		sweep_receipts(made_log(generated[i]), generated[i], rounds);
+}
+
+/* ---- the oracle ---- */
+
+#define ORACLE_PIECES  5 /* more take too long */
+#define ORACLE_RECORDS 240
+#define OUTCOMES_MAX   64
+#define LONGEST	       (ORACLE_RECORDS * 2)
+
+/* Logs are texts here, with a character for each record, the same for the same. */
+struct oracle {
+	char pieces[ORACLE_PIECES][ORACLE_RECORDS + 1];
+	size_t nr;
+	struct parsed alphabet; /* a record for each character from 1 on */
+	struct values anchor;
+	bool used[ORACLE_PIECES];
+	char outcomes[OUTCOMES_MAX][LONGEST + 1];
+	size_t nr_outcomes;
+	bool doubtful; /* a piece of violations is explained without being needed */
+};
+
+static const struct rec *rec_of(const struct oracle *oracle, char letter)
+{
+	return &oracle->alphabet.recs[(uint8_t)letter - 1];
+}
+
+/* The last record after which all values are those expected, 0 when there is none */
+static size_t holds_last(const struct oracle *oracle, const char *log)
+{
+	struct values values = { 0 };
+	size_t last = 0;
+
+	for (size_t i = 0; log[i]; i++) {
+		bool holds = true;
+
+		extend_values(&values, rec_of(oracle, log[i]));
+		for (uint32_t pcr = 10; pcr <= 11; pcr++)
+			if (oracle->anchor.extended[pcr] &&
+			    memcmp(values.value[1][pcr], oracle->anchor.value[1][pcr], 32) != 0)
+				holds = false;
+		last = holds ? i + 1 : last;
+	}
+	return last;
+}
+
+static bool is_explained(const struct oracle *oracle, size_t p, const char *log, size_t last)
+{
+	const char *at = strstr(log, oracle->pieces[p]);
+
+	return oracle->used[p] || (at && (size_t)(at - log) < last);
+}
+
+static bool has_violations_alone(const struct oracle *oracle, const char *piece)
+{
+	for (; *piece; piece++)
+		if (!rec_of(oracle, *piece)->violation)
+			return false;
+	return true;
+}
+
+static void note_outcome(struct oracle *oracle, const char *log, size_t start)
+{
+	size_t last = holds_last(oracle, log);
+	bool doubtful = false;
+
+	if (last <= start)
+		return;
+	for (size_t p = 0; p < oracle->nr; p++) {
+		if (!is_explained(oracle, p, log, last))
+			return;
+		doubtful |= !oracle->used[p] && has_violations_alone(oracle, oracle->pieces[p]);
+	}
+	oracle->doubtful |= doubtful;
+	for (size_t i = 0; i < oracle->nr_outcomes; i++)
+		if (strcmp(oracle->outcomes[i], log) == 0)
+			return;
+	if (oracle->nr_outcomes < OUTCOMES_MAX)
+		strcpy(oracle->outcomes[oracle->nr_outcomes++], log);
+}
+
+/*
+ * Every order of every choice of pieces, and every overlap of equal records; @start is where
+ * the last piece adds its first
+ */
+static void try_all(struct oracle *oracle, const char *log, size_t start)
+{
+	size_t nr = strlen(log);
+
+	if (nr)
+		note_outcome(oracle, log, start);
+	for (size_t p = 0; p < oracle->nr; p++) {
+		const char *piece = oracle->pieces[p];
+		size_t size = strlen(piece);
+
+		if (oracle->used[p])
+			continue;
+		oracle->used[p] = true;
+		for (size_t k = 0; k < size && k <= nr; k++) {
+			char longer[LONGEST + 1];
+
+			if (strncmp(log + nr - k, piece, k) != 0 || nr + size - k > LONGEST)
+				continue;
+			snprintf(longer, sizeof(longer), "%s%s", log, piece + k);
+			try_all(oracle, longer, nr);
+		}
+		oracle->used[p] = false;
+	}
+}
+
+/* The same records have the same character. */
+static char letter_of(struct parsed *alphabet, const struct parsed *log, size_t i)
+{
+	const struct rec *rec = &log->recs[i];
+	size_t at = 0;
+
+	for (; at < alphabet->nr; at++)
+		if (alphabet->recs[at].size == rec->size &&
+		    memcmp(log->bytes.data + alphabet->recs[at].at, log->bytes.data + rec->at,
+			   rec->size) == 0)
+			return (char)(at + 1);
+	alphabet->recs[alphabet->nr++] = *rec;
+	if (alphabet->nr > 254)
+		BAIL_OUT("the log is too large for the oracle");
+	return (char)(at + 1);
+}
+
+static void oracle_of_log(struct oracle *oracle, const struct parsed *log,
+			  const struct trial *trial, const struct split *split)
+{
+	*oracle = (struct oracle){ .nr = split->nr, .anchor = trial->anchor };
+	oracle->alphabet.recs = calloc(log->nr, sizeof(*oracle->alphabet.recs));
+	for (size_t i = 0; i < split->nr; i++)
+		for (size_t r = split->from[i]; r < split->to[i]; r++)
+			oracle->pieces[i][r - split->from[i]] =
+				letter_of(&oracle->alphabet, log, r);
+}
+
+/* ---- without: the original, or a refusal ---- */
+
+static size_t refused, merged, ambiguous, not_told;
+
+/* What is refused must be ambiguous, as far as the oracle gets along with its size. */
+static void explain(const struct parsed *log, const struct trial *trial,
+		    const struct split *split)
+{
+	static struct oracle oracle;
+
+	refused++;
+	if (split->nr > ORACLE_PIECES) {
+		not_told++;
+		return;
+	}
+	oracle_of_log(&oracle, log, trial, split);
+	try_all(&oracle, "", 0);
+	CHECK(oracle.nr_outcomes > 1 || oracle.doubtful);
+	ambiguous++;
+	parsed_free(&oracle.alphabet);
+}
+
+static void merge_without_receipts(const struct parsed *log, size_t pieces)
+{
+	struct split split = split_by_chance(log->nr, pieces, 40);
+	struct trial trial;
+
+	trial_init(&trial);
+	add_pieces(&trial, log, &split);
+	trial_expect(&trial, log, log->nr);
+	trial.banks[chance(3) % 2] = chance(3) > 0;
+	if (!trial.banks[0] && !trial.banks[1])
+		trial.banks[1] = true;
+	trial_run(&trial);
+	if (trial.result == IMALOG_MERGE_PROVED) {
+		merged++;
+		CHECK_MEM(built(&trial.out), log->bytes);
+	} else {
+		CHECK_RESULT(&trial, IMALOG_MERGE_AMBIGUOUS);
+		explain(log, &trial, &split);
+	}
+	trial_free(&trial);
+}
+
+static void sweep_loose(struct bytes bytes, const char *name, size_t rounds)
+{
+	struct parsed log = parse_log(span_of_bytes(bytes));
+
+	merged = refused = ambiguous = not_told = 0;
+	for (size_t i = 0; i < rounds; i++) {
+		test_note("%s, round %zu", name, i);
+		/* Eight cost a second, so they are rare. */
+		merge_without_receipts(&log, i % 16 == 15 ? 8 : 1 + chance(6));
+	}
+	printf("# %s: %zu merged, %zu refused: %zu are ambiguous by the oracle, %zu are too "
+	       "large for it\n",
+	       name, merged, refused, ambiguous, not_told);
+	parsed_free(&log);
+	bytes_free(&bytes);
+}
+
+static void first_records(struct bytes *bytes, size_t records)
+{
+	struct parsed log = parse_log(span_of_bytes(*bytes));
+
+	bytes->size = recs_of(&log, 0, records).size;
+	parsed_free(&log);
+}
+
+TEST(without_receipts_it_is_the_original_or_a_refusal)
+{
+	size_t rounds = is_long() ? 160 : 16;
+
+	for (size_t i = 0; i < RIGS; i++) {
+		struct bytes bytes;
+
+		if (!rigs[i].sha1_bank || !rig_list(&rigs[i], &banks[0], "binary", &bytes))
+			continue;
+		sweep_loose(bytes, rigs[i].dir, rounds);
+	}
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(generated); i++) {
+		struct bytes bytes = made_log(generated[i]);
+
+		first_records(&bytes, 40);
+		sweep_loose(bytes, generated[i], rounds);
+	}
+}
+
+/* ---- small cases ---- */
+
+#define SMALL_PIECES  5
+#define SMALL_RECORDS 16
+static const char letters[] = "Vabcdefgh" "ABC";
+
+static size_t counts[IMALOG_MERGE_TOO_MANY + 1], explained;
+
+/* Letters are easier to read than the characters of the oracle. */
+static void to_letters(const char *text, char *out)
+{
+	for (; *text; text++)
+		*out++ = letters[(uint8_t)*text - 1];
+	*out = '\0';
+}
+
+static void add_letters(struct trial *trial, const char *piece)
+{
+	char text[LONGEST + 1];
+	struct bytes bytes;
+
+	to_letters(piece, text);
+	bytes = lettered_log(text);
+	trial_add(trial, span_of_bytes(bytes), text);
+	bytes_free(&bytes);
+}
+
+static void check_small(const struct oracle *oracle, const struct trial *trial)
+{
+	char text[LONGEST + 1];
+	struct bytes bytes;
+
+	counts[trial->result]++;
+	if (oracle->nr_outcomes == 0) {
+		CHECK_RESULT(trial, IMALOG_MERGE_BROKEN);
+	} else if (oracle->nr_outcomes > 1 || oracle->doubtful) {
+		explained++;
+		CHECK_RESULT(trial, IMALOG_MERGE_AMBIGUOUS);
+	} else if (CHECK_RESULT(trial, IMALOG_MERGE_PROVED)) {
+		to_letters(oracle->outcomes[0], text);
+		bytes = lettered_log(text);
+		CHECK_MEM(built(&trial->out), span_of_bytes(bytes));
+		bytes_free(&bytes);
+	}
+}
+
+/* A text: many of its characters the same, some of another PCR */
+static void make_text(char *text, size_t nr)
+{
+	size_t variety = 2 + chance(7), other = chance(3) == 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		size_t which = chance(variety);
+
+		text[i] = (char)(1 + (chance(3) ? which : 0));
+		if (other && chance(4) == 0)
+			text[i] = (char)(10 + chance(3));
+	}
+	text[nr] = '\0';
+}
+
+/* Pieces of the text, and now and then something that is wrong with them */
+static void make_pieces(struct oracle *oracle, const char *text)
+{
+	size_t records = strlen(text);
+	size_t most = records < SMALL_PIECES ? records : SMALL_PIECES;
+	struct split split = split_by_chance(records, 1 + chance(most), 50);
+	size_t wrong = chance(8);
+
+	for (size_t i = 0; i < split.nr; i++)
+		snprintf(oracle->pieces[i], sizeof(oracle->pieces[i]), "%.*s",
+			 (int)(split.to[i] - split.from[i]), text + split.from[i]);
+	oracle->nr = split.nr;
+	if (wrong == 0 && oracle->nr > 1)
+		oracle->nr--;
+	if (wrong == 1 && oracle->nr < SMALL_PIECES)
+		strcpy(oracle->pieces[oracle->nr++], oracle->pieces[chance(split.nr)]);
+	if (wrong == 2 && oracle->nr < SMALL_PIECES)
+		make_text(oracle->pieces[oracle->nr++], 1 + chance(4));
+	if (wrong == 3)
+		oracle->pieces[0][0] = 9;
+}
+
+static void merge_small(const struct parsed *alphabet)
+{
+	static struct oracle oracle;
+	size_t records = 1 + chance(9), order[SMALL_PIECES], anchor;
+	char text[SMALL_RECORDS + 1], shown[LONGEST + 1];
+	struct trial trial;
+
+	oracle = (struct oracle){ .alphabet = *alphabet };
+	make_text(text, records);
+	make_pieces(&oracle, text);
+	anchor = chance(3) ? records : 1 + chance(records);
+	for (size_t i = 0; i < anchor; i++)
+		extend_values(&oracle.anchor, rec_of(&oracle, text[i]));
+	/* Now and then one of two PCRs is not compared. */
+	if (oracle.anchor.extended[10] && oracle.anchor.extended[11] && chance(3) == 0)
+		oracle.anchor.extended[10 + chance(2)] = false;
+	try_all(&oracle, "", 0);
+	trial_init(&trial);
+	for (size_t i = 0; i < oracle.nr; i++)
+		order[i] = i;
+	shuffle(order, oracle.nr);
+	to_letters(text, shown);
+	test_note("%s at %zu:", shown, anchor);
+	for (size_t i = 0; i < oracle.nr; i++) {
+		size_t used = strlen(test_now.note);
+
+		to_letters(oracle.pieces[order[i]], shown);
+		snprintf(test_now.note + used, sizeof(test_now.note) - used, " %.16s", shown);
+		add_letters(&trial, oracle.pieces[order[i]]);
+	}
+	trial.anchored = true;
+	trial.anchor = oracle.anchor;
+	trial_run(&trial);
+	check_small(&oracle, &trial);
+	trial_free(&trial);
+}
+
+TEST(small_cases_come_out_as_the_oracle_says)
+{
+	size_t rounds = is_long() ? 40000 : 2500;
+	struct bytes bytes = lettered_log(letters);
+	struct parsed alphabet = parse_log(span_of_bytes(bytes));
+
+	for (size_t i = 0; i < rounds; i++)
+		merge_small(&alphabet);
+	printf("# %zu cases: %zu merged, %zu lead nowhere, %zu refused, %zu of which are "
+	       "ambiguous by the oracle\n",
+	       rounds, counts[IMALOG_MERGE_PROVED], counts[IMALOG_MERGE_BROKEN],
+	       counts[IMALOG_MERGE_AMBIGUOUS] + counts[IMALOG_MERGE_TOO_MANY], explained);
+	parsed_free(&alphabet);
+	bytes_free(&bytes);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct test_case tests[] = {
+		CASE(with_receipts_it_is_always_the_original),
+		CASE(without_receipts_it_is_the_original_or_a_refusal),
+		CASE(small_cases_come_out_as_the_oracle_says),
+	};
+	int rc;
+
+	chance_seed(SEED);
+	make_receipts_dir();
+	rc = test_all(tests, IMALOG_ARRAY_SIZE(tests), argc, argv);
+	empty_receipts_dir(true);
+	return rc;
+}
