@@ -12,7 +12,8 @@ usage() {
 
 	  (none)           build
 	  check [NAME...]  build with -Werror and run the tests (tests/run-tests --help)
-	  check-long       run the long tests too: sanitizers, fuzzing, valgrind
+	  check-long       run the long tests too: sanitizers, fuzzing, valgrind, vm
+  vm [NAME...]     build and run these tests in virtual machines, or all of them
 	  bench            build and measure
 	  demo             build and show what imalog does
 	  clean            remove build/ and what autoreconf wrote
@@ -27,6 +28,8 @@ check_packages='bats fuse3 g++ git libfuse3-dev libtss2-tcti-swtpm0 mandoc
 	openssl python3 shellcheck strace swtpm swtpm-tools systemd tpm2-tools zsh'
 long_packages='clang ima-evm-utils libc6-dbg libclang-rt-14-dev libtss2-tcti-device0
 	llvm valgrind xz-utils'
+vm_packages='bc bison busybox-static cpio e2fsprogs flex libelf-dev libtss2-tcti-device0
+	qemu-system-x86 xz-utils'
 
 die() {
 	echo "build.sh: $*" >&2
@@ -67,7 +70,7 @@ build() {
 cd "$(dirname "$0")"
 command=${1-build}
 [ $# -eq 0 ] || shift
-[ "$command" = check ] || [ $# -eq 0 ] || die "too many arguments: try --help"
+[ "$command" = check ] || [ "$command" = vm ] || [ $# -eq 0 ] || die "too many arguments: try --help"
 
 # shellcheck disable=SC2086 # lists of words
 case $command in
@@ -83,8 +86,15 @@ check)
 	exec tests/run-tests "$@"
 	;;
 check-long)
-	install_packages $build_packages $check_packages $long_packages
+	install_packages $build_packages $check_packages $long_packages $vm_packages
 	exec tests/long
+	;;
+vm)
+	install_packages $build_packages $check_packages $vm_packages
+	build
+	make -C build -j "$(nproc)" check-programs
+	tests/vm/kernel --for "$@" >/dev/null
+	IMALOG_TEST_TIMEOUT=1800 exec tests/run-tests vm "$@"
 	;;
 bench)
 	install_packages $build_packages $check_packages

@@ -54,14 +54,15 @@ static int tell_apart(struct imalog_export *export, const struct imalog_sequence
 
 /*
  * Have both segments the same records (IMALOG_MATCH), or others (IMALOG_MISMATCH)?  Where the
- * newest can be, if it is not gone: it is what is staged, or of another boot, whose list a kexec
- * has put at the start of this one, or has lost.
+ * newest can be, if it is not gone: it is what is staged, or the lists may begin with it, or may
+ * not any more.  So it is with the first records of a list, and with those of another boot, whose
+ * list a kexec has put at the start of this one, or has lost.
  */
 static int compare_records(struct imalog_export *export, bool newest_is_gone,
 			   struct imalog_error *error)
 {
 	const struct imalog_receipt *first = export->pending[0], *newest = export->pending[1];
-	bool staged = !newest_is_gone && imalog_tail_same_boot(export, newest);
+	bool staged = !newest_is_gone && imalog_tail_was_staged(export, newest);
 	bool listed = !newest_is_gone && !staged;
 	const struct imalog_sequence saved = { .base = &export->base,
 					       .segments = { newest },
@@ -153,13 +154,18 @@ int imalog_evidence_settle(struct imalog_export *export, bool newest_is_gone,
 
 /*
  * A saved segment was not deleted by us.  But somebody else may have done that, and staged
- * records of the same bytes.
+ * records of the same bytes.  Of the first records of the list, which nobody needs to stage,
+ * this can be after any deletion.
  */
 int imalog_evidence_saved(struct imalog_export *export, struct imalog_error *error)
 {
 	const struct imalog_receipt *newest = export->pending[export->nr_pending - 1];
+	bool staged = imalog_tail_was_staged(export, newest);
 	const struct imalog_sequence both[2] = {
-		{ .base = &export->base, .segments = { newest } },
+		{ .base = &export->base,
+		  .segments = { staged ? newest : NULL },
+		  .with_staged = !staged,
+		  .in_lists = staged ? 0 : newest->records },
 		{ .base = &export->base, .segments = { newest }, .with_staged = true },
 	};
 

@@ -18,6 +18,14 @@ bool imalog_same_sum(const struct imalog_prefix *sum, const struct imalog_receip
 
 /* ---- the same records ---- */
 
+/* How many violations of the list come after those of the segment */
+static uint64_t behind(const struct imalog_receipt *receipt, uint64_t listed)
+{
+	if (!receipt->trimmed || listed < receipt->violations)
+		return listed;
+	return listed - receipt->violations;
+}
+
 /* The kernel was probed before what is staged was read. */
 void imalog_same_note(struct imalog_export *export, struct imalog_receipt *receipt)
 {
@@ -25,7 +33,7 @@ void imalog_same_note(struct imalog_export *export, struct imalog_receipt *recei
 	uint64_t listed;
 
 	if (imalog_moment_count(list, export->templates, &listed) == 0)
-		receipt->moment = imalog_moment_of(&export->kernel, listed);
+		receipt->moment = imalog_moment_of(&export->kernel, behind(receipt, listed));
 	imalog_source_free(&list);
 }
 
@@ -40,8 +48,8 @@ bool imalog_same_records(const struct imalog_export *export,
 	    imalog_moment_count(list, export->templates, &listed) < 0 ||
 	    export->world->probe(export->root, &kernel, NULL) < 0)
 		return false;
-	return imalog_moment_same(export->root, &kernel, &receipt->moment, listed,
-				  receipt->violations);
+	return imalog_moment_same(export->root, &kernel, &receipt->moment,
+				  behind(receipt, listed), receipt->violations);
 }
 
 bool imalog_same_as_staged(const struct imalog_export *export,

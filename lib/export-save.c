@@ -17,10 +17,10 @@
 
 #include "export.h"
 
-/* ---- what is staged ---- */
+/* ---- what is staged, or begins the list ---- */
 
-static int sum_staged(struct imalog_export *export, struct imalog_prefix *ret,
-		      struct imalog_error *error)
+static int sum_kept(struct imalog_export *export, struct imalog_prefix *ret,
+		    struct imalog_error *error)
 {
 	struct imalog_source *source = export->world->source(export->staging, error);
 	int rc;
@@ -32,21 +32,46 @@ static int sum_staged(struct imalog_export *export, struct imalog_prefix *ret,
 	return rc;
 }
 
+static int sum_staged(struct imalog_export *export, struct imalog_prefix *ret,
+		      struct imalog_error *error)
+{
+	return export->kernel.stages ? sum_kept(export, ret, error) : 0;
+}
+
+/* Of so many records, when nothing is staged */
+static int sum_first(struct imalog_export *export, uint64_t records, struct imalog_prefix *ret,
+		     struct imalog_error *error)
+{
+	uint64_t got;
+	int rc = export->world->first(export->staging, records, &got, error);
+
+	return rc > 0 ? sum_kept(export, ret, error) : rc;
+}
+
 /* ---- deleting ---- */
+
+/* Refused as the kernel does it, before anything is deleted (ima_fs.c, ima_queue.c) */
+static bool is_refusal(int os_errno)
+{
+	return os_errno == ESTALE || os_errno == ENOENT || os_errno == EINVAL ||
+	       os_errno == ERANGE;
+}
 
 /*
  * The kernel did not say yes.  Under this hold it can be seen what that means: either the
- * records are gone all the same, or it is certain that they are not.
+ * records are gone all the same, or it is certain that they are not.  Unless they are the first
+ * of a list: the next ones may have the same bytes.
  */
 static int look_after_failure(struct imalog_export *export, struct imalog_receipt *receipt,
 			      int failed, struct imalog_error *error)
 {
+	bool refused = error && is_refusal(imalog_error_os_errno(error));
 	struct imalog_prefix sum;
-	int rc = sum_staged(export, &sum, NULL);
+	int rc = receipt->trimmed ? -1 : sum_kept(export, &sum, NULL);
 
 	if (rc == 0 && sum.size == 0)
 		return 0;
-	if (rc == 0 && imalog_same_sum(&sum, receipt)) {
+	if (receipt->trimmed ? refused : rc == 0 && imalog_same_sum(&sum, receipt)) {
 		receipt->state = IMALOG_RECEIPT_SAVED;
 		if (!receipt->moment.known)
 			imalog_same_note(export, receipt);
@@ -202,21 +227,30 @@ static int write_segment(struct imalog_export *export, struct imalog_pass *pass,
 	return rc;
 }
 
-/* The same bytes at the start of what is saved now: of no use any more */
-static void remove_partial(struct imalog_export *export, bool saved_again)
+/* What is saved now begins with its bytes, or the log is whole without it: of no use any more */
+static void remove_partial(struct imalog_export *export, bool saved_again,
+			   uint64_t bytes)
 {
+	bool spare = saved_again || export->partial_is_spare;
+
 	if (!export->partial[0])
 		return;
-	if (saved_again && unlinkat(export->epoch->dir, export->partial, 0) == 0)
+	if (spare && unlinkat(export->epoch->dir, export->partial, 0) == 0)
 		imalog_export_say(export, IMALOG_NOTE_INFO,
-				  "what an interrupted run had begun to save is saved anew");
+				  saved_again ? "what an interrupted run had begun to save is "
+						"saved anew" :
+						"what an interrupted run had saved once more is "
+						"removed");
+	else if (bytes < export->partial_sum.size)
+		imalog_export_say(export, IMALOG_NOTE_INFO,
+				  "'%s' is what an interrupted run had begun to save, more "
+				  "than is saved now: it is kept, but no part of the log",
+				  export->partial);
 	else
-		imalog_export_say(
-			export,
-			export->partial_is_spare ? IMALOG_NOTE_INFO : IMALOG_NOTE_WRONG,
-			"'%s' is what an interrupted run had saved, and its records are "
-			"no longer in the kernel: it is kept, but no part of the log",
-			export->partial);
+		imalog_export_say(export, spare ? IMALOG_NOTE_INFO : IMALOG_NOTE_WRONG,
+				  "'%s' is what an interrupted run had saved, and its records are "
+				  "no longer in the kernel: it is kept, but no part of the log",
+				  export->partial);
 	export->partial[0] = '\0';
 }
 
@@ -239,9 +273,17 @@ static void take_back(const struct imalog_export *export, uint64_t segment)
 		unlinkat(export->epoch->dir, file, 0);
 }
 
+/* What is to be saved, and deleted */
+struct taken {
+	bool any;
+	bool staged_before;
+	bool trimmed; /* the first records of the list */
+	bool more;    /* and it has others */
+};
+
 /* @doubtful: a pending segment that may have the same records, or NULL */
 static int save(struct imalog_export *export, const struct imalog_receipt *doubtful,
-		bool staged_before, struct imalog_error *error)
+		const struct taken *taken, struct imalog_error *error)
 {
 	struct imalog_receipt *receipt = imalog_receipt_new(error);
 	struct imalog_base base = export->base;
@@ -262,6 +304,7 @@ static int save(struct imalog_export *export, const struct imalog_receipt *doubt
 		memcpy(pass.prefixes[0].sha256, doubtful->sha256, IMALOG_SHA256_SIZE);
 	}
 	receipt->segment = export->last_number + 1;
+	receipt->trimmed = taken->trimmed;
 	if (rc == 0)
 		rc = write_segment(export, &pass, receipt, error);
 	written = rc == 0;
@@ -276,7 +319,7 @@ static int save(struct imalog_export *export, const struct imalog_receipt *doubt
 	if (rc == 0 && !export->deletes)
 		imalog_same_note(export, receipt);
 	receipt->may_repeat = pass.prefixes[0].found ? doubtful->segment : 0;
-	receipt->staged_before = staged_before;
+	receipt->staged_before = taken->staged_before || taken->more;
 	imalog_receipt_excuse(receipt);
 	receipt->undetermined = imalog_tail_is_undetermined(export, receipt);
 	if (rc == 0)
@@ -291,7 +334,7 @@ static int save(struct imalog_export *export, const struct imalog_receipt *doubt
 	}
 	export->pending[export->nr_pending++] = receipt;
 	export->last_number = receipt->segment;
-	remove_partial(export, pass.prefixes[1].found);
+	remove_partial(export, pass.prefixes[1].found, receipt->bytes);
 	return 0;
 }
 
@@ -312,35 +355,83 @@ static int compare_file(struct imalog_export *export, const struct imalog_prefix
 			   export->must_equal->bytes, sum->size);
 }
 
-/* What is staged is not the newest pending segment, or may not be.  @doubtful as in save() */
-static int take_staged(struct imalog_export *export, const struct imalog_prefix *sum,
-		       const struct imalog_receipt *doubtful, struct imalog_error *error)
+/* The first records of the list: a slice, but all that may be those of a pending segment */
+static int take_first(struct imalog_export *export, const struct imalog_receipt *doubtful,
+		      struct taken *taken, struct imalog_error *error)
 {
-	int staged = sum->size ? 2 : 0, rc = 0;
+	uint64_t records = export->slice ? export->slice : UINT64_MAX, got = 0;
+	int rc;
 
-	if (export->stages)
-		staged = export->world->stage(export->staging, error);
-	if (staged < 0)
-		return staged;
-	if (staged == 0)
+	if (doubtful && (export->trim.wanted || doubtful->records > records))
+		records = doubtful->records;
+	if (export->trim.wanted && !doubtful)
+		rc = imalog_trim_take(export, error);
+	else
+		rc = export->world->first(export->staging, records, &got, error);
+	taken->trimmed = rc == 1;
+	/* How many a trim leaves is nobody's business: there can always be more. */
+	taken->more = rc == 1 && (export->trim.wanted || got == records);
+	return rc;
+}
+
+/* Sets aside what is to be saved. */
+static int take(struct imalog_export *export, bool staged,
+		const struct imalog_receipt *doubtful, struct taken *taken,
+		struct imalog_error *error)
+{
+	int rc = staged ? 2 : 0;
+
+	*taken = (struct taken){ 0 };
+	if (export->stages && export->holds_list)
+		rc = take_first(export, doubtful, taken, error);
+	else if (export->stages)
+		rc = export->world->stage(export->staging, error);
+	taken->any = rc > 0;
+	taken->staged_before = rc == 2;
+	return rc < 0 ? rc : 0;
+}
+
+static int outcome_of(const struct imalog_export *export, const struct taken *taken,
+		      const struct imalog_receipt *doubtful)
+{
+	if (taken->staged_before || (export->trim.wanted && doubtful))
+		return IMALOG_OUTCOME_AGAIN;
+	/* Of a kernel that stages, the rest comes in one piece. */
+	if (taken->trimmed && !export->trim.wanted && (taken->more || export->kernel.stages))
+		return IMALOG_OUTCOME_SLICE;
+	return IMALOG_OUTCOME_GONE;
+}
+
+/*
+ * What the kernel has is not the newest pending segment, or may not be.  @doubtful as in save();
+ * @staged: that something is staged is known already
+ */
+static int take_and_save(struct imalog_export *export, bool staged,
+			 const struct imalog_receipt *doubtful, struct imalog_error *error)
+{
+	struct taken taken;
+	int rc = take(export, staged, doubtful, &taken, error);
+
+	if (rc < 0)
+		return rc;
+	if (!taken.any)
 		/* The lists have nothing, so no pending segment's records either. */
 		return doubtful && export->stages ? IMALOG_OUTCOME_GONE :
 						    IMALOG_OUTCOME_NOTHING;
 	if (!export->saves && !(doubtful && doubtful->state == IMALOG_RECEIPT_SAVED))
 		return imalog_fail(error, IMALOG_ERR_INVALID, "",
 				   "what is staged is not saved: imalog save does that");
-	rc = save(export, doubtful, staged == 2, error);
+	rc = save(export, doubtful, &taken, error);
 	if (rc < 0 || !export->deletes)
 		return rc < 0 ? rc : IMALOG_OUTCOME_SAVED;
 	rc = discard(export, export->pending[export->nr_pending - 1], error);
-	if (rc < 0)
-		return rc;
-	return staged == 2 ? IMALOG_OUTCOME_AGAIN : IMALOG_OUTCOME_GONE;
+	return rc < 0 ? rc : outcome_of(export, &taken, doubtful);
 }
 
-/* The newest pending segment was saved from this very boot. */
-static int same_boot(struct imalog_export *export, struct imalog_receipt *newest,
-		     const struct imalog_prefix *sum, struct imalog_error *error)
+/* The newest pending segment is staged, or begins the list; or its records were deleted. */
+static int look_at_newest(struct imalog_export *export, struct imalog_receipt *newest,
+			  const struct imalog_prefix *sum, bool staged,
+			  struct imalog_error *error)
 {
 	int rc;
 
@@ -355,17 +446,18 @@ static int same_boot(struct imalog_export *export, struct imalog_receipt *newest
 			rc = discard(export, newest, error);
 		return rc < 0 ? rc : IMALOG_OUTCOME_AGAIN;
 	}
-	/* Deleted and staged once more, or never deleted: bytes do not tell. */
+	/* Deleted and there once more, or never deleted: bytes do not tell. */
 	if (export->nr_pending == IMALOG_PENDING_MAX)
 		return IMALOG_OUTCOME_SETTLE;
-	return take_staged(export, sum, newest, error);
+	return take_and_save(export, staged, newest, error);
 }
 
 int imalog_export_hold(struct imalog_export *export, struct imalog_error *error)
 {
 	struct imalog_receipt *newest =
 		export->nr_pending ? export->pending[export->nr_pending - 1] : NULL;
-	struct imalog_prefix sum = { 0 };
+	struct imalog_prefix sum = { 0 }, first = { 0 };
+	bool was_staged = newest && imalog_tail_was_staged(export, newest);
 	int rc = 0;
 
 	/* Staging comes first, unless something must be looked at before. */
@@ -373,11 +465,17 @@ int imalog_export_hold(struct imalog_export *export, struct imalog_error *error)
 		rc = sum_staged(export, &sum, error);
 	if (rc == 0)
 		rc = compare_file(export, &sum, error);
+	if (rc == 0 && sum.size && export->trim.wanted)
+		rc = imalog_trim_refuse_staged(error);
 	if (rc < 0)
 		return rc;
-	if (newest && imalog_tail_same_boot(export, newest))
-		return same_boot(export, newest, &sum, error);
+	if (was_staged)
+		return look_at_newest(export, newest, &sum, sum.size, error);
+	if (newest && export->holds_list && sum.size == 0) {
+		rc = sum_first(export, newest->records, &first, error);
+		return rc < 0 ? rc : look_at_newest(export, newest, &first, false, error);
+	}
 	if (export->nr_pending == IMALOG_PENDING_MAX)
 		return IMALOG_OUTCOME_SETTLE;
-	return take_staged(export, &sum, newest, error);
+	return take_and_save(export, sum.size, newest, error);
 }

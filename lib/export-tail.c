@@ -49,6 +49,12 @@ bool imalog_tail_same_boot(const struct imalog_export *export,
 	return receipt->boot_id[0] && strcmp(receipt->boot_id, export->kernel.boot_id) == 0;
 }
 
+bool imalog_tail_was_staged(const struct imalog_export *export,
+			    const struct imalog_receipt *receipt)
+{
+	return !receipt->trimmed && imalog_tail_same_boot(export, receipt);
+}
+
 const char *imalog_tail_boot_id(const struct imalog_export *export)
 {
 	if (export->nr_pending)

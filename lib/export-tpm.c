@@ -190,8 +190,9 @@ static int open_list(const char *root, bool staged, unsigned int wait_ms, int *f
 
 const struct imalog_world imalog_machine = {
 	.probe = imalog_kernel_probe,
-	.open = imalog_staging_open,
+	.open = imalog_staging_open_files,
 	.stage = imalog_staging_stage,
+	.first = imalog_staging_first,
 	.source = imalog_staging_source,
 	.list = imalog_staging_list,
 	.discard = imalog_staging_delete,

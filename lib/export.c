@@ -5,6 +5,10 @@
  *     what was interrupted -> TPM -> stage -> read, copied and replayed in one pass -> fsync
  *     -> receipt `saved` -> receipt `deleting` -> delete -> rename -> receipt `committed`
  *
+ * A long list is taken in slices, since reading costs the kernel the square of its length, and
+ * so is every list of a kernel that cannot stage: then the first records are read and deleted
+ * where they are.
+ *
  * That records are durably saved is what lets them be deleted; whether they fit the TPM's
  * values is said, and changes nothing.
  */
@@ -21,6 +25,8 @@
 
 /* More than it ever takes to finish what was interrupted, and then to export */
 #define ROUNDS 8
+/* Records: what a kernel reads in a fifth of a second */
+#define SLICE 20000
 
 struct imalog_export *imalog_export_new(const char *root, const char *store)
 {
@@ -29,6 +35,7 @@ struct imalog_export *imalog_export_new(const char *root, const char *store)
 	if (!export)
 		return NULL;
 	export->world = &imalog_machine;
+	export->slice = SLICE;
 	export->root = strdup(root);
 	export->store_path = strdup(store);
 	export->templates = imalog_templates_new();
@@ -114,6 +121,11 @@ void imalog_export_set_thresholds(struct imalog_export *export, uint64_t records
 	export->max_age = age;
 }
 
+void imalog_export_set_slice(struct imalog_export *export, uint64_t records)
+{
+	export->slice = records;
+}
+
 /* ---- is there anything to do? ---- */
 
 /* Whether a list has bytes, or so many; 1, 0, or negative */
@@ -183,10 +195,10 @@ static int is_worth_it(struct imalog_export *export, struct imalog_error *error)
 {
 	int rc;
 
-	if (is_unfinished(export) || !export->stages)
+	if (is_unfinished(export) || !export->stages || export->trim.wanted)
 		return 1;
 	rc = is_enough(export, error);
-	return rc ? rc : has_bytes(export, true, 1, error);
+	return rc || !export->kernel.stages ? rc : has_bytes(export, true, 1, error);
 }
 
 /* ---- the transaction ---- */
@@ -277,18 +289,48 @@ static int commit_all(struct imalog_export *export, struct imalog_error *error)
 	return rc;
 }
 
-/*
- * What was saved is not saved again if it is still staged, which is looked at under the hold.
- * Only the TPM's values can say before that it is not.
- */
-static void look_at_saved(struct imalog_export *export)
+static const struct imalog_receipt *newest_pending(const struct imalog_export *export)
 {
-	const struct imalog_receipt *newest =
-		export->nr_pending ? export->pending[export->nr_pending - 1] : NULL;
+	return export->nr_pending ? export->pending[export->nr_pending - 1] : NULL;
+}
 
-	export->sure = newest && newest->state == IMALOG_RECEIPT_SAVED &&
-		       imalog_tail_same_boot(export, newest) &&
-		       imalog_evidence_saved(export, NULL) != IMALOG_MISMATCH;
+/*
+ * What was saved is not saved again if it is still there, which is looked at under the hold.
+ * Only the TPM's values can say before that it is not; what the lists begin with is not
+ * looked for in them then.
+ */
+static int look_at_saved(struct imalog_export *export, struct imalog_error *error)
+{
+	const struct imalog_receipt *newest = newest_pending(export);
+	bool here, listed;
+	int verdict;
+
+	export->sure = false;
+	if (!newest)
+		return 0;
+	here = imalog_tail_same_boot(export, newest);
+	listed = !imalog_tail_was_staged(export, newest);
+	/* After another boot an export finds that out when it has saved the list. */
+	if (listed ? !here && !export->trim.wanted : newest->state != IMALOG_RECEIPT_SAVED)
+		return 0;
+	verdict = imalog_evidence_saved(export, NULL);
+	export->sure = here && newest->state == IMALOG_RECEIPT_SAVED &&
+		       verdict != IMALOG_MISMATCH;
+	return verdict == IMALOG_MISMATCH && listed ? commit_all(export, error) : 0;
+}
+
+/* Are the first records of the list to be taken, or to be compared with what is pending? */
+static bool wants_list(const struct imalog_export *export)
+{
+	const struct imalog_kernel_info *kernel = &export->kernel;
+	const struct imalog_receipt *newest = newest_pending(export);
+
+	if (!export->stages || !kernel->trims)
+		return false;
+	if (export->trim.wanted || !kernel->stages ||
+	    (newest && newest->trimmed && imalog_tail_same_boot(export, newest)))
+		return true;
+	return export->slice && kernel->counted && kernel->records > export->slice;
 }
 
 /* One hold on the lists, and what follows from it; an enum imalog_outcome, or negative */
@@ -301,10 +343,14 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 	if (rc == 0)
 		rc = imalog_evidence_epoch(export, error);
 	if (rc == 0)
-		look_at_saved(export);
+		rc = look_at_saved(export, error);
+	if (rc == 0 && export->trim.wanted)
+		rc = imalog_trim_prepare(export, error);
+	export->holds_list = wants_list(export);
 	if (rc == 0)
-		rc = export->world->open(export->root, export->wait_ms, &export->staging,
-					 error);
+		rc = export->world->open(export->root, export->kernel.stages,
+					 export->holds_list, export->wait_ms,
+					 &export->staging, error);
 	if (rc < 0)
 		return rc;
 	outcome = imalog_export_hold(export, error);
@@ -315,6 +361,7 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 		break;
 	case IMALOG_OUTCOME_GONE:
 	case IMALOG_OUTCOME_AGAIN:
+	case IMALOG_OUTCOME_SLICE:
 		rc = commit_all(export, error);
 		break;
 	case IMALOG_OUTCOME_NOTHING:
@@ -328,16 +375,25 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 
 static int all_rounds(struct imalog_export *export, struct imalog_error *error)
 {
-	int outcome = IMALOG_OUTCOME_AGAIN;
+	int outcome = IMALOG_OUTCOME_AGAIN, rc = 0;
 
-	for (int i = 0; outcome == IMALOG_OUTCOME_AGAIN || outcome == IMALOG_OUTCOME_SETTLE;
+	for (int i = 0;
+	     rc == 0 && (outcome == IMALOG_OUTCOME_AGAIN || outcome == IMALOG_OUTCOME_SETTLE ||
+			 outcome == IMALOG_OUTCOME_SLICE);
 	     i++) {
 		if (i == ROUNDS)
 			return imalog_fail(error, IMALOG_ERR_OS, "",
 					   "others stage or delete the list all the time");
-		outcome = one_round(export, error);
+		/* How long is the list now? */
+		if (i > 0)
+			rc = export->world->probe(export->root, &export->kernel, error);
+		if (rc == 0)
+			outcome = one_round(export, error);
+		/* However many slices it takes, others are not the reason. */
+		if (outcome == IMALOG_OUTCOME_SLICE)
+			i = 0;
 	}
-	return outcome < 0 ? outcome : 0;
+	return outcome < 0 ? outcome : rc;
 }
 
 static int begin(struct imalog_export *export, struct imalog_error *error)
@@ -345,8 +401,12 @@ static int begin(struct imalog_export *export, struct imalog_error *error)
 	int rc = export->world->probe(export->root, &export->kernel, error);
 
 	/* What is missing is said before anything else. */
-	if (rc == 0 && !export->kernel.stages) {
-		rc = export->world->open(export->root, 0, &export->staging, error);
+	if (rc == 0 && export->trim.wanted) {
+		rc = imalog_trim_begin(export, error);
+	} else if (rc == 0 && !export->kernel.stages &&
+		   !(export->stages && export->kernel.trims)) {
+		rc = export->world->open(export->root, true, false, 0, &export->staging,
+					 error);
 		export->world->close(&export->staging);
 	}
 	if (rc == 0)

@@ -24,9 +24,13 @@ void imalog_witness_free(struct imalog_witness *witness);
 struct imalog_world {
 	int (*probe)(const char *root, struct imalog_kernel_info *ret,
 		     struct imalog_error *error);
-	int (*open)(const char *root, unsigned int wait_ms, struct imalog_staging **ret,
-		    struct imalog_error *error);
+	/* What is staged, the list itself, or both in this order */
+	int (*open)(const char *root, bool staged, bool list, unsigned int wait_ms,
+		    struct imalog_staging **ret, struct imalog_error *error);
 	int (*stage)(struct imalog_staging *staging, struct imalog_error *error);
+	/* Instead of staging; see imalog_staging_first() */
+	int (*first)(struct imalog_staging *staging, uint64_t records, uint64_t *got,
+		     struct imalog_error *error);
 	struct imalog_source *(*source)(struct imalog_staging *staging,
 					struct imalog_error *error);
 	/* The list itself, under the same hold */
@@ -66,17 +70,27 @@ struct imalog_export {
 	char *tcti;
 	char *ak;
 	uint64_t min_records, min_bytes, max_age;
+	uint64_t slice; /* longer lists are taken in pieces of so many records; 0: whole */
 
 	/* Stage what is not staged, save what is not saved, let the kernel delete what is */
 	bool stages, saves, deletes;
 	const struct imalog_receipt *must_equal; /* a file that is what is staged, or NULL */
 	bool was_equal;				 /* and that it was */
+	struct imalog_trim {			 /* nothing but the first records, and exactly those */
+		bool wanted;
+		uint64_t count; /* so many; 0: */
+		uint64_t to;	/* up to this one of the epoch; 0: */
+		struct imalog_replay *replay; /* up to what @fn says after all were replayed */
+		imalog_trim_fn fn;
+		void *arg;
+	} trim;
 
 	const struct imalog_world *world;
 	struct imalog_templates *templates;
 	struct imalog_kernel_info kernel;
 	struct imalog_store *store;
 	struct imalog_staging *staging;
+	bool holds_list; /* besides what is staged, if this kernel can stage */
 	struct imalog_witness witness;
 	bool lacks_tpm; /* there should be one, and it could not be read */
 
@@ -139,6 +153,12 @@ int imalog_tail_drop_first(struct imalog_export *export, struct imalog_error *er
 /* Was the kernel that runs now the one that this segment was saved from? */
 bool imalog_tail_same_boot(const struct imalog_export *export,
 			   const struct imalog_receipt *receipt);
+/*
+ * Was it staged in this boot?  Else, if the kernel still has its records, what is staged and
+ * the list together begin with them.
+ */
+bool imalog_tail_was_staged(const struct imalog_export *export,
+			    const struct imalog_receipt *receipt);
 /* Goes on in a new epoch. */
 int imalog_tail_new_epoch(struct imalog_export *export, struct imalog_error *error);
 /* The boot in which the newest segment was saved, "" when not known; NULL: there is none */
@@ -200,8 +220,8 @@ int imalog_evidence_settle(struct imalog_export *export, bool newest_is_gone,
 int imalog_evidence_orphan(struct imalog_export *export, const struct imalog_receipt *orphan,
 			   struct imalog_error *error);
 /*
- * Is what is staged, if it has the bytes of the newest segment, really that?  An enum
- * imalog_verdict: IMALOG_MISMATCH when that was deleted; or negative
+ * Is what is staged, or the list begins with, if it has the bytes of the newest segment, really
+ * that?  An enum imalog_verdict: IMALOG_MISMATCH when that was deleted; or negative
  */
 int imalog_evidence_saved(struct imalog_export *export, struct imalog_error *error);
 
@@ -219,7 +239,7 @@ int imalog_evidence_judge(struct imalog_export *export, struct imalog_error *err
 /* The same; starts a new epoch if there is to be one. */
 int imalog_evidence_epoch(struct imalog_export *export, struct imalog_error *error);
 
-/* ---- export-same.c: what is staged has the bytes of a pending segment ---- */
+/* ---- export-same.c: what is to be deleted has the bytes of a pending segment ---- */
 
 bool imalog_same_sum(const struct imalog_prefix *sum, const struct imalog_receipt *receipt);
 /* Notes, under the hold, by what these records can be told from others of the same bytes. */
@@ -230,7 +250,7 @@ bool imalog_same_records(const struct imalog_export *export,
 /* The same under the hold */
 bool imalog_same_as_staged(const struct imalog_export *export,
 			   const struct imalog_receipt *receipt);
-/* Under the hold, when what is staged begins with its bytes: if the disk has not, it does now. */
+/* Under the hold, when what is read begins with its bytes: if the disk has not, it does now. */
 int imalog_same_mend(struct imalog_export *export, const struct imalog_receipt *receipt,
 		     struct imalog_error *error);
 
@@ -241,10 +261,21 @@ enum imalog_outcome {
 	IMALOG_OUTCOME_SAVED,	    /* and stays staged */
 	IMALOG_OUTCOME_GONE,	    /* the newest pending segment's records left the kernel */
 	IMALOG_OUTCOME_AGAIN,	    /* so they did, and the list may have more */
+	IMALOG_OUTCOME_SLICE,	    /* so they did, and the list has more */
 	IMALOG_OUTCOME_SETTLE,	    /* two pending segments are to be told apart first */
 };
 
 /* Looks at what is staged and takes the steps; an enum imalog_outcome, or negative */
 int imalog_export_hold(struct imalog_export *export, struct imalog_error *error);
+
+/* ---- export-trim.c: how many of the first records it is to be ---- */
+
+/* Refuses where the kernel cannot delete them. */
+int imalog_trim_begin(struct imalog_export *export, struct imalog_error *error);
+/* Before the hold: what the store has, for those who must see all records */
+int imalog_trim_prepare(struct imalog_export *export, struct imalog_error *error);
+/* Under the hold: as imalog_staging_first(), but exactly what is wanted, or a refusal */
+int imalog_trim_take(struct imalog_export *export, struct imalog_error *error);
+int imalog_trim_refuse_staged(struct imalog_error *error);
 
 #endif /* IMALOG_EXPORT_H */

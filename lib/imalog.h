@@ -1532,7 +1532,8 @@ struct imalog_receipt;
  * @wait_ms: how long to try when somebody else has a measurement list open, in milliseconds
  *
  * Returns 0 or -IMALOG_ERR_OS: EBUSY (the detail names who has it open), EPERM, EACCES,
- * ENOENT (the detail says what is missing) and others; -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
+ * ENOENT (the detail says what is missing) and others; -IMALOG_ERR_INVALID (the process has
+ * several threads), -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
  */
 IMALOG_API int imalog_staging_open(const char *root, unsigned int wait_ms,
 				   struct imalog_staging **ret, struct imalog_error *reterr);
@@ -2001,10 +2002,21 @@ IMALOG_API void imalog_export_set_thresholds(struct imalog_export *handle, uint6
 					     uint64_t bytes, uint64_t age);
 
 /**
+ * imalog_export_set_slice() - takes a longer list in pieces
+ * @records: of a piece; 0: never; default 20000
+ *
+ * Reading costs the kernel the square of the list's length, and others are locked out
+ * meanwhile.  Where it deletes records by their number, the first @records of a longer list
+ * are saved and deleted, then the next, and what is left is staged.
+ */
+IMALOG_API void imalog_export_set_slice(struct imalog_export *handle, uint64_t records);
+
+/**
  * imalog_export_run() - stages the list, saves it, and lets the kernel delete it
  *
  * First finishes what an earlier run could not.  May be called again.  While the lists are
- * held, the process must have one thread, and not fork.
+ * held, the process must have one thread, and not fork.  A kernel that cannot stage, but
+ * deletes records by their number, is exported that way alone.
  *
  * Returns how many segments were saved or finished, 0 when there was nothing to do.  On failure
  * nothing is lost: what was not durably saved is in the kernel.  -IMALOG_ERR_OS: EBUSY, ENOSPC,
@@ -2013,6 +2025,49 @@ IMALOG_API void imalog_export_set_thresholds(struct imalog_export *handle, uint6
  * -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.  A TPM that cannot be read is a note.
  */
 IMALOG_API int imalog_export_run(struct imalog_export *handle, struct imalog_error *reterr);
+
+/**
+ * imalog_export_trim() - saves the first records of the list, and lets the kernel delete them
+ * @records: how many, at least one
+ *
+ * Exactly those, after finishing what an earlier run could not; the number counts from what is
+ * then the head of the list.
+ *
+ * Returns as imalog_export_run(), and -IMALOG_ERR_OS, before anything is saved: EEXIST (records
+ * are staged, which are older), ENOENT (the list has fewer, or the kernel does not delete
+ * records by their number), EINVAL (ima_flush_htable forbids it).
+ */
+IMALOG_API int imalog_export_trim(struct imalog_export *handle, uint64_t records,
+				  struct imalog_error *reterr);
+
+/**
+ * imalog_export_trim_to() - as imalog_export_trim(), up to a record of the epoch
+ * @record: its number, as those of imalog_receipt_first_record()
+ *
+ * Returns also 0 when the store has it already.
+ */
+IMALOG_API int imalog_export_trim_to(struct imalog_export *handle, uint64_t record,
+				     struct imalog_error *reterr);
+
+/**
+ * imalog_trim_fn - says up to which record to trim, when all have been replayed
+ * @record: gets its number in the epoch, 0 for none
+ *
+ * Is called while the lists are held: it must not open them, start a thread or fork.  Returns
+ * 0, or a negative code of enum imalog_code, and nothing is deleted.
+ */
+typedef int (*imalog_trim_fn)(void *arg, uint64_t *record);
+
+/**
+ * imalog_export_trim_replayed() - as imalog_export_trim_to(), up to a record that is found by
+ * replaying all that was measured in this epoch
+ * @replay: prepared by the caller, and not begun; what the store has is replayed, then the list
+ *
+ * Returns as imalog_export_trim_to(), or what @fn returned; any of the data group.
+ */
+IMALOG_API int imalog_export_trim_replayed(struct imalog_export *handle,
+					   struct imalog_replay *replay, imalog_trim_fn fn,
+					   void *arg, struct imalog_error *reterr);
 
 /**
  * imalog_export_save() - only saves what is staged

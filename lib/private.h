@@ -245,6 +245,20 @@ const char *imalog_staging_root(const struct imalog_staging *staging);
 struct imalog_source *imalog_staging_list(struct imalog_staging *staging,
 					  struct imalog_error *error);
 
+/*
+ * As imalog_staging_open(), but with the list itself, if @list: then its first records can be
+ * deleted; @staged is for kernels that can stage.
+ */
+int imalog_staging_open_files(const char *root, bool staged, bool list, unsigned int wait_ms,
+			      struct imalog_staging **ret, struct imalog_error *error);
+/*
+ * From now on it is the first @records of the list that are read and deleted, or all when it
+ * has fewer; *@got says how many.  1; 0 when the list is empty; 2 when something is staged,
+ * which is older; or negative
+ */
+int imalog_staging_first(struct imalog_staging *staging, uint64_t records, uint64_t *got,
+			 struct imalog_error *error);
+
 /* ---- moment.c ---- */
 
 /* Which of the lists of a boot is staged */

@@ -182,6 +182,7 @@ static bool put_machine(json_t *json, const struct imalog_receipt *receipt)
 			      (json_int_t)clock->restart_count, "safe", clock->safe))) &&
 	       (!receipt->pcrs || put(json, "pcrs", imalog_json_of_pcrs(receipt->pcrs))) &&
 	       (!receipt->staged_before || put(json, "staged_before", json_true())) &&
+	       (!receipt->trimmed || put(json, "trimmed", json_true())) &&
 	       (!receipt->moment.known ||
 		put_number(json, "boot_violations", receipt->moment.violations));
 }
@@ -301,6 +302,7 @@ static bool get_machine(const json_t *json, struct imalog_receipt *receipt)
 	    !get_word(json, "boot_id", receipt->boot_id, sizeof(receipt->boot_id)))
 		return false;
 	receipt->staged_before = json_is_true(json_object_get(json, "staged_before"));
+	receipt->trimmed = json_is_true(json_object_get(json, "trimmed"));
 	receipt->moment.known = json_object_get(json, "boot_violations");
 	receipt->has_clock = tpm;
 	if (!get_number(json, "boot_violations", &receipt->moment.violations))

@@ -79,7 +79,7 @@ static int run_all(struct run *run, struct imalog_error *error)
 		run->end = sequence->end;
 	if (sequence->alone)
 		return rc;
-	if (rc == 0 && sequence->with_staged)
+	if (rc == 0 && sequence->with_staged && run->export->kernel.stages)
 		rc = run_list(run, true, error);
 	return rc < 0 ? rc : run_list(run, false, error);
 }

@@ -2,8 +2,9 @@
 /*
  * What crashes cut short: partial.NNNNNNNN, perhaps with a further number
  *
- * It had been begun as segment N, and the next run saves the records under that number anew.
- * Then it has the bytes with which segment N begins; else nothing else has them.
+ * It had been begun as segment N, and the next run saves the records under that number anew, or
+ * in several pieces from that number on.  Then it has the bytes with which they begin; else
+ * nothing else has them.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -31,33 +32,60 @@ static ssize_t read_full(int fd, uint8_t *data, size_t size)
 	return (ssize_t)got;
 }
 
-/* Does the one begin with all that the other has?  False also when one cannot be read. */
-static bool begins_with(int whole, int part)
+/* A segment, and those that come behind it */
+struct pieces {
+	const struct imalog_epoch *epoch;
+	uint64_t number;
+	int fd;
+};
+
+static ssize_t read_pieces(struct pieces *pieces, uint8_t *data, size_t size)
+{
+	size_t got = 0;
+
+	while (pieces->fd >= 0 && got < size) {
+		ssize_t n = read_full(pieces->fd, data + got, size - got);
+
+		if (n < 0)
+			return n;
+		got += (size_t)n;
+		if (got == size)
+			break;
+		close(pieces->fd);
+		pieces->fd = imalog_segment_open_any(pieces->epoch, ++pieces->number, NULL);
+	}
+	return (ssize_t)got;
+}
+
+/* Do the pieces begin with all that the other has?  False also when one cannot be read. */
+static bool begin_with(struct pieces *pieces, int part)
 {
 	uint8_t a[4096], b[4096];
 	ssize_t n;
 
 	while ((n = read_full(part, b, sizeof(b))) > 0)
-		if (read_full(whole, a, (size_t)n) != n || memcmp(a, b, (size_t)n) != 0)
+		if (read_pieces(pieces, a, (size_t)n) != n || memcmp(a, b, (size_t)n) != 0)
 			return false;
 	return n == 0;
 }
 
 bool imalog_partial_is_saved(const struct imalog_epoch *epoch, const char *name)
 {
+	struct pieces pieces = { .epoch = epoch };
 	char number[24] = "";
-	int part, whole;
 	bool same = false;
+	int part;
 
 	snprintf(number, sizeof(number), "%s", name + strlen(IMALOG_PARTIAL));
 	number[strcspn(number, ".")] = '\0';
 	part = openat(epoch->dir, name,
 		      O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	whole = imalog_segment_open_any(epoch, imalog_number_behind(number, "", ""), NULL);
-	if (part >= 0 && whole >= 0)
-		same = begins_with(whole, part);
-	if (whole >= 0)
-		close(whole);
+	pieces.number = imalog_number_behind(number, "", "");
+	pieces.fd = imalog_segment_open_any(epoch, pieces.number, NULL);
+	if (part >= 0 && pieces.fd >= 0)
+		same = begin_with(&pieces, part);
+	if (pieces.fd >= 0)
+		close(pieces.fd);
 	if (part >= 0)
 		close(part);
 	return same;

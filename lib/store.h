@@ -88,6 +88,7 @@ struct imalog_receipt {
 	struct imalog_tpm_clock clock;
 	struct imalog_pcrs *pcrs; /* the TPM's before the records were read; NULL: not read */
 	bool staged_before;	  /* and so they may be later than the last record */
+	bool trimmed;		  /* the first of the list, not staged */
 	struct imalog_moment moment; /* of what was staged, in state saved */
 	/* What came of comparing them */
 	enum imalog_verdict verdict;

@@ -31,13 +31,13 @@ static int is_in_lists(const struct imalog_view *view, const struct imalog_recei
 		       bool *surely, struct imalog_error *error)
 {
 	const struct imalog_export *export = view->export;
-	bool same_boot = imalog_tail_same_boot(export, receipt);
 
 	*surely = false;
-	/* In the boot that it was saved in, it is what is staged, or gone from the kernel. */
-	if (same_boot && imalog_view_staged_bytes(view) != receipt->bytes)
+	/* In the boot that it was staged in, it is what is staged, or gone from the kernel. */
+	if (imalog_tail_was_staged(export, receipt) &&
+	    imalog_view_staged_bytes(view) != receipt->bytes)
 		return 0;
-	*surely = same_boot && are_same(view, receipt);
+	*surely = imalog_tail_same_boot(export, receipt) && are_same(view, receipt);
 	return imalog_view_begins_with(view, receipt->bytes, receipt->sha256, error);
 }
 
@@ -103,7 +103,8 @@ static int choose(struct imalog_view *view, bool all, struct imalog_error *error
 				0;
 	if (count < 0)
 		return count;
-	view->doubtful = count != 1;
+	/* When several lead to values of the very end, they are the same bytes. */
+	view->doubtful = count == 0 || (count > 1 && !all);
 	memcpy(view->takes, choices[view->doubtful ? 0 : which].takes, sizeof(view->takes));
 	return !view->doubtful || (!all && count == 0);
 }

@@ -37,7 +37,7 @@ struct command {
 
 extern const struct command cmd_show, cmd_convert, cmd_replay, cmd_merge, cmd_quote_verify;
 extern const struct command cmd_stage, cmd_save, cmd_confirm;
-extern const struct command cmd_export, cmd_store, cmd_status, cmd_policy_load;
+extern const struct command cmd_export, cmd_trim, cmd_store, cmd_status, cmd_policy_load;
 
 /* ---- options.c ---- */
 
@@ -490,13 +490,5 @@ json_t *json_receipt(const struct imalog_receipt *receipt, uint64_t epoch);
 /* `imalog store check` of one epoch; an exit code.  Closes the store as soon as it can. */
 int store_verify(struct imalog_store **store, uint64_t number, const struct options *options,
 		 struct compare *compare, unsigned int wait_ms, bool json);
-
-/* ---- payload.c ---- */
-
-/*
- * What is known of a buffer that IMA measured, by the name of its event: an object of strings
- * and numbers, NULL when nothing is known.
- */
-json_t *payload_decode(struct imalog_span name, struct imalog_span data);
 
 #endif /* IMALOG_CLI_H */

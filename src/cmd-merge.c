@@ -194,7 +194,8 @@ static void on_record(void *arg, const struct imalog_record *record)
 
 	if (number == 1)
 		merging->starts_with_boot_aggregate = imalog_record_is_boot_aggregate(record);
-	if (!imalog_record_is_nv(record) && !merging->verify.first_record[pcr])
+	if (!imalog_record_is_nv(record) && imalog_record_is_measured(record) &&
+	    !merging->verify.first_record[pcr])
 		merging->verify.first_record[pcr] = number;
 	progress(number);
 }
@@ -373,8 +374,8 @@ const struct command cmd_merge = {
 		"\n"
 		"Pieces besides the SEGMENTs, and receipts:\n"
 		"      --live                 this machine's log, compared with its TPM\n"
-		"      --store DIR            the store of --live; without it, the segments of this\n"
-		"                             store, with their receipts\n"
+		"      --store DIR            the store of --live; without --live, the segments of\n"
+		"                             this store, with their receipts\n"
 		"      --receipts DIR         of the SEGMENTs: a directory of receipts, an epoch,\n"
 		"                             or a store\n"
 		"      --epoch N              only what is of this epoch\n"

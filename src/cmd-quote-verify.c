@@ -8,21 +8,10 @@ static const struct option long_options[] = {
 	COMMON_LONG,
 	READING_LONG,
 	LIVE_LONG,
-	{ "quote", required_argument, NULL, OPT_QUOTE },
-	{ "signature", required_argument, NULL, OPT_SIGNATURE },
-	{ "key", required_argument, NULL, OPT_KEY },
-	{ "hash", required_argument, NULL, OPT_HASH },
-	{ "ca", required_argument, NULL, OPT_CA },
-	{ "nonce", required_argument, NULL, OPT_NONCE },
-	{ "nonce-file", required_argument, NULL, OPT_NONCE_FILE },
-	{ "no-nonce", no_argument, NULL, OPT_NO_NONCE },
-	{ "previous", required_argument, NULL, OPT_PREVIOUS },
+	QUOTE_LONG,
 	{ "from-quote", required_argument, NULL, OPT_FROM_QUOTE },
 	{ "from-signature", required_argument, NULL, OPT_FROM_SIGNATURE },
 	{ "start", required_argument, NULL, OPT_START },
-	{ "pcrs", required_argument, NULL, OPT_PCRS },
-	{ "eventlog", required_argument, NULL, OPT_QUOTE_EVENTLOG },
-	{ "padding", required_argument, NULL, OPT_PADDING },
 	{ "max-later", required_argument, NULL, OPT_MAX_LATER },
 	{ "print-count", no_argument, NULL, OPT_PRINT_COUNT },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -36,13 +25,10 @@ static int check_options(const struct verify *verify)
 {
 	const char *const *values = verify->values;
 	const struct command *command = verify->options.command;
-	int nonces = (values[OPT_NONCE] != NULL) + (values[OPT_NONCE_FILE] != NULL) +
-		     verify->no_nonce;
+	int rc = quote_check_options(verify);
 
-	if (!values[OPT_QUOTE] || !values[OPT_SIGNATURE] || !values[OPT_KEY])
-		return usage_error(command, "--quote, --signature and --key are needed");
-	if (nonces > 1)
-		return usage_error(command, "--nonce, --nonce-file and --no-nonce exclude each other");
+	if (rc != EXIT_YES)
+		return rc;
 	if (!values[OPT_FROM_QUOTE] != !values[OPT_FROM_SIGNATURE])
 		return usage_error(command, "--from-quote and --from-signature go together");
 	if (!values[OPT_FROM_QUOTE] != !imalog_pcrs_count(verify->compare.start))
@@ -71,33 +57,8 @@ static int parse(struct verify *verify, int argc, char **argv)
 
 static void on_record(void *arg, const struct imalog_record *record)
 {
-	struct verify *verify = arg;
-	uint32_t pcr = imalog_record_pcr(record);
-	uint64_t number = imalog_record_number(record);
-
-	if (!imalog_record_is_nv(record) && imalog_record_is_measured(record) &&
-	    !verify->first_record[pcr])
-		verify->first_record[pcr] = number;
-	imalog_quote_match_feed(verify->match, record);
-	progress(number);
-}
-
-bool quote_log_extends(const struct verify *verify, uint32_t pcr)
-{
-	uint64_t at = imalog_quote_match_at(verify->match);
-
-	return verify->first_record[pcr] && (at == 0 || verify->first_record[pcr] <= at);
-}
-
-static void on_problem(void *arg, const struct imalog_record *record,
-		       enum imalog_problem problem)
-{
-	struct verify *verify = arg;
-
-	if (problem == IMALOG_PROBLEM_OPAQUE || verify->bad_record)
-		return;
-	verify->bad_record = imalog_record_number(record);
-	verify->bad_problem = problem;
+	quote_on_record(arg, record);
+	progress(imalog_record_number(record));
 }
 
 static int replay_files(struct verify *verify)
@@ -120,16 +81,11 @@ static int replay_files(struct verify *verify)
 
 static int check_log(struct verify *verify)
 {
-	int rc = compare_apply_start(&verify->compare, verify->replay);
+	int rc = quote_prepare_match(verify);
 
 	if (rc != EXIT_YES)
 		return rc;
-	rc = imalog_quote_match_new(verify->quote, verify->replay, verify->others, &verify->match,
-				    verify->error);
-	if (rc < 0)
-		return quote_failed(verify, NULL, rc);
 	imalog_replay_on_record(verify->replay, on_record, verify);
-	imalog_replay_on_problem(verify->replay, on_problem, verify);
 	rc = replay_files(verify);
 	if (rc != EXIT_YES)
 		return rc;
@@ -166,16 +122,10 @@ static int run(struct verify *verify, int argc, char **argv)
 {
 	int rc = log_open(&verify->log, &verify->options, argv + optind, argc - optind);
 
-	if (rc != EXIT_YES)
-		return rc;
-	verify->error = imalog_error_new();
-	verify->replay = imalog_replay_new();
-	verify->hasher = imalog_hasher_new();
-	if (!verify->error || !verify->replay || !verify->hasher) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
-	rc = quote_load(verify);
+	if (rc == EXIT_YES)
+		rc = quote_prepare(verify);
+	if (rc == EXIT_YES)
+		rc = quote_load(verify);
 	if (rc == EXIT_YES)
 		rc = check_log(verify);
 	if (rc == EXIT_YES && verify->from)
@@ -187,26 +137,15 @@ static int run(struct verify *verify, int argc, char **argv)
 
 static int cmd_quote_verify_run(const struct command *command, int argc, char **argv)
 {
-	struct verify verify = { .max_later = UINT64_MAX };
-	int rc = options_init(&verify.options, command);
+	struct verify verify;
+	int rc = quote_init(&verify, command);
 
-	if (rc == EXIT_YES)
-		rc = compare_init(&verify.compare);
 	if (rc == EXIT_YES)
 		rc = parse(&verify, argc, argv);
 	if (rc == EXIT_YES)
 		rc = run(&verify, argc, argv);
 	log_close(&verify.log);
-	imalog_quote_match_free(&verify.match);
-	imalog_quote_free(&verify.quote);
-	imalog_quote_free(&verify.previous);
-	imalog_quote_free(&verify.from);
-	imalog_key_free(&verify.key);
-	imalog_replay_free(&verify.replay);
-	imalog_hasher_free(&verify.hasher);
-	imalog_error_free(&verify.error);
-	compare_free(&verify.compare);
-	options_free(&verify.options);
+	quote_free(&verify);
 	return EXIT_CODE_OF(rc);
 }
 

@@ -16,6 +16,7 @@ static const struct command *const commands[] = {
 	&cmd_save,
 	&cmd_confirm,
 	&cmd_export,
+	&cmd_trim,
 	&cmd_store,
 	&cmd_status,
 	&cmd_policy_load,

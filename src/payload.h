@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files that decode measured buffers share. */
+/* Measured buffers, decoded, and what the files that do it share. */
 #ifndef IMALOG_PAYLOAD_H
 #define IMALOG_PAYLOAD_H
 
 #include "cli.h"
+
+/* ---- payload.c ---- */
+
+/*
+ * What is known of a buffer that IMA measured, by the name of its event: an object of strings
+ * and numbers, NULL when nothing is known.
+ */
+json_t *payload_decode(struct imalog_span name, struct imalog_span data);
 
 #define DIGITS "0123456789"
 #define WORD DIGITS "abcdefghijklmnopqrstuvwxyz_"

@@ -8,6 +8,29 @@
 /* Far more than any key, certificate bundle, quote or nonce has. */
 #define INPUT_MAX ((size_t)1 << 20)
 
+int quote_init(struct verify *verify, const struct command *command)
+{
+	int rc;
+
+	*verify = (struct verify){ .max_later = UINT64_MAX };
+	rc = options_init(&verify->options, command);
+	return rc == EXIT_YES ? compare_init(&verify->compare) : rc;
+}
+
+void quote_free(struct verify *verify)
+{
+	imalog_quote_match_free(&verify->match);
+	imalog_quote_free(&verify->quote);
+	imalog_quote_free(&verify->previous);
+	imalog_quote_free(&verify->from);
+	imalog_key_free(&verify->key);
+	imalog_replay_free(&verify->replay);
+	imalog_hasher_free(&verify->hasher);
+	imalog_error_free(&verify->error);
+	compare_free(&verify->compare);
+	options_free(&verify->options);
+}
+
 /* ---- options ---- */
 
 static int set_max_later(struct verify *verify)
@@ -55,7 +78,29 @@ int quote_option(struct verify *verify, int option, const struct option *long_op
 	}
 }
 
+int quote_check_options(const struct verify *verify)
+{
+	const char *const *values = verify->values;
+	const struct command *command = verify->options.command;
+	int nonces = (values[OPT_NONCE] != NULL) + (values[OPT_NONCE_FILE] != NULL) +
+		     verify->no_nonce;
+
+	if (!values[OPT_QUOTE] || !values[OPT_SIGNATURE] || !values[OPT_KEY])
+		return usage_error(command, "--quote, --signature and --key are needed");
+	if (nonces > 1)
+		return usage_error(command, "--nonce, --nonce-file and --no-nonce exclude each other");
+	return EXIT_YES;
+}
+
 /* ---- what was given ---- */
+
+int quote_prepare(struct verify *verify)
+{
+	verify->error = imalog_error_new();
+	verify->replay = imalog_replay_new();
+	verify->hasher = imalog_hasher_new();
+	return verify->error && verify->replay && verify->hasher ? EXIT_YES : out_of_memory();
+}
 
 int quote_failed(const struct verify *verify, const char *file, int code)
 {

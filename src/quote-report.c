@@ -112,9 +112,26 @@ static void add_first(const struct verify *verify, struct findings *findings)
 	add(findings, "first selection", verify->first_selection, findings->first_reason, true);
 }
 
+/* The worst of those that count */
+static enum imalog_verdict worst_of(const struct findings *findings)
+{
+	enum imalog_verdict worst = IMALOG_MATCH;
+
+	for (size_t i = 0; i < findings->nr; i++) {
+		const struct finding *finding = &findings->of[i];
+
+		if (finding->verdict == IMALOG_MISMATCH)
+			worst = IMALOG_MISMATCH;
+		else if (finding->verdict == IMALOG_NOT_CHECKED && finding->needed &&
+			 worst == IMALOG_MATCH)
+			worst = IMALOG_NOT_CHECKED;
+	}
+	return worst;
+}
+
 static void collect(const struct verify *verify, struct findings *findings)
 {
-	*findings = (struct findings){ .verdict = IMALOG_MATCH };
+	*findings = (struct findings){ .nr = 0 };
 	for (int i = 0; i < IMALOG_QUOTE_CHECKS; i++) {
 		enum imalog_quote_check check = (enum imalog_quote_check)i;
 
@@ -125,15 +142,26 @@ static void collect(const struct verify *verify, struct findings *findings)
 	judge_later(verify, findings);
 	if (verify->from)
 		add_first(verify, findings);
-	for (size_t i = 0; i < findings->nr; i++) {
-		const struct finding *finding = &findings->of[i];
+	findings->verdict = worst_of(findings);
+}
 
-		if (finding->verdict == IMALOG_MISMATCH)
-			findings->verdict = IMALOG_MISMATCH;
-		else if (finding->verdict == IMALOG_NOT_CHECKED && finding->needed &&
-			 findings->verdict == IMALOG_MATCH)
-			findings->verdict = IMALOG_NOT_CHECKED;
-	}
+enum imalog_verdict quote_verdict(const struct verify *verify)
+{
+	struct findings findings;
+
+	collect(verify, &findings);
+	return findings.verdict;
+}
+
+enum imalog_verdict quote_verdict_alone(const struct verify *verify)
+{
+	struct findings findings;
+
+	collect(verify, &findings);
+	findings.of[IMALOG_QUOTE_SELECTION].needed = false;
+	findings.of[IMALOG_QUOTE_DIGEST].needed = false;
+	findings.of[IMALOG_QUOTE_LOG].needed = false;
+	return worst_of(&findings);
 }
 
 /* ---- text ---- */
@@ -221,14 +249,16 @@ static void print_verdict(const struct findings *findings)
 	printf(".\n");
 }
 
-static void print_text_report(const struct verify *verify, const struct findings *findings)
+void quote_print_text(const struct verify *verify, bool with_log)
 {
-	for (size_t i = 0; i < findings->nr; i++)
-		print_finding(&findings->of[i]);
-	print_coverage(verify);
-	print_verdict(findings);
-	if (verify->options.verbose)
-		log_print_facts(&verify->log, stdout);
+	struct findings findings;
+
+	collect(verify, &findings);
+	for (size_t i = 0; i < findings.nr; i++)
+		print_finding(&findings.of[i]);
+	if (with_log)
+		print_coverage(verify);
+	print_verdict(&findings);
 }
 
 /* ---- JSON ---- */
@@ -289,7 +319,10 @@ int quote_report(const struct verify *verify)
 	else if (verify->json)
 		written = print_json(stdout, to_json(verify, &findings));
 	else if (!verify->options.quiet)
-		print_text_report(verify, &findings);
+		quote_print_text(verify, true);
+	if (!verify->print_count && !verify->json && !verify->options.quiet &&
+	    verify->options.verbose)
+		log_print_facts(&verify->log, stdout);
 	flushed = stdout_flush();
 	if (flushed != EXIT_YES)
 		return flushed;

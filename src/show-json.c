@@ -2,6 +2,7 @@
 /* A record as JSON. */
 #include <string.h>
 
+#include "payload.h"
 #include "show.h"
 
 /* The buffer that it measured, if it did */

@@ -11,67 +11,14 @@ load swtpm
 load imafs
 load faults
 load export
+load sweep
 
 setup() {
-	cd "$BATS_TEST_TMPDIR" || return
-	unset IMALOG_TEST_ROOT TPM2TOOLS_TCTI
-	need_strace
-	case $(stat -f -c %T .) in
-	tmpfs | ramfs | overlayfs | fuse*)
-		skip "'$PWD' is where nothing lasts: set TMPDIR to a place on a disk"
-		;;
-	esac
-	imafs_start root
-	STORE=$ROOT/var/lib/imalog
-	mkdir -p "${STORE%/*}"
-	expect_code 0 export -q
+	make_repeating_machine
 }
 
 teardown() {
 	imafs_stop
-}
-
-# Recovers, and looks at everything.
-finish() {
-	imafs_ctl clear
-	expect_code 0 export -q
-	expect_no_stderr "$now"
-	expect_all
-}
-
-# prepare COMMAND: records that are the same as those before
-prepare() {
-	imafs_ctl violation /x 2
-	[ "$1" = export ] || expect_code 0 stage
-	[ "$1" != confirm ] || expect_code 0 save -q
-}
-
-# sweep COMMAND HOW [ERRNO]
-sweep() {
-	local command=$1 how=$2 errno=${3-} call number step=9 count=0
-	[ -z "${IMALOG_LONG-}" ] || step=1
-	now="the first $command"
-	prepare "$command"
-	faults_calls calls --root "$ROOT" "$command"
-	expect_status 0 "$now"
-	finish
-	while read -r call number <&8; do
-		count=$((count + 1))
-		[ $((count % step)) -eq 0 ] || [ "$call" != "${call#fsync}" ] ||
-			[ "$call" != "${call#rename}" ] || [ "$call" != "${call#unlink}" ] ||
-			continue
-		now="$command: $call $number ${errno:-is the end}"
-		prepare "$command"
-		# shellcheck disable=SC2086 # no errno is no argument
-		"$how" "$call" "$number" $errno --root "$ROOT" "$command"
-		[ "$status" -lt 128 ] || [ "$how" = faults_kill ] || fail "$now: a crash"
-		# What is the same comes once more before it recovers.
-		[ $((count % 2)) -eq 0 ] || imafs_ctl violation /x 2
-		finish
-	done 8<calls
-	[ "$count" -gt 10 ] || fail "only $count system calls"
-	expect_code 0 store check --sysfs
-	expect_stdout 'PCR values: match'
 }
 
 @test "export faults: export is killed at any system call" {
@@ -124,7 +71,7 @@ sweep() {
 	expect_code 0 store check --sysfs -q
 }
 
-# Others stage, save, confirm and read at any moment.
+# Others stage, save, confirm, trim and read at any moment.
 @test "export faults: others at work on the same list" {
 	local i pids=()
 	actor() {
@@ -136,7 +83,8 @@ sweep() {
 	actor stage & pids+=($!)
 	actor save & pids+=($!)
 	actor confirm & pids+=($!)
-	actor export & pids+=($!)
+	actor export --slice 2 & pids+=($!)
+	actor trim 1 & pids+=($!)
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
 		imafs_ctl violation /x 2
 		cat "$IMA/ascii_runtime_measurements" >/dev/null 2>&1 || true

@@ -4,7 +4,7 @@
 
 load helpers
 
-COMMANDS='show convert replay merge quote-verify stage save confirm export store status policy-load'
+COMMANDS='show convert replay merge quote-verify stage save confirm export trim store status policy-load'
 READING='--format --byte-order --digest-size --define-template --help --version --quiet --verbose'
 LIVE='--list-only --store --wait --config --root'
 REPLAY="$READING $LIVE --pcr --bank --pcrs --expect --start --padding --print --ignore-violations --json"
@@ -20,7 +20,9 @@ POLICY_LOAD='--by-path --root --help --version --quiet --verbose'
 STAGE='--help --version --quiet --verbose --root --wait --config'
 SAVE="$STAGE --store"
 CONFIRM=$SAVE
-EXPORT="$SAVE --json --min-records --min-bytes --max-age --watch --tcti --sysfs --no-tpm --ak"
+EXPORT="$SAVE --json --min-records --min-bytes --max-age --watch --slice --tcti --sysfs --no-tpm --ak"
+TRIM="$SAVE --json --to-record --quote --signature --hash --key --ca --nonce --nonce-file --no-nonce
+	--previous --pcrs --eventlog --padding --tcti --sysfs --no-tpm --ak"
 STORE="$SAVE --json --keep-epochs --tpm --tcti --sysfs --pcrs --expect --pcr --bank
 	--ignore-violations --define-template"
 

@@ -19,7 +19,7 @@ load imafs
 
 MAN=$IMALOG_SRC/man
 PAGES='imalog imalog-show imalog-convert imalog-replay imalog-merge imalog-quote-verify
-	imalog-stage imalog-save imalog-confirm imalog-export imalog-store
+	imalog-stage imalog-save imalog-confirm imalog-export imalog-trim imalog-store
 	imalog-policy-load imalog-status'
 
 setup() {
@@ -389,6 +389,24 @@ start_kernel_with_tpm() {
 	expect_stdout 'records 1\.\.2 of 2'
 	example imalog-export.1 '$ tpm2_checkquote -u ak.pub -m receipts/00000002.quote -s receipts/00000002.signature -q $nonce'
 	expect_status 0
+}
+
+@test "manual: imalog-trim.1" {
+	start_kernel_with_tpm
+	imafs_ctl add /one /two /three
+	example imalog-trim.1 '# imalog trim 1'
+	expect_status 0
+	example imalog-trim.1 '# imalog trim --to-record 2'
+	expect_status 0
+	expect_stdout '^epoch 1, segment 2: 1 record from 2, '
+	export nonce=c0ffee
+	example imalog-trim.1 '# tpm2_quote -c 0x81010002 -l sha256:10 -q $nonce -m quote.msg -s quote.sig'
+	expect_status 0
+	imafs_ctl add /four
+	example imalog-trim.1 '# imalog trim --quote quote.msg --signature quote.sig --key ak.pub --nonce $nonce'
+	expect_status 0
+	expect_stdout '^epoch 1, segment 3: 2 records from 3, '
+	[ "$(cat "$IMA/runtime_measurements_count")" = 1 ] || fail 'not one is left'
 }
 
 @test "manual: imalog-store.1" {

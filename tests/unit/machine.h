@@ -28,9 +28,10 @@ struct kernel {
 	size_t staged[RECORDS_MAX], nr_staged;
 	size_t current[RECORDS_MAX], nr_current;
 	bool held, suspended, has_tpm, tpm_fails;
+	bool cannot_stage;
 	int discard_errno; /* for the next request: refused */
 	bool discards_all_the_same;
-	bool flush_htable; /* what is deleted can be measured once more */
+	bool flush_htable; /* what is deleted can be measured once more, and has no number */
 	unsigned int boot, resets;
 	uint64_t violations; /* of this boot */
 	uint8_t pcrs[MACHINE_BANKS][IMALOG_DIGEST_MAX]; /* PCR 10 of sha1 and sha256 */
@@ -133,6 +134,21 @@ TEST_FN void do_delete(void)
 	kernel->nr_staged = 0;
 }
 
+/* "N" on the list, all or nothing; an errno */
+TEST_FN int do_trim(size_t records)
+{
+	if (kernel->flush_htable || records == 0)
+		return EINVAL;
+	if (records > kernel->nr_current)
+		return ENOENT;
+	if (kernel->suspended)
+		return ESTALE;
+	kernel->nr_current -= records;
+	memmove(kernel->current, kernel->current + records,
+		kernel->nr_current * sizeof(*kernel->current));
+	return 0;
+}
+
 TEST_FN struct bytes list_bytes(const size_t *list, size_t nr)
 {
 	struct bytes all = bytes_new(0);
@@ -198,7 +214,8 @@ static int fake_probe(const char *root, struct imalog_kernel_info *ret,
 	*ret = (struct imalog_kernel_info){ .securityfs = true,
 					    .list = true,
 					    .recent = true,
-					    .stages = true,
+					    .stages = !kernel->cannot_stage,
+					    .trims = !kernel->flush_htable,
 					    .counted = true,
 					    .flush_htable = kernel->flush_htable,
 					    .records = kernel->nr_current,
@@ -211,13 +228,19 @@ static int fake_probe(const char *root, struct imalog_kernel_info *ret,
 static struct {
 	struct bytes staged, current;
 	bool whole;
+	bool list;	 /* that is held, too */
+	size_t nr_first; /* of the list, and no staging; 0: what is staged */
 } hold;
 
-static int fake_open(const char *root, unsigned int wait_ms, struct imalog_staging **ret,
-		     struct imalog_error *error)
+static int fake_open(const char *root, bool staged, bool list, unsigned int wait_ms,
+		     struct imalog_staging **ret, struct imalog_error *error)
 {
 	(void)root;
 	(void)wait_ms;
+	if (staged && kernel->cannot_stage)
+		return imalog_fail_os(error, ENOENT, "cannot stage");
+	hold.list = list;
+	hold.nr_first = 0;
 	if (kernel->before_open)
 		kernel->before_open();
 	mark();
@@ -245,13 +268,31 @@ static int fake_stage(struct imalog_staging *staging, struct imalog_error *error
 	return rc;
 }
 
+static int fake_first(struct imalog_staging *staging, uint64_t records, uint64_t *got,
+		      struct imalog_error *error)
+{
+	(void)staging;
+	if (!hold.list)
+		return imalog_fail(error, IMALOG_ERR_INVALID, "", "the list is not held");
+	hold.whole = false;
+	hold.nr_first = 0;
+	if (kernel->nr_staged)
+		return 2;
+	*got = hold.nr_first = records < kernel->nr_current ? records : kernel->nr_current;
+	mark();
+	if (kernel->after_stage)
+		kernel->after_stage();
+	return *got > 0;
+}
+
 static struct imalog_source *fake_source(struct imalog_staging *staging,
 					 struct imalog_error *error)
 {
 	(void)staging;
 	(void)error;
 	bytes_free(&hold.staged);
-	hold.staged = list_bytes(kernel->staged, kernel->nr_staged);
+	hold.staged = hold.nr_first ? list_bytes(kernel->current, hold.nr_first) :
+				      list_bytes(kernel->staged, kernel->nr_staged);
 	hold.whole = true;
 	kernel->reads++;
 	mark();
@@ -278,6 +319,7 @@ static int fake_discard(struct imalog_staging *staging, const struct imalog_rece
 	hash_of("SHA256", span_of_bytes(hold.staged), sum);
 	if (!hold.whole || imalog_receipt_state(receipt) != IMALOG_RECEIPT_DELETING ||
 	    imalog_receipt_bytes(receipt) != hold.staged.size ||
+	    (hold.nr_first && imalog_receipt_records(receipt) != hold.nr_first) ||
 	    memcmp(imalog_receipt_sha256(receipt), sum, 32) != 0)
 		return imalog_fail(error, IMALOG_ERR_INVALID, "",
 				   "a receipt of something else");
@@ -285,7 +327,11 @@ static int fake_discard(struct imalog_staging *staging, const struct imalog_rece
 	if (kernel->suspended)
 		os_errno = ESTALE;
 	mark();
-	if (!os_errno || kernel->discards_all_the_same)
+	if (hold.nr_first && !os_errno)
+		os_errno = do_trim(hold.nr_first);
+	else if (hold.nr_first && kernel->discards_all_the_same)
+		do_trim(hold.nr_first);
+	else if (!hold.nr_first && (!os_errno || kernel->discards_all_the_same))
 		do_delete();
 	mark();
 	hold.whole = false;
@@ -367,6 +413,7 @@ static const struct imalog_world fake_world __attribute__((unused)) = {
 	.probe = fake_probe,
 	.open = fake_open,
 	.stage = fake_stage,
+	.first = fake_first,
 	.source = fake_source,
 	.list = fake_list,
 	.discard = fake_discard,
@@ -512,112 +559,6 @@ TEST_FN void run_show(const struct run *run)
 		run_free(&run_);                                            \
 	} while (0)
 
-/* ---- what the store has ---- */
-
-TEST_FN void add_file(struct bytes *all, const char *path)
-{
-	uint8_t chunk[4096];
-	FILE *file = fopen(path, "rb");
-	size_t n;
-
-	while (file && (n = fread(chunk, 1, sizeof(chunk), file)) > 0) {
-		all->data = realloc(all->data, all->size + n + 1);
-		memcpy(all->data + all->size, chunk, n);
-		all->size += n;
-	}
-	if (file)
-		fclose(file);
-}
-
-/* `cat KIND.*` of an epoch */
-TEST_FN struct bytes store_bytes(unsigned int epoch, const char *kind)
-{
-	struct bytes all = bytes_new(0);
-
-	for (unsigned int i = 1; i < 100; i++) {
-		char path[512];
-
-		snprintf(path, sizeof(path), "%s/epoch-%06u/%s.%08u", store_path, epoch, kind,
-			 i);
-		add_file(&all, path);
-	}
-	return all;
-}
-
-TEST_FN bool store_has(const char *name)
-{
-	char path[512];
-
-	snprintf(path, sizeof(path), "%s/%s", store_path, name);
-	return access(path, F_OK) == 0;
-}
-
-TEST_FN struct bytes joined(struct bytes a, struct bytes b)
-{
-	struct bytes both = bytes_new(a.size + b.size);
-
-	if (a.size)
-		memcpy(both.data, a.data, a.size);
-	if (b.size)
-		memcpy(both.data + a.size, b.data, b.size);
-	bytes_free(&a);
-	bytes_free(&b);
-	return both;
-}
-
-/* The log of an epoch, and for the current one what the kernel still has */
-TEST_FN struct bytes whole_log(unsigned int epoch, bool with_kernel)
-{
-	struct bytes all = store_bytes(epoch, "log");
-
-	if (!with_kernel)
-		return all;
-	all = joined(all, list_bytes(kernel->staged, kernel->nr_staged));
-	return joined(all, list_bytes(kernel->current, kernel->nr_current));
-}
-
-/* Store, staged and list are all that was ever measured, in order, no gap, no double. */
-TEST_FN bool check_whole(unsigned int epoch)
-{
-	struct bytes all = whole_log(epoch, true);
-	bool ok =
-		CHECK_MEM(span_of_bytes(all), span_of(kernel->bytes, kernel->at[kernel->nr]));
-
-	bytes_free(&all);
-	return ok;
-}
-
-TEST_FN void show_finding(void *arg, uint64_t segment, const char *text)
-{
-	(void)arg;
-	printf("# segment %u: %s\n", (unsigned int)segment, text);
-}
-
-/* The epoch is sound, and leads to the TPM's values. */
-TEST_FN bool check_epoch(unsigned int number)
-{
-	struct imalog_error *error = imalog_error_new();
-	struct imalog_templates *templates = imalog_templates_new();
-	struct imalog_replay *replay = imalog_replay_new();
-	struct imalog_store *store = NULL;
-	struct imalog_epoch *epoch = NULL;
-	bool ok;
-
-	for (size_t b = 0; b < MACHINE_BANKS; b++)
-		imalog_replay_offer(replay, machine_banks[b].alg, 10,
-				    span_of(kernel->pcrs[b], machine_banks[b].size), NULL);
-	ok = CHECK_INT(imalog_store_open(store_path, 0, &store, error), 0) &&
-	     CHECK_INT(imalog_epoch_open(store, number, &epoch, error), 0) &&
-	     CHECK_INT(imalog_epoch_check(epoch, replay, templates, show_finding, NULL, error),
-		       0);
-	if (ok && kernel->nr_current == 0 && kernel->nr_staged == 0)
-		ok = CHECK_INT(imalog_replay_verdict(replay, NULL), IMALOG_MATCH);
-	imalog_epoch_close(&epoch);
-	imalog_store_close(&store);
-	imalog_replay_free(&replay);
-	imalog_templates_free(&templates);
-	imalog_error_free(&error);
-	return ok;
-}
+#include "stored.h"
 
 #endif /* TEST_MACHINE_H */

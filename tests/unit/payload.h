@@ -5,7 +5,7 @@
 
 #include "test.h"
 
-#include "cli.h"
+#include "../../src/payload.h"
 
 /* A string literal and its size, with the NULs within it */
 #define TEXT(literal) (literal), sizeof(literal) - 1

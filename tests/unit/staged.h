@@ -16,8 +16,9 @@
 /* ---- the kernel ---- */
 
 static struct {
-	int stage, discard;   /* errno that the request gets, 0: it is done */
-	int stages, discards; /* how often it came */
+	int stage, discard, trim; /* errno that the request gets, 0: it is done */
+	int stages, discards;	  /* how often it came */
+	char trims[64];		  /* all numbers that were written to the list */
 	bool discarded_all_the_same;
 	int busy;			 /* so many attempts to open are refused */
 	int refuse;			 /* errno for each of them */
@@ -42,11 +43,14 @@ TEST_FN struct bytes list_of(size_t records)
 	return part;
 }
 
-TEST_FN bool is_staged_file(int fd)
+TEST_FN bool is_file(int fd, const char *name)
 {
 	struct stat is, should;
+	char path[1024];
 
-	return fstat(fd, &is) == 0 && stat(in_work(STAGED), &should) == 0 &&
+	/* What in_work() gives lasts only until it is called some more times. */
+	snprintf(path, sizeof(path), "%s/%s", work, name);
+	return fstat(fd, &is) == 0 && stat(path, &should) == 0 &&
 	       is.st_ino == should.st_ino && is.st_dev == should.st_dev;
 }
 
@@ -66,9 +70,13 @@ TEST_FN bool request(int fd, const void *data, size_t size, ssize_t *ret)
 {
 	int os_errno;
 
-	if (!is_staged_file(fd))
+	if (!is_file(fd, STAGED) && !is_file(fd, LIST))
 		return false;
-	if (size == 2 && memcmp(data, "A\n", 2) == 0) {
+	if (is_file(fd, LIST)) {
+		os_errno = kernel.trim;
+		strncat(kernel.trims, data,
+			size < sizeof(kernel.trims) - strlen(kernel.trims) ? size : 0);
+	} else if (size == 2 && memcmp(data, "A\n", 2) == 0) {
 		os_errno = kernel.stage;
 		kernel.stages++;
 		if (!os_errno)
@@ -84,7 +92,7 @@ TEST_FN bool request(int fd, const void *data, size_t size, ssize_t *ret)
 		os_errno = EINVAL;
 	}
 	errno = os_errno;
-	*ret = os_errno ? -1 : 2;
+	*ret = os_errno ? -1 : (ssize_t)size;
 	return true;
 }
 
@@ -165,6 +173,18 @@ TEST_FN struct setup open_staging(unsigned int wait_ms)
 	struct setup s = { .error = imalog_error_new() };
 
 	s.rc = imalog_staging_open(work, wait_ms, &s.staging, s.error);
+	return s;
+}
+
+/* With the list, of @records records; nothing is staged. */
+TEST_FN struct setup open_list(size_t records)
+{
+	struct setup s = { .error = imalog_error_new() };
+
+	make_root(records);
+	s.rc = imalog_staging_open_files(work, true, true, 0, &s.staging, s.error);
+	if (s.rc < 0)
+		BAIL_OUT("%s", imalog_error_detail(s.error));
 	return s;
 }
 

@@ -7,6 +7,111 @@
 
 /* ---- others ---- */
 
+static void steal(void)
+{
+	do_stage();
+	do_delete();
+	kernel->after_close = NULL;
+}
+
+TEST(somebody_else_deletes_what_is_saved)
+{
+	struct run run;
+
+	machine_new();
+	measure_all("VV");
+	do_stage();
+	run = run_new();
+	CHECK_INT(imalog_export_save(run.export, run.error), 1);
+	do_delete();
+	CHECK_INT(imalog_export_save(run.export, run.error), 1); /* committed */
+	CHECK(store_has("epoch-000001/log.00000001"));
+	run_free(&run);
+	check_whole(1);
+	check_epoch(1);
+}
+
+TEST(somebody_else_deletes_and_stages_the_same)
+{
+	struct run run;
+
+	for (int tpm = 0; tpm < 2; tpm++) {
+		machine_new();
+		CHECK_EXPORT(1);
+		kernel->has_tpm = tpm;
+		measure_all("VV");
+		do_stage();
+		run = run_new();
+		CHECK_INT(imalog_export_save(run.export, run.error), 1);
+		do_delete();
+		measure_all("VV");
+		do_stage();
+		measure_all("V");
+		/* They are others: the kernel has counted more violations. */
+		CHECK_INT(imalog_export_confirm(run.export, NULL, run.error), 2);
+		run_free(&run);
+		check_whole(1);
+		run = run_export();
+		CHECK_INT(run.rc, 1);
+		run_free(&run);
+		check_whole(1);
+		check_epoch(1);
+	}
+}
+
+TEST(what_is_saved_is_not_saved_again)
+{
+	struct run run;
+
+	machine_new();
+	CHECK_EXPORT(1);
+	measure_all("VV");
+	do_stage();
+	run = run_new();
+	CHECK_INT(imalog_export_save(run.export, run.error), 1);
+	measure_all("VVa");
+	CHECK_INT(imalog_export_confirm(run.export, NULL, run.error), 1);
+	run_free(&run);
+	CHECK(!store_has("epoch-000001/dropped.00000002"));
+	CHECK_EXPORT(1);
+	check_whole(1);
+	check_epoch(1);
+}
+
+TEST(somebody_else_takes_records_away)
+{
+	struct run run;
+
+	machine_new();
+	kernel->after_close = steal;
+	measure('a');
+	do_stage();
+	measure('c');
+	run = run_export();
+	CHECK_INT(run.rc, 1);
+	run_free(&run);
+	measure('d');
+	run = run_export();
+	CHECK_INT(run.rc, 1);
+	CHECK(run_said(&run, "does not lead to the TPM's values"));
+	run_free(&run);
+}
+
+TEST(a_held_list)
+{
+	struct run run;
+
+	machine_new();
+	kernel->held = true;
+	run = run_export();
+	CHECK_INT(run.rc, -IMALOG_ERR_OS);
+	CHECK_INT(imalog_error_os_errno(run.error), EBUSY);
+	run_free(&run);
+	kernel->held = false;
+	CHECK_EXPORT(1);
+	check_whole(1);
+}
+
 /* Deletes what is saved, and stages records of the same bytes. */
 static void swap(void)
 {
@@ -102,6 +207,27 @@ TEST(without_violations_the_kernel_must_remember)
 		CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), forgets);
 		run_free(&run);
 	}
+}
+
+/* A kernel that was built to log everything again, which nothing else tells */
+TEST(the_tpm_objects)
+{
+	struct run run;
+
+	machine_new();
+	CHECK_EXPORT(1);
+	measure_all("ac");
+	do_stage();
+	run = run_new();
+	CHECK_INT(imalog_export_save(run.export, run.error), 1);
+	do_delete();
+	measure_all("ac");
+	do_stage();
+	CHECK_INT(imalog_export_confirm(run.export, NULL, run.error), 2);
+	CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), 0);
+	run_free(&run);
+	check_whole(1);
+	check_epoch(1);
 }
 
 /* ---- damage ---- */
@@ -375,9 +501,13 @@ TEST(an_only_copy_behind_a_pending_segment)
 	}
 }
 
-TEST_MAIN(CASE(somebody_else_is_quicker), CASE(saving_what_has_the_same_bytes),
+TEST_MAIN(CASE(somebody_else_deletes_what_is_saved),
+	  CASE(somebody_else_deletes_and_stages_the_same),
+	  CASE(what_is_saved_is_not_saved_again), CASE(somebody_else_takes_records_away),
+	  CASE(a_held_list),
+	  CASE(somebody_else_is_quicker), CASE(saving_what_has_the_same_bytes),
 	  CASE(deleting_fails_without_a_tpm),
-	  CASE(without_violations_the_kernel_must_remember),
+	  CASE(without_violations_the_kernel_must_remember), CASE(the_tpm_objects),
 	  CASE(what_is_damaged_is_saved_again),
 	  CASE(what_is_damaged_and_gone_is_no_part_of_the_log), CASE(two_and_a_kexec),
 	  CASE(two_and_a_reset), CASE(an_only_copy_without_a_receipt),

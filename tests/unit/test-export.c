@@ -552,113 +552,6 @@ TEST(without_a_tpm)
 	CHECK(!store_has("epoch-000002"));
 }
 
-/* ---- two actors ---- */
-
-static void steal(void)
-{
-	do_stage();
-	do_delete();
-	kernel->after_close = NULL;
-}
-
-TEST(somebody_else_deletes_what_is_saved)
-{
-	struct run run;
-
-	machine_new();
-	measure_all("VV");
-	do_stage();
-	run = run_new();
-	CHECK_INT(imalog_export_save(run.export, run.error), 1);
-	do_delete();
-	CHECK_INT(imalog_export_save(run.export, run.error), 1); /* committed */
-	CHECK(store_has("epoch-000001/log.00000001"));
-	run_free(&run);
-	check_whole(1);
-	check_epoch(1);
-}
-
-TEST(somebody_else_deletes_and_stages_the_same)
-{
-	struct run run;
-
-	for (int tpm = 0; tpm < 2; tpm++) {
-		machine_new();
-		CHECK_EXPORT(1);
-		kernel->has_tpm = tpm;
-		measure_all("VV");
-		do_stage();
-		run = run_new();
-		CHECK_INT(imalog_export_save(run.export, run.error), 1);
-		do_delete();
-		measure_all("VV");
-		do_stage();
-		measure_all("V");
-		/* They are others: the kernel has counted more violations. */
-		CHECK_INT(imalog_export_confirm(run.export, NULL, run.error), 2);
-		run_free(&run);
-		check_whole(1);
-		run = run_export();
-		CHECK_INT(run.rc, 1);
-		run_free(&run);
-		check_whole(1);
-		check_epoch(1);
-	}
-}
-
-TEST(what_is_saved_is_not_saved_again)
-{
-	struct run run;
-
-	machine_new();
-	CHECK_EXPORT(1);
-	measure_all("VV");
-	do_stage();
-	run = run_new();
-	CHECK_INT(imalog_export_save(run.export, run.error), 1);
-	measure_all("VVa");
-	CHECK_INT(imalog_export_confirm(run.export, NULL, run.error), 1);
-	run_free(&run);
-	CHECK(!store_has("epoch-000001/dropped.00000002"));
-	CHECK_EXPORT(1);
-	check_whole(1);
-	check_epoch(1);
-}
-
-TEST(somebody_else_takes_records_away)
-{
-	struct run run;
-
-	machine_new();
-	kernel->after_close = steal;
-	measure('a');
-	do_stage();
-	measure('c');
-	run = run_export();
-	CHECK_INT(run.rc, 1);
-	run_free(&run);
-	measure('d');
-	run = run_export();
-	CHECK_INT(run.rc, 1);
-	CHECK(run_said(&run, "does not lead to the TPM's values"));
-	run_free(&run);
-}
-
-TEST(a_held_list)
-{
-	struct run run;
-
-	machine_new();
-	kernel->held = true;
-	run = run_export();
-	CHECK_INT(run.rc, -IMALOG_ERR_OS);
-	CHECK_INT(imalog_error_os_errno(run.error), EBUSY);
-	run_free(&run);
-	kernel->held = false;
-	CHECK_EXPORT(1);
-	check_whole(1);
-}
-
 TEST_MAIN(CASE(exports_what_there_is), CASE(nothing_to_do_does_nothing),
 	  CASE(what_is_staged_already_comes_first),
 	  CASE(what_was_staged_before_leads_nowhere_alone),
@@ -667,13 +560,11 @@ TEST_MAIN(CASE(exports_what_there_is), CASE(nothing_to_do_does_nothing),
 	  CASE(a_record_that_never_reached_the_tpm),
 	  CASE(the_last_record_never_reached_the_tpm),
 	  CASE(records_that_come_after_the_tpm_was_read), CASE(confirming_compares),
-	  CASE(somebody_else_extends_the_pcr),
-	  CASE(a_bad_digest), CASE(what_cannot_be_taken_apart_stays), CASE(a_tpm_that_fails), CASE(a_tpm_that_is_no_more),
+	  CASE(somebody_else_extends_the_pcr), CASE(a_bad_digest),
+	  CASE(what_cannot_be_taken_apart_stays), CASE(a_tpm_that_fails),
+	  CASE(a_tpm_that_is_no_more),
 	  CASE(no_memory_for_the_new_table), CASE(a_machine_that_goes_down),
 	  CASE(a_kexec_that_loses_the_list), CASE(a_kexec_goes_on_in_the_epoch),
 	  CASE(a_cold_boot_begins_an_epoch), CASE(a_cold_boot_that_nothing_proves),
 	  CASE(another_boot_that_nothing_proves), CASE(a_store_of_another_machine),
-	  CASE(without_a_tpm), CASE(somebody_else_deletes_what_is_saved),
-	  CASE(somebody_else_deletes_and_stages_the_same),
-	  CASE(what_is_saved_is_not_saved_again), CASE(somebody_else_takes_records_away),
-	  CASE(a_held_list))
+	  CASE(without_a_tpm))

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the commands share that take records out of the kernel into the store. */
+#ifndef IMALOG_EXPORTING_H
+#define IMALOG_EXPORTING_H
+
+#include "quote.h"
+
+/* Behind those of a quote, which is another way to say how many records */
+enum {
+	OPT_EXPORT_STORE = QUOTE_VALUES,
+	OPT_EXPORT_WAIT,
+	OPT_CONFIG,
+	OPT_EXPORT_TCTI,
+	OPT_EXPORT_SYSFS,
+	OPT_NO_TPM,
+	OPT_AK,
+	OPT_EXPORT_OWN, /* first option that is a command's own besides these */
+};
+
+#define EXPORTING_LONG                                                                     \
+	{ "root", required_argument, NULL, OPT_ROOT },                                       \
+	{ "store", required_argument, NULL, OPT_EXPORT_STORE },                              \
+	{ "wait", required_argument, NULL, OPT_EXPORT_WAIT },                                \
+	{ "config", required_argument, NULL, OPT_CONFIG },                                   \
+	{ "tcti", required_argument, NULL, OPT_EXPORT_TCTI },                                \
+	{ "sysfs", no_argument, NULL, OPT_EXPORT_SYSFS },                                    \
+	{ "no-tpm", no_argument, NULL, OPT_NO_TPM },                                         \
+	{ "ak", required_argument, NULL, OPT_AK }, { "json", no_argument, NULL, OPT_JSON }
+
+struct exporting {
+	struct options *options; /* the command's */
+	const char *values[512]; /* of the options that were given, as they were given */
+	bool given[512];
+	struct config config;
+	struct imalog_export *export;
+	struct imalog_error *error;
+};
+
+/* Takes an option that may come once; an exit code. */
+int exporting_option(struct exporting *exporting, int option,
+		     const struct option *long_options);
+/* Reads the configuration, and has the options above over it; an exit code. */
+int exporting_configure(struct exporting *exporting);
+/* Makes the export from these; an exit code. */
+int exporting_prepare(struct exporting *exporting);
+void exporting_free(struct exporting *exporting);
+/* Prints what came of the last call, which returned @rc; text, unless it is to be JSON. */
+void exporting_print_text(const struct exporting *exporting);
+/* @quote: what there is to be said about one, or NULL; taken over */
+bool exporting_print_json(const struct exporting *exporting, int rc, json_t *quote);
+
+#endif /* IMALOG_EXPORTING_H */

@@ -1,0 +1,581 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * lib/export-trim.c, and lib/export*.c where the first records of the list are taken instead
+ * of what is staged: exactly those leave the kernel, and only when they are saved.
+ */
+#include "machine.h"
+
+static struct run run_trim(uint64_t records)
+{
+	struct run run = run_new();
+
+	run.rc = imalog_export_trim(run.export, records, run.error);
+	return run;
+}
+
+/* Trims, which must do so many segments and say nothing bad. */
+#define CHECK_TRIM(records, segments)                                       \
+	do {                                                                \
+		struct run run_ = run_trim(records);                        \
+		if (!CHECK_INT(run_.rc, segments) ||                        \
+		    !CHECK_INT(run_notes(&run_, IMALOG_NOTE_WRONG), 0) ||   \
+		    !CHECK_INT(run_notes(&run_, IMALOG_NOTE_UNCHECKED), 0)) \
+			run_show(&run_);                                    \
+		run_free(&run_);                                            \
+	} while (0)
+
+/* Trims, which must be refused: nothing is deleted, and no segment is there. */
+static void check_refused(uint64_t records, int os_errno, const char *why)
+{
+	size_t before = kernel->nr_current;
+	struct run run = run_trim(records);
+
+	CHECK_INT(run.rc, -IMALOG_ERR_OS);
+	CHECK_INT(imalog_error_os_errno(run.error), os_errno);
+	if (!CHECK(strstr(imalog_error_detail(run.error), why)))
+		run_show(&run);
+	CHECK_INT(kernel->nr_current, before);
+	CHECK(!store_has("epoch-000001/pending.00000001"));
+	run_free(&run);
+}
+
+/* ---- so many ---- */
+
+TEST(exactly_the_first_records)
+{
+	machine_new();
+	measure_all("VVaV");
+	CHECK_TRIM(3, 1);
+	CHECK_INT(kernel->nr_current, 2);
+	check_whole(1);
+	CHECK(store_has("epoch-000001/log.00000001"));
+	CHECK_TRIM(1, 1);
+	CHECK_INT(kernel->nr_current, 1);
+	CHECK_TRIM(1, 1);
+	CHECK_INT(kernel->nr_current, 0);
+	check_whole(1);
+	check_epoch(1);
+	measure('V');
+	CHECK_EXPORT(1);
+	check_whole(1);
+	check_epoch(1);
+}
+
+TEST(more_than_there_are)
+{
+	machine_new();
+	measure_all("VV");
+	check_refused(4, ENOENT, "the list has 3 records, fewer than the 4");
+	check_refused(UINT64_MAX, ENOENT, "fewer than");
+	CHECK_TRIM(3, 1);
+	CHECK_INT(kernel->nr_current, 0);
+	check_whole(1);
+	check_epoch(1);
+	CHECK_INT(kernel->nr_staged, 0);
+}
+
+TEST(no_records_are_none)
+{
+	struct run run;
+
+	machine_new();
+	run = run_trim(0);
+	CHECK_INT(run.rc, -IMALOG_ERR_INVALID);
+	run_free(&run);
+	CHECK(!store_has(""));
+}
+
+TEST(not_before_what_is_staged)
+{
+	machine_new();
+	measure_all("VV");
+	do_stage();
+	measure_all("VV");
+	check_refused(1, EEXIST, "records are staged");
+	CHECK_INT(kernel->nr_staged, 3);
+	CHECK_EXPORT(2);
+	measure_all("VV");
+	CHECK_TRIM(1, 1);
+	check_whole(1);
+}
+
+static void stage_it(void)
+{
+	do_stage();
+	measure_all("VV");
+	kernel->before_open = NULL;
+}
+
+TEST(somebody_stages_right_before)
+{
+	struct run run;
+
+	machine_new();
+	measure_all("VV");
+	kernel->before_open = stage_it;
+	run = run_trim(1);
+	CHECK_INT(imalog_error_os_errno(run.error), EEXIST);
+	run_free(&run);
+	CHECK_INT(kernel->nr_staged, 3);
+	CHECK_EXPORT(2);
+	check_whole(1);
+	check_epoch(1);
+}
+
+TEST(a_kernel_that_does_not)
+{
+	machine_new();
+	measure_all("VV");
+	kernel->flush_htable = true;
+	check_refused(1, EINVAL, "ima_flush_htable");
+	CHECK(!store_has(""));
+}
+
+/* ---- up to a record ---- */
+
+static int trim_to(uint64_t record)
+{
+	struct run run = run_new();
+	int rc = imalog_export_trim_to(run.export, record, run.error);
+
+	run_free(&run);
+	return rc;
+}
+
+TEST(up_to_a_record_of_the_epoch)
+{
+	machine_new();
+	measure_all("VVaV");
+	CHECK_INT(trim_to(2), 1);
+	CHECK_INT(kernel->nr_current, 3);
+	CHECK_INT(trim_to(2), 0);
+	CHECK_INT(trim_to(1), 0);
+	CHECK_INT(kernel->nr_current, 3);
+	CHECK_INT(trim_to(4), 1);
+	CHECK_INT(kernel->nr_current, 1);
+	CHECK_INT(trim_to(6), -IMALOG_ERR_OS);
+	CHECK_INT(trim_to(5), 1);
+	CHECK_INT(trim_to(5), 0);
+	check_whole(1);
+	check_epoch(1);
+}
+
+struct seen {
+	uint64_t records, to;
+	int rc;
+};
+
+static void see(void *arg, const struct imalog_record *record)
+{
+	struct seen *seen = arg;
+
+	CHECK_INT(imalog_record_number(record), ++seen->records);
+}
+
+static int say(void *arg, uint64_t *record)
+{
+	const struct seen *seen = arg;
+
+	CHECK(kernel->held);
+	*record = seen->to;
+	return seen->rc < 0 ? -IMALOG_ERR_INVALID : 0;
+}
+
+static int trim_replayed(struct seen *seen)
+{
+	struct run run = run_new();
+	struct imalog_replay *replay = imalog_replay_new();
+	int rc;
+
+	seen->records = 0;
+	imalog_replay_on_record(replay, see, seen);
+	rc = imalog_export_trim_replayed(run.export, replay, say, seen, run.error);
+	imalog_replay_free(&replay);
+	run_free(&run);
+	return rc;
+}
+
+TEST(up_to_what_a_replay_finds)
+{
+	struct seen seen = { .to = 2 };
+
+	machine_new();
+	measure_all("VVaV");
+	CHECK_INT(trim_replayed(&seen), 1);
+	CHECK_INT(seen.records, 5);
+	CHECK_INT(kernel->nr_current, 3);
+	seen.to = 4;
+	CHECK_INT(trim_replayed(&seen), 1);
+	CHECK_INT(seen.records, 5);
+	CHECK_INT(kernel->nr_current, 1);
+	seen.to = 0;
+	CHECK_INT(trim_replayed(&seen), 0);
+	seen.rc = -1;
+	CHECK_INT(trim_replayed(&seen), -IMALOG_ERR_INVALID);
+	CHECK_INT(kernel->nr_current, 1);
+	/* What was read is what is deleted, whatever comes meanwhile. */
+	seen = (struct seen){ .to = 5 };
+	CHECK_INT(trim_replayed(&seen), 1);
+	seen.to = 6;
+	CHECK_INT(trim_replayed(&seen), -IMALOG_ERR_OS);
+	check_whole(1);
+	check_epoch(1);
+}
+
+/* ---- slices ---- */
+
+static struct run run_slices(uint64_t records)
+{
+	struct run run = run_new();
+
+	imalog_export_set_slice(run.export, records);
+	run.rc = imalog_export_run(run.export, run.error);
+	return run;
+}
+
+static void check_slices(uint64_t slice, int segments)
+{
+	struct run run = run_slices(slice);
+
+	if (!CHECK_INT(run.rc, segments) || !CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), 0))
+		run_show(&run);
+	CHECK_INT(run_notes(&run, IMALOG_NOTE_UNCHECKED), 0);
+	run_free(&run);
+	CHECK_INT(kernel->nr_current + kernel->nr_staged, 0);
+	check_whole(1);
+	check_epoch(1);
+}
+
+TEST(a_long_list_in_slices)
+{
+	machine_new();
+	measure_all("VVVVVVVVV");
+	check_slices(3, 4); /* 3, 3, 3, and the last one is staged */
+	measure_all("VVVV");
+	check_slices(3, 2);
+	measure_all("VVV");
+	check_slices(3, 1);
+	measure_all("VVVV");
+	check_slices(0, 1);
+	for (int i = 0; i < 50; i++)
+		measure(0);
+	check_slices(1, 50); /* more than the rounds that others can cause */
+}
+
+TEST(slices_behind_what_is_staged)
+{
+	machine_new();
+	measure_all("VV");
+	do_stage();
+	measure_all("VVVVV");
+	check_slices(2, 4);
+}
+
+TEST(no_slices_with_ima_flush_htable)
+{
+	machine_new();
+	kernel->flush_htable = true;
+	measure_all("VVVVV");
+	check_slices(2, 1);
+}
+
+TEST(a_kernel_that_cannot_stage)
+{
+	struct run run;
+
+	machine_new();
+	kernel->cannot_stage = true;
+	measure_all("VVVVV");
+	CHECK_EXPORT(1);
+	check_whole(1);
+	check_epoch(1);
+	CHECK_EXPORT(0);
+	measure_all("VVVVV");
+	check_slices(2, 3);
+	measure_all("VVVV");
+	check_slices(2, 2);
+	measure_all("VVVV");
+	check_slices(0, 1);
+	do_kexec(true);
+	CHECK_EXPORT(1);
+	check_whole(1);
+	check_epoch(1);
+	do_cold_boot();
+	CHECK_EXPORT(1);
+	check_whole(2);
+	kernel->flush_htable = true;
+	measure('V');
+	run = run_slices(2);
+	CHECK_INT(run.rc, -IMALOG_ERR_OS);
+	run_free(&run);
+}
+
+static void more_records(void)
+{
+	measure_all("V");
+}
+
+TEST(records_that_come_meanwhile)
+{
+	for (int stages = 0; stages < 2; stages++) {
+		machine_new();
+		kernel->cannot_stage = !stages;
+		measure_all("VVVVV");
+		kernel->after_stage = kernel->before_open = more_records;
+		CHECK_TRIM(2, 1);
+		/* One before it was open, one when its head, and one when all was looked at */
+		CHECK_INT(kernel->nr_current, 6 + 3 - 2);
+		check_whole(1);
+		kernel->after_stage = kernel->before_open = NULL;
+		check_slices(2, 4);
+	}
+}
+
+/* A record that never reached the TPM shows with the last slice, and deletes all the same. */
+TEST(what_does_not_fit)
+{
+	struct run run;
+
+	for (int stages = 0; stages < 2; stages++) {
+		machine_new();
+		kernel->cannot_stage = !stages;
+		CHECK_EXPORT(1);
+		measure_all("VVVV");
+		measure_as('a', false);
+		measure_all("VVV");
+		run = run_slices(2);
+		CHECK_INT(run.rc, 4);
+		CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), 1);
+		run_free(&run);
+		CHECK_INT(kernel->nr_current, 0);
+		check_whole(1);
+	}
+}
+
+/* ---- N does not say yes ---- */
+
+TEST(a_machine_that_goes_down)
+{
+	struct run run;
+
+	for (int carries = 0; carries < 2; carries++) {
+		machine_new();
+		measure_all(carries ? "VVVV" : "V");
+		CHECK_TRIM(1, 1);
+		kernel->suspended = true;
+		run = run_trim(1);
+		CHECK_INT(run.rc, -IMALOG_ERR_OS);
+		CHECK_INT(imalog_error_os_errno(run.error), ESTALE);
+		CHECK(run_said(&run, "stays pending"));
+		run_free(&run);
+		CHECK_INT(kernel->nr_current, carries ? 4 : 1);
+		do_kexec(carries);
+		/* V was to be deleted; and of what is left the next one */
+		CHECK_TRIM(1, 2);
+		CHECK_INT(kernel->nr_current, carries ? 3 : 0);
+		check_whole(1);
+		CHECK_INT(store_has("epoch-000001/dropped.00000002"), carries);
+		CHECK_EXPORT(carries);
+		check_whole(1);
+		check_epoch(1);
+	}
+}
+
+/* Refused for good: the store does not grow with every attempt. */
+TEST(a_kernel_that_refuses)
+{
+	struct run run;
+
+	machine_new();
+	measure_all("VVVV");
+	for (int i = 0; i < 3; i++) {
+		kernel->discard_errno = EINVAL;
+		run = run_trim(2);
+		CHECK_INT(run.rc, -IMALOG_ERR_OS);
+		CHECK(strstr(imalog_error_detail(run.error), "cannot delete") ||
+		      strstr(imalog_error_detail(run.error), "does not delete"));
+		run_free(&run);
+		CHECK_INT(kernel->nr_current, 5);
+		CHECK(store_has("epoch-000001/pending.00000001"));
+		CHECK(!store_has("epoch-000001/pending.00000002"));
+	}
+	CHECK_EXPORT(2);
+	check_whole(1);
+	check_epoch(1);
+}
+
+TEST(deleted_or_not)
+{
+	struct run run;
+
+	for (int done = 0; done < 2; done++) {
+		machine_new();
+		measure_all("VVVVV");
+		CHECK_TRIM(1, 1);
+		kernel->discard_errno = EIO;
+		kernel->discards_all_the_same = done;
+		run = run_trim(2);
+		CHECK_INT(run.rc, -IMALOG_ERR_OS);
+		run_free(&run);
+		CHECK_INT(kernel->nr_current, done ? 3 : 5);
+		kernel->discards_all_the_same = false;
+		/* Finished first, if it was not done; then one more */
+		CHECK_TRIM(1, 2);
+		CHECK_INT(kernel->nr_current, 2);
+		check_whole(1);
+		CHECK_EXPORT(1);
+		check_whole(1);
+		check_epoch(1);
+	}
+}
+
+TEST(doubt_without_a_tpm)
+{
+	struct run run;
+
+	machine_new();
+	kernel->has_tpm = false;
+	measure_all("VVVVV");
+	run = run_trim(1);
+	run_free(&run);
+	kernel->discard_errno = EIO;
+	kernel->discards_all_the_same = true;
+	run = run_trim(2);
+	run_free(&run);
+	kernel->discards_all_the_same = false;
+	run = run_trim(1);
+	CHECK_INT(run.rc, 3);
+	CHECK(run_said(&run, "both are kept"));
+	CHECK_INT(imalog_receipt_may_repeat(imalog_export_receipt(run.export, 1, NULL)), 2);
+	run_free(&run);
+	/* What is not proved to be gone is deleted once more, when it is saved once more. */
+	CHECK_INT(kernel->nr_current, 0);
+	check_whole(1);
+}
+
+/* ---- two actors ---- */
+
+/* A saved segment, and somebody else deletes its records; what follows has its bytes. */
+TEST(somebody_else_deletes_what_is_saved)
+{
+	struct run run;
+
+	machine_new();
+	measure_all("VV");
+	CHECK_EXPORT(1);
+	measure_all("VVVV");
+	kernel->discard_errno = EIO;
+	run = run_trim(2);
+	CHECK_INT(run.rc, -IMALOG_ERR_OS);
+	run_free(&run);
+	do_trim(2);
+	measure_all("VV");
+	CHECK_TRIM(1, 2);
+	CHECK_INT(kernel->nr_current, 3);
+	check_whole(1);
+	CHECK_EXPORT(1);
+	check_whole(1);
+	check_epoch(1);
+}
+
+static void repeat(void)
+{
+	kernel->before_open = NULL;
+	do_trim(3);
+	measure_all("VVV");
+}
+
+/* Whoever deletes what is saved between proof and hold does not make others lose records. */
+TEST(somebody_else_is_quicker)
+{
+	struct run run;
+
+	machine_new();
+	measure_all("VV");
+	CHECK_EXPORT(1);
+	measure_all("VVVV");
+	kernel->discard_errno = EIO;
+	run = run_trim(3);
+	CHECK_INT(run.rc, -IMALOG_ERR_OS);
+	run_free(&run);
+	kernel->before_open = repeat;
+	run = run_trim(1);
+	/* Finished, since it was there when that was proved; then one more */
+	CHECK_INT(run.rc, 3);
+	run_free(&run);
+	CHECK_INT(kernel->nr_current, 0);
+	check_whole(1);
+	check_epoch(1);
+}
+
+static void stage_and_delete_later(void)
+{
+	do_stage();
+	measure_all("VV");
+}
+
+TEST(somebody_else_stages_what_is_saved)
+{
+	struct run run;
+
+	for (int done = 0; done < 2; done++) {
+		machine_new();
+		measure_all("VV");
+		CHECK_EXPORT(1);
+		measure_all("VVVV");
+		kernel->discard_errno = EIO;
+		kernel->discards_all_the_same = done;
+		run = run_trim(2);
+		run_free(&run);
+		kernel->discards_all_the_same = false;
+		stage_and_delete_later();
+		run = run_new();
+		run.rc = imalog_export_save(run.export, run.error);
+		/* What the kernel has deleted is committed, and what is staged is saved. */
+		CHECK_INT(run.rc, done ? 2 : 1);
+		run_free(&run);
+		run = run_export();
+		CHECK(run.rc >= 1);
+		CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), 0);
+		run_free(&run);
+		check_whole(1);
+		check_epoch(1);
+	}
+}
+
+/*
+ * What was staged before the TPM was read can be older than its values: that they are the same
+ * now does not say that nobody has deleted it and staged the rest of the list.
+ */
+TEST(somebody_else_stages_what_was_there_already)
+{
+	struct run run;
+
+	machine_new();
+	measure_all("VV");
+	CHECK_EXPORT(1);
+	measure_all("VV");
+	do_stage();
+	measure_all("VV");
+	run = run_new();
+	CHECK_INT(imalog_export_save(run.export, run.error), 1);
+	do_delete();
+	do_stage();
+	CHECK_INT(imalog_export_confirm(run.export, NULL, run.error), 2);
+	run_free(&run);
+	CHECK_INT(kernel->nr_staged, 0);
+	check_whole(1);
+	check_epoch(1);
+}
+
+TEST_MAIN(CASE(exactly_the_first_records), CASE(more_than_there_are),
+	  CASE(no_records_are_none), CASE(not_before_what_is_staged),
+	  CASE(somebody_stages_right_before), CASE(a_kernel_that_does_not),
+	  CASE(up_to_a_record_of_the_epoch), CASE(up_to_what_a_replay_finds),
+	  CASE(a_long_list_in_slices), CASE(slices_behind_what_is_staged),
+	  CASE(no_slices_with_ima_flush_htable), CASE(a_kernel_that_cannot_stage),
+	  CASE(records_that_come_meanwhile), CASE(what_does_not_fit),
+	  CASE(a_machine_that_goes_down), CASE(a_kernel_that_refuses), CASE(deleted_or_not),
+	  CASE(doubt_without_a_tpm), CASE(somebody_else_deletes_what_is_saved),
+	  CASE(somebody_else_is_quicker), CASE(somebody_else_stages_what_is_saved),
+	  CASE(somebody_else_stages_what_was_there_already))

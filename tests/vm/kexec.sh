@@ -1,0 +1,43 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A scenario: two kexecs (ima_policy=tcb). The list fits into what is set aside for it when
+# the kernel is loaded, the first time, and does not the second time.
+# shellcheck source-path=SCRIPTDIR source=steps.sh
+. /vm/steps.sh
+
+# look BOOT: what the kernel and the TPM say, and what imalog says of it
+look() {
+	cp $IMA/binary_runtime_measurements "$1.list"
+	cat $TPM/pcr-sha256/10 >"$1.sha256"
+	cat /proc/sys/kernel/random/boot_id >"$1.boot-id"
+	step "$1-replay" imalog replay --sysfs --pcr 10 --json
+	step "$1-boot-aggregate" imalog replay --sysfs --boot-aggregate --json
+	step "$1-status" imalog status --json
+	step "$1-show" imalog show --json
+}
+
+# measure COUNT: as many files that were not there
+measure() {
+	for i in $(seq "$1"); do
+		echo "$boot $i" >"/vm/$boot-$i"
+		cat "/vm/$boot-$i" >/dev/null
+	done
+}
+
+# go_on BOOT COUNT: loads the kernel, has files measured, and starts it
+go_on() {
+	kexec /boot/vmlinuz "$(sed 's/ boot=.*//' /proc/cmdline) boot=$1"
+	measure "$2"
+	cp $IMA/binary_runtime_measurements "$boot.last"
+	sync
+	kexec -e
+}
+
+boot=$(sed -n 's/.* boot=//p' /proc/cmdline)
+boot=${boot:-first}
+measure 30
+look "$boot"
+case $boot in
+first) go_on second 8 ;;
+second) go_on third 300 ;;
+esac

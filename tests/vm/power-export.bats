@@ -1,0 +1,28 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The power is cut at each step of imalog export.
+
+load vm
+load ../cmd/helpers
+load power
+
+setup_file() {
+	vm_start_file built
+	cut_everywhere D export
+}
+
+setup() {
+	cd "$BATS_FILE_TMPDIR" || return
+}
+
+@test "power cut, export: what was deleted from the kernel is in the store" {
+	each_cut expect_kept
+}
+
+@test "power cut, export: the next boot exports as if nothing had been" {
+	each_cut expect_going_on
+}
+
+@test "power cut, export: there was one at each step" {
+	expect_steps D
+}
