@@ -33,13 +33,27 @@ void imalog_chain_compute_padded(struct imalog_chain *chain)
 }
 
 /* The recorded digest of the bank, which is what was extended when no rule computes it */
-static const struct imalog_recorded_digest *own_digest(const struct imalog_chain *chain,
-						       const struct imalog_record *record)
+static const struct imalog_recorded_digest *own_digest(const struct imalog_record *record,
+						       enum imalog_alg alg)
 {
 	for (size_t i = 0; i < record->nr_digests; i++)
-		if (record->digests[i].alg == chain->alg)
+		if (record->digests[i].alg == alg)
 			return &record->digests[i];
 	return NULL;
+}
+
+void imalog_chain_recorded(const struct imalog_record *record, enum imalog_alg alg,
+			   uint8_t out[IMALOG_DIGEST_MAX])
+{
+	const struct imalog_recorded_digest *recorded = own_digest(record, alg);
+	size_t size = imalog_alg_size(alg);
+
+	/* Without one of the bank the value is none that proves anything. */
+	recorded = recorded ? recorded : &record->digests[0];
+	memset(out, 0, size);
+	if (recorded->span.size)
+		memcpy(out, recorded->span.data,
+		       recorded->span.size < size ? recorded->span.size : size);
 }
 
 /* What a variant is extended with. */
@@ -48,18 +62,12 @@ static void extension(const struct imalog_chain *chain, const struct imalog_reco
 		      uint8_t out[IMALOG_DIGEST_MAX])
 {
 	size_t size = imalog_alg_size(chain->alg);
-	const struct imalog_recorded_digest *recorded;
 
 	memset(out, 0, size);
 	if (record->violation) {
 		memset(out, 0xff, variant == IMALOG_PADDED_SHORT ? 20 : size);
 	} else if (!imalog_record_is_checked(record)) {
-		/* Without one of the bank the value is none that proves anything. */
-		recorded = own_digest(chain, record);
-		recorded = recorded ? recorded : &record->digests[0];
-		if (recorded->span.size)
-			memcpy(out, recorded->span.data,
-			       recorded->span.size < size ? recorded->span.size : size);
+		imalog_chain_recorded(record, chain->alg, out);
 	} else if (variant == IMALOG_PERBANK) {
 		memcpy(out, own, size);
 	} else {
@@ -74,7 +82,7 @@ static void note_content(struct imalog_chain *chain, const struct imalog_record 
 	if (imalog_record_is_checked(record) || record->violation)
 		return;
 	chain->unchecked++;
-	chain->lost |= !own_digest(chain, record);
+	chain->lost |= !own_digest(record, chain->alg);
 	chain->opaque |= !chain->believes || chain->lost;
 }
 

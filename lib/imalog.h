@@ -2316,11 +2316,14 @@ typedef int (*imalog_restart_fn)(void *arg);
  *
  * If the pieces are kernel lists of one byte order and digest, and @format is
  * IMALOG_FORMAT_KERNEL with any other order than IMALOG_ORDER_BE, their bytes stay as they
- * are.  If they differ, digests are those of SHA-1.
+ * are.  If they differ, or are no such lists, and @format is one, digests are those of SHA-1.
  */
 IMALOG_API void imalog_merge_set_output(struct imalog_merge *merge, enum imalog_format format,
 					enum imalog_order order, imalog_write_fn write,
 					imalog_restart_fn restart, void *arg);
+
+/** imalog_merge_set_sequence() - as imalog_writer_set_sequence() for what is written */
+IMALOG_API void imalog_merge_set_sequence(struct imalog_merge *merge);
 
 /** imalog_merge_on_record() - @fn is called for each record of each pass, as by a replay */
 IMALOG_API void imalog_merge_on_record(struct imalog_merge *merge, imalog_record_fn fn, void *arg);

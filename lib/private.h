@@ -457,6 +457,10 @@ bool imalog_digest_is_padded_sha1(const struct imalog_recorded_digest *digest,
 
 /* ---- chain.c ---- */
 
+/* What a bank is extended with where no rule computes it: what was recorded */
+void imalog_chain_recorded(const struct imalog_record *record, enum imalog_alg alg,
+			   uint8_t out[IMALOG_DIGEST_MAX]);
+
 /*
  * A bank other than SHA-1 can have been extended in three ways.  The two padded ones differ in
  * violations: Linux 5.8 and later fills the whole digest with ff, before that 20 bytes of it.

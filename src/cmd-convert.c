@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "output-form.h"
 
 enum {
 	OPT_INT_WIDTH = OPT_OWN,
@@ -22,24 +22,6 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static const struct target {
-	const char *name;
-	enum imalog_format format;
-	enum imalog_order order;
-	bool is_text;
-	bool sequence; /* no array */
-} targets[] = {
-	{ "kernel", IMALOG_FORMAT_KERNEL, IMALOG_ORDER_LE, false, false },
-	{ "kernel-be", IMALOG_FORMAT_KERNEL, IMALOG_ORDER_BE, false, false },
-	{ "ascii", IMALOG_FORMAT_ASCII, IMALOG_ORDER_AUTO, true, false },
-	{ "cel-tlv", IMALOG_FORMAT_CEL_TLV, IMALOG_ORDER_AUTO, false, false },
-	{ "cel-json", IMALOG_FORMAT_CEL_JSON, IMALOG_ORDER_AUTO, true, false },
-	{ "cel-json-seq", IMALOG_FORMAT_CEL_JSON, IMALOG_ORDER_AUTO, true, true },
-	{ "cel-cbor", IMALOG_FORMAT_CEL_CBOR, IMALOG_ORDER_AUTO, false, false },
-	{ "cel-cbor-seq", IMALOG_FORMAT_CEL_CBOR, IMALOG_ORDER_AUTO, false, true },
-	{ "tlv2018", IMALOG_FORMAT_TLV2018, IMALOG_ORDER_AUTO, false, false },
-};
-
 static const char *const int_widths[] = {
 	[IMALOG_INT_WIDTH_KEEP] = "keep",
 	[IMALOG_INT_WIDTH_8_1] = "8",
@@ -51,7 +33,7 @@ struct convert {
 	struct options options;
 	struct log log;
 	struct output output;
-	const struct target *target;
+	const struct output_form *target;
 	const char *path;
 	struct imalog_writer *writer;
 	struct imalog_hasher *hasher;
@@ -61,18 +43,6 @@ struct convert {
 	uint64_t forced;      /* records whose content can no longer be checked */
 	uint64_t other_order; /* records whose digest covers the other byte order */
 };
-
-static int choose_target(struct convert *convert, const char *name)
-{
-	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
-		if (strcmp(targets[i].name, name) == 0) {
-			convert->target = &targets[i];
-			return EXIT_YES;
-		}
-	}
-	return usage_error(convert->options.command, "format '%s' cannot be written",
-			   name);
-}
 
 static int choose_int_width(struct convert *convert, const char *name)
 {
@@ -97,11 +67,14 @@ static int parse(struct convert *convert, int argc, char **argv)
 			return EXIT_USAGE;
 		if (option == 'o')
 			convert->path = optarg;
+		else if (option == 't')
+			rc = output_form_choose(options->command, optarg, &convert->target);
 		else if (option == OPT_FORCE)
 			convert->force = true;
-		else if (option == 't' ? choose_target(convert, optarg) != EXIT_YES :
-					 choose_int_width(convert, optarg) != EXIT_YES)
-			return EXIT_USAGE;
+		else
+			rc = choose_int_width(convert, optarg);
+		if (rc != EXIT_YES)
+			return rc;
 	}
 	if (option == -2)
 		return EXIT_CODE_DONE(rc);

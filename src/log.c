@@ -226,13 +226,18 @@ int log_next_file(struct log *log)
 	return rc == EXIT_YES ? 1 : -rc;
 }
 
-void log_complain(const struct log *log, const struct imalog_error *error)
+void complain_how_to_read(const struct imalog_error *error)
 {
-	complain_of(log->current ? log_name(log, log->current - 1) : NULL, error);
 	if (imalog_error_code(error) == IMALOG_ERR_AMBIGUOUS)
 		complain(strcmp(imalog_error_field(error), "format") == 0 ?
 				 "option --format says it" :
 				 "options --digest-size and --byte-order say them");
+}
+
+void log_complain(const struct log *log, const struct imalog_error *error)
+{
+	complain_of(log->current ? log_name(log, log->current - 1) : NULL, error);
+	complain_how_to_read(error);
 }
 
 int log_next(struct log *log, struct imalog_record **record)

@@ -361,6 +361,73 @@ round_trip() {
 	expect_stdout '^1 record extends nothing: ' '^2 records extend an NV index or an RTMR'
 }
 
+# ---- merge
+
+@test "cel: pieces in any format are merged, and the values of the TPM prove it" {
+	local format
+	records "$NG" 1 15 >a
+	records "$NG" 16 30 >b
+	records "$NG" 31 45 >c
+	for format in $ENCODINGS; do
+		imalog_to b.cel convert -t "cel-$format" b
+		imalog merge c b.cel a --pcr 10 --pcrs "$RIG/ng/pcrs.yaml" -o out
+		expect_status 0 "$format"
+		expect_no_stderr
+		expect_stdout '^The log holds: '
+		expect_same out "$NG"
+		# Written in that format it is what the whole log is there
+		imalog merge c b.cel a --pcr 10 --pcrs "$RIG/ng/pcrs.yaml" -t "cel-$format" -o out
+		expect_status 0 "$format"
+		imalog_to want convert -t "cel-$format" "$NG"
+		expect_same out want
+	done
+	# Two have records in common, and a bad order of them was given
+	records "$NG" 10 33 >b
+	imalog_to b.cel convert -t cel-tlv b
+	imalog merge b.cel c a --pcr 10 --pcrs "$RIG/ng/pcrs.yaml" -o out
+	expect_status 0
+	expect_same out "$NG"
+	imalog merge c a --pcr 10 --pcrs "$RIG/ng/pcrs.yaml" -t cel-tlv -o none
+	expect_status 1
+	[ ! -e none ] || fail 'what does not hold was written'
+}
+
+@test "cel: a piece that was cut is no whole log" {
+	local format
+	records "$NG" 1 20 >a
+	records "$NG" 21 45 >b
+	for format in $ENCODINGS; do
+		imalog_to a.cel convert -t "cel-$format" a
+		head -c "$(($(stat -c %s a.cel) / 2))" a.cel >short
+		imalog merge b short --pcr 10 --pcrs "$RIG/ng/pcrs.yaml" -o out
+		expect_status 3 "$format"
+		expect_stdout '^cut: short cannot be read to its end: record ' \
+			'^A piece cannot be read to its end\.$'
+		[ ! -e out ] || fail 'what does not hold was written'
+	done
+}
+
+@test "cel: a merge of content that no rule checks, or that the output cannot have" {
+	mkcel tlv2018 --records 12 --violation 3 -o log >expected
+	imalog merge --pcrs expected -t tlv2018 -o out log
+	expect_status 0
+	expect_same out log
+	imalog merge --pcrs expected -o out log
+	expect_status 4
+	expect_error log 1 0
+	imalog convert -t cel-tlv --force -q -o opaque log
+	imalog merge --pcrs expected opaque
+	expect_status 4
+	[[ $output != *'The log holds'* ]] || fail "$output"
+	# The same records in another encoding are the same records
+	records "$NG" 1 9 >a
+	imalog_to a.cel convert -t cel-json a
+	imalog merge a.cel a "$NG" --pcr 10 --pcrs "$RIG/ng/pcrs.yaml" -o out
+	expect_status 0
+	expect_same out "$NG"
+	expect_stdout '^doubled: a is not needed' '^overlaps: the first 9 records of '
+}
+
 @test "cel: options of convert that go with cel-tlv alone" {
 	imalog convert -t kernel --force "$NG"
 	expect_usage_error convert
