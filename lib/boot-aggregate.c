@@ -108,7 +108,9 @@ int imalog_record_check_boot_aggregate(const struct imalog_record *record,
 	/* Zeros: the kernel found no TPM, or no bank that it can use. */
 	if (!file_digest(record, &id, &field) || imalog_all_zero(field.digest))
 		return IMALOG_NOT_CHECKED;
-	alg = alg_of(id, &field);
+	/* Outside of templates a digest does not say its algorithm. */
+	alg = record->content == IMALOG_CONTENT_TEMPLATE ? alg_of(id, &field) :
+							   IMALOG_ALG_NONE;
 	if (alg == IMALOG_ALG_NONE || missing_pcr(pcrs, alg) < nr_pcrs(alg))
 		return IMALOG_NOT_CHECKED;
 	rc = imalog_boot_aggregate(pcrs, alg, hasher, aggregate, reterr);

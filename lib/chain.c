@@ -32,23 +32,58 @@ void imalog_chain_compute_padded(struct imalog_chain *chain)
 	chain->computes[IMALOG_PADDED_SHORT] = chain->alg != IMALOG_ALG_SHA1;
 }
 
+/* The recorded digest of the bank, which is what was extended when no rule computes it */
+static const struct imalog_recorded_digest *own_digest(const struct imalog_record *record,
+						       enum imalog_alg alg)
+{
+	for (size_t i = 0; i < record->nr_digests; i++)
+		if (record->digests[i].alg == alg)
+			return &record->digests[i];
+	return NULL;
+}
+
+void imalog_chain_recorded(const struct imalog_record *record, enum imalog_alg alg,
+			   uint8_t out[IMALOG_DIGEST_MAX])
+{
+	const struct imalog_recorded_digest *recorded = own_digest(record, alg);
+	size_t size = imalog_alg_size(alg);
+
+	/* Without one of the bank the value is none that proves anything. */
+	recorded = recorded ? recorded : &record->digests[0];
+	memset(out, 0, size);
+	if (recorded->span.size)
+		memcpy(out, recorded->span.data,
+		       recorded->span.size < size ? recorded->span.size : size);
+}
+
 /* What a variant is extended with. */
 static void extension(const struct imalog_chain *chain, const struct imalog_record *record,
 		      enum imalog_variant variant, const uint8_t *own, const uint8_t *sha1,
 		      uint8_t out[IMALOG_DIGEST_MAX])
 {
 	size_t size = imalog_alg_size(chain->alg);
-	size_t recorded = record->digests[0].span.size;
 
 	memset(out, 0, size);
-	if (record->violation)
+	if (record->violation) {
 		memset(out, 0xff, variant == IMALOG_PADDED_SHORT ? 20 : size);
-	else if (record->content == IMALOG_CONTENT_DIGEST_ONLY)
-		memcpy(out, record->digests[0].span.data, recorded < size ? recorded : size);
-	else if (variant == IMALOG_PERBANK)
+	} else if (!imalog_record_is_checked(record)) {
+		imalog_chain_recorded(record, chain->alg, out);
+	} else if (variant == IMALOG_PERBANK) {
 		memcpy(out, own, size);
-	else
+	} else {
 		memcpy(out, sha1, 20);
+	}
+}
+
+/* Content that no rule checks: believed, if that is allowed and the bank has a digest of
+ * it */
+static void note_content(struct imalog_chain *chain, const struct imalog_record *record)
+{
+	if (imalog_record_is_checked(record) || record->violation)
+		return;
+	chain->unchecked++;
+	chain->lost |= !own_digest(record, chain->alg);
+	chain->opaque |= !chain->believes || chain->lost;
 }
 
 /* Notes where the expected value comes, and where it goes again. */
@@ -89,7 +124,7 @@ int imalog_chain_extend(struct imalog_chain *chain, struct imalog_hasher *hasher
 		chain->forked = true;
 	}
 	chain->extends++;
-	chain->opaque |= record->content == IMALOG_CONTENT_DIGEST_ONLY && !record->violation;
+	note_content(chain, record);
 	for (int v = 0; v < IMALOG_VARIANTS; v++) {
 		uint8_t digest[IMALOG_DIGEST_MAX];
 		int rc;
@@ -141,6 +176,7 @@ void imalog_chain_check(const struct imalog_chain *chain, uint64_t last,
 	int v = matched_variant(chain);
 
 	ret->extends = chain->extends;
+	ret->unchecked = chain->unchecked;
 	ret->computed = imalog_chain_value(chain);
 	if (v == IMALOG_VARIANTS) {
 		ret->verdict = verdict_without_match(chain);

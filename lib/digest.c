@@ -2,10 +2,14 @@
 /*
  * Template digests: what each bank is extended with
  *
- * ima_calc_field_array_hash_tfm() in ima_crypto.c: for each field its length (4 bytes) and its
- * bytes; for template `ima` the digest and the name padded with zeros to 256 bytes.  The lengths
- * are in the byte order of the machine, or little-endian with ima_canonical_fmt, so a log that
- * was canonicalized later keeps digests over the other order: the hash order of its records.
+ * ima_calc_field_array_hash_tfm() in ima_crypto.c: for each field its length (4 bytes)
+ * and its bytes; for template `ima` the digest and the name padded with zeros to 256
+ * bytes.  The lengths are in the byte order of the machine, or little-endian with
+ * ima_canonical_fmt, so a log that was canonicalized later keeps digests over the other
+ * order: the hash order of its records.
+ *
+ * TLV content: type, size and value of the content TLV, in the order in which they stand
+ * (S. Ortiz; confirmed with a log that a real TPM quoted).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +18,11 @@
 
 static const uint8_t zeros[IMALOG_IMA_NAME_SIZE];
 
-/* Without lengths there is no byte order. */
+/* Without lengths there is no byte order; TLV records are hashed as they are. */
 static bool has_order(const struct imalog_record *record)
 {
-	return !imalog_template_is_ima(record->template_name);
+	return record->content == IMALOG_CONTENT_TEMPLATE &&
+	       !imalog_template_is_ima(record->template_name);
 }
 
 static int scratch_reserve(struct imalog_scratch *scratch, size_t size, struct imalog_error *error)
@@ -44,6 +49,16 @@ int imalog_digest_input(const struct imalog_record *record, enum imalog_order or
 	if (record->content == IMALOG_CONTENT_DIGEST_ONLY)
 		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "",
 				   "the record has a digest but not what it covers");
+	if (!imalog_record_is_checked(record))
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "",
+				   "nothing tells what the digest of its content covers");
+	if (record->content != IMALOG_CONTENT_TEMPLATE) {
+		ret->spans[0] = (struct imalog_span){ record->cel.head,
+						      sizeof(record->cel.head) };
+		ret->spans[1] = record->data;
+		ret->nr_spans = 2;
+		return 0;
+	}
 	if (!has_order(record)) {
 		const struct imalog_field *name = &record->fields[1];
 
@@ -140,7 +155,9 @@ int imalog_record_verify(struct imalog_record *record, struct imalog_hasher *has
 	struct imalog_scratch scratch = { NULL, 0 };
 	int rc;
 
-	if (record->violation || record->content == IMALOG_CONTENT_DIGEST_ONLY)
+	/* Of JSON a record may have no digest at all. */
+	if (record->violation || !imalog_record_is_checked(record) ||
+	    record->nr_digests == 0)
 		return record->fit;
 	rc = try_order(record, hasher, record->order, &scratch, reterr);
 	/* Fields that are not known cannot be turned. */

@@ -244,6 +244,8 @@ const char *imalog_problem_text(enum imalog_problem problem)
 		return "ascii line does not hash to its template digest";
 	case IMALOG_PROBLEM_OPAQUE:
 		return "template is not known, so the ascii line cannot be checked";
+	case IMALOG_PROBLEM_UNCHECKED:
+		return "its content is of a kind that no rule checks";
 	case IMALOG_PROBLEM_SNAPSHOT:
 		return "PCR values in it are not those that the log before it leads to";
 	}

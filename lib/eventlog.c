@@ -14,8 +14,6 @@
 #define PCRS_TOLD 10
 /* Far beyond the few hundred KiB that firmware reserves */
 #define LOG_MAX ((size_t)16 << 20)
-/* The locality of an H-CRTM (TPM 2.0 Part 1, H-CRTM before TPM2_Startup()) */
-#define HCRTM_LOCALITY 4
 
 struct bank {
 	bool extended;
@@ -67,10 +65,10 @@ static int note_locality(struct replay *replay, struct imalog_span event,
 		return imalog_fail(error, IMALOG_ERR_BAD_LENGTH, "StartupLocality",
 				   "an event of %zu bytes, 17 are right", event.size);
 	locality = event.data[16];
-	if (locality > HCRTM_LOCALITY)
+	if (locality > IMALOG_HCRTM_LOCALITY)
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "StartupLocality",
 				   "locality %u exceeds the largest possible one, %d",
-				   locality, HCRTM_LOCALITY);
+				   locality, IMALOG_HCRTM_LOCALITY);
 	if (replay->has_locality && locality != replay->locality)
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "StartupLocality",
 				   "locality %u, but %u in an earlier record", locality,
@@ -121,7 +119,7 @@ static void start_pcr0(struct replay *replay)
 	for (size_t i = 0; i < replay->log.nr_algs; i++)
 		if (replay->log.algs[i].alg)
 			replay->banks[i].pcrs[0][replay->log.algs[i].size - 1] =
-				replay->has_hcrtm ? HCRTM_LOCALITY : replay->locality;
+				replay->has_hcrtm ? IMALOG_HCRTM_LOCALITY : replay->locality;
 }
 
 static int extend_event(struct replay *replay, const struct imalog_event *event,

@@ -13,6 +13,8 @@
 /* Types of events that are more than a digest (PFP, 10.4.1) */
 #define IMALOG_EV_NO_ACTION 0x3u
 #define IMALOG_EV_EFI_HCRTM_EVENT 0x80000010u
+/* The locality of an H-CRTM (TPM 2.0 Part 1, H-CRTM before TPM2_Startup()) */
+#define IMALOG_HCRTM_LOCALITY 4
 
 struct imalog_event {
 	uint64_t number;

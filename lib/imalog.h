@@ -71,7 +71,7 @@ enum imalog_code {
 	IMALOG_ERR_LIMIT = 5,
 	/** the input is in none of the formats that the library reads */
 	IMALOG_ERR_BAD_FORMAT = 6,
-	/** digest size or byte order cannot be told from the records: say them */
+	/** digest size, byte order or format cannot be told from the records: say them */
 	IMALOG_ERR_AMBIGUOUS = 7,
 
 	/** an argument is not valid, or a call came out of order */
@@ -198,9 +198,24 @@ enum imalog_format {
 	IMALOG_FORMAT_KERNEL = 1,
 	/** ascii_runtime_measurements (ima_ascii_measurements_show, ima_fs.c) */
 	IMALOG_FORMAT_ASCII = 2,
+	/** TCG Canonical Event Log, TLV encoding */
+	IMALOG_FORMAT_CEL_TLV = 3,
+	/** TCG Canonical Event Log, JSON: an array, an object, a text sequence (RFC 7464) */
+	IMALOG_FORMAT_CEL_JSON = 4,
+	/** TCG Canonical Event Log, CBOR: an array or a sequence (RFC 8742) */
+	IMALOG_FORMAT_CEL_CBOR = 5,
+	/** the TLV list of the IMA patches of 2018 */
+	IMALOG_FORMAT_TLV2018 = 6,
+	/** the firmware's event log (binary_bios_measurements) */
+	IMALOG_FORMAT_EVENTLOG = 7,
 };
 
-/** imalog_format_by_name() - "kernel", "ascii", "auto"; negative IMALOG_ERR_INVALID when unknown */
+/**
+ * imalog_format_by_name() - the format of a name
+ * @name: "auto", "kernel", "ascii", "cel-tlv", "cel-json", "cel-cbor", "tlv2018", "eventlog"
+ *
+ * Returns an enum imalog_format, or -IMALOG_ERR_INVALID when there is no such format.
+ */
 IMALOG_API int imalog_format_by_name(const char *name);
 
 /** imalog_format_name() - the name of a format, "auto" when unknown */
@@ -248,6 +263,9 @@ enum imalog_field_id {
 	IMALOG_FIELD_XATTRNAMES = 14,
 	IMALOG_FIELD_XATTRLENGTHS = 15,
 	IMALOG_FIELD_XATTRVALUES = 16,
+	/** of TLV records alone: no template has them */
+	IMALOG_FIELD_TIMESTAMP = 17,
+	IMALOG_FIELD_LABEL = 18,
 };
 
 /** enum imalog_field_type - how the bytes of a field are to be understood */
@@ -313,6 +331,18 @@ enum imalog_content {
 	IMALOG_CONTENT_TEMPLATE = 1,
 	/** an ascii line whose bytes cannot be rebuilt: its digest is all there is */
 	IMALOG_CONTENT_DIGEST_ONLY = 2,
+	/** CEL ima_tlv: nested TLVs, big-endian; the digest covers the whole content TLV */
+	IMALOG_CONTENT_IMA_TLV = 3,
+	/** nested TLVs of the 2018 list; the digest covers the whole content TLV as it stands */
+	IMALOG_CONTENT_TLV2018 = 4,
+	/** CEL pcclient_std: an event of the firmware; nothing tells what the digest covers */
+	IMALOG_CONTENT_PCCLIENT = 5,
+	/** CEL cel: management records */
+	IMALOG_CONTENT_CEL = 6,
+	/** CEL systemd */
+	IMALOG_CONTENT_SYSTEMD = 7,
+	/** another content type of CEL, of which nothing is known */
+	IMALOG_CONTENT_OTHER = 8,
 };
 
 /** enum imalog_fit - does the recorded digest fit the content? */
@@ -332,13 +362,90 @@ IMALOG_API uint64_t imalog_record_offset(const struct imalog_record *record);
 /** imalog_record_pcr() - the PCR that it extends, or an NV index when imalog_record_is_nv() */
 IMALOG_API uint32_t imalog_record_pcr(const struct imalog_record *record);
 
-/** imalog_record_is_nv() - does it extend an NV index rather than a PCR? */
+/** imalog_record_is_nv() - does it extend an NV index or an RTMR rather than a PCR? */
 IMALOG_API bool imalog_record_is_nv(const struct imalog_record *record);
+
+/** enum imalog_index - what a record extends; the numbers are the tags of CEL-TLV */
+enum imalog_index {
+	IMALOG_INDEX_PCR = 1,
+	IMALOG_INDEX_NV = 2,
+	/** a runtime measurement register of a confidential virtual machine */
+	IMALOG_INDEX_RTMR = 108,
+};
+
+/** imalog_record_index() - what the record extends, whose number imalog_record_pcr() gives */
+IMALOG_API enum imalog_index imalog_record_index(const struct imalog_record *record);
+
+/**
+ * imalog_record_is_measured() - was anything extended with it?
+ *
+ * Not with CEL's version and end of the firmware, nor with the firmware's EV_NO_ACTION: what
+ * such records say, no PCR value proves.
+ */
+IMALOG_API bool imalog_record_is_measured(const struct imalog_record *record);
+
+/**
+ * imalog_record_is_checked() - does a rule tell which content a digest is of?
+ *
+ * Where none does, the recorded digest is what was extended, and nothing proves the content.
+ */
+IMALOG_API bool imalog_record_is_checked(const struct imalog_record *record);
+
+/**
+ * imalog_record_recnum() - the number that the log itself gives the record
+ * @ret: gets the record number of CEL, or the sequence number of the 2018 list
+ *
+ * Returns false, and leaves @ret alone, when the log has none.
+ */
+IMALOG_API bool imalog_record_recnum(const struct imalog_record *record, uint64_t *ret);
+
+/**
+ * imalog_record_content_type() - the type of the content as CEL has it
+ *
+ * 7 (ima_template) for the kernel's lists, 8 (ima_tlv) for the 2018 list.
+ */
+IMALOG_API uint8_t imalog_record_content_type(const struct imalog_record *record);
+
+/** imalog_content_type_name() - "ima_template", "pcclient_std" and so on; NULL when unknown */
+IMALOG_API const char *imalog_content_type_name(uint8_t type);
+
+/**
+ * imalog_record_event() - the event in content of IMALOG_CONTENT_PCCLIENT
+ * @type: gets its type (TCG PC Client Platform Firmware Profile, 10.4.1)
+ * @data: gets its data
+ *
+ * Returns false when the content is another.
+ */
+IMALOG_API bool imalog_record_event(const struct imalog_record *record, uint32_t *type,
+				    struct imalog_span *data);
+
+/** imalog_event_type_name() - "EV_SEPARATOR" and so on, NULL when unknown */
+IMALOG_API const char *imalog_event_type_name(uint32_t type);
+
+/** struct imalog_management - one entry of content of IMALOG_CONTENT_CEL */
+struct imalog_management {
+	/** "cel_version", "firmware_end", "cel_timestamp" or "state_trans" */
+	const char *type;
+	/** major version, timestamp, or the transition; 0 for the end of the firmware */
+	uint64_t value;
+	/** minor version */
+	uint64_t minor;
+	/** "suspend", "hibernate" or "kexec" of a transition, else NULL */
+	const char *transition;
+};
+
+/**
+ * imalog_record_management() - entry number @i, from 0, of content of IMALOG_CONTENT_CEL
+ *
+ * Returns false when there is no such entry.
+ */
+IMALOG_API bool imalog_record_management(const struct imalog_record *record, size_t i,
+					 struct imalog_management *ret);
 
 /** imalog_record_content() - what kind of content the record carries */
 IMALOG_API enum imalog_content imalog_record_content(const struct imalog_record *record);
 
-/** imalog_record_is_violation() - is it a violation (all-zero template digest)? */
+/** imalog_record_is_violation() - is it a violation (all-zero digest, in CEL also ff..ff)? */
 IMALOG_API bool imalog_record_is_violation(const struct imalog_record *record);
 
 /** imalog_record_raw() - the record as it stands in its input */
@@ -347,7 +454,12 @@ IMALOG_API struct imalog_span imalog_record_raw(const struct imalog_record *reco
 /** imalog_record_template() - the template's name, not NUL-terminated, not authenticated */
 IMALOG_API struct imalog_span imalog_record_template(const struct imalog_record *record);
 
-/** imalog_record_data() - the template data (or other content) that the digests cover */
+/**
+ * imalog_record_data() - the template data, or the value of another content's TLV
+ *
+ * Management and event content that was read from JSON, CBOR or the firmware's log is given
+ * in its TLV encoding, systemd's as JSON text.
+ */
 IMALOG_API struct imalog_span imalog_record_data(const struct imalog_record *record);
 
 /** imalog_record_order() - byte order of the integers in imalog_record_data() */
@@ -547,9 +659,22 @@ typedef int (*imalog_write_fn)(void *arg, const void *data, size_t size);
 /** struct imalog_writer - turns records into bytes */
 struct imalog_writer;
 
+/** enum imalog_int_width - sizes of record numbers and indexes that a CEL-TLV writer chooses */
+enum imalog_int_width {
+	/** as they were read; 8 and 1 (4 for an NV index) for what was not read from CEL-TLV */
+	IMALOG_INT_WIDTH_KEEP = 0,
+	/** 8 and 1 (4 for an NV index) */
+	IMALOG_INT_WIDTH_8_1 = 1,
+	/** 4 and 4 */
+	IMALOG_INT_WIDTH_4_4 = 2,
+	/** no byte more than the value needs */
+	IMALOG_INT_WIDTH_MIN = 3,
+};
+
 /**
  * imalog_writer_new() - makes a writer
- * @format: IMALOG_FORMAT_KERNEL or IMALOG_FORMAT_ASCII
+ * @format: any but IMALOG_FORMAT_AUTO and IMALOG_FORMAT_EVENTLOG; IMALOG_FORMAT_TLV2018 only
+ *          writes what was read from such a list, as it was
  * @order:  byte order of a kernel list; IMALOG_ORDER_AUTO is little-endian, as ima_canonical_fmt
  * @fn:     gets the bytes, whole records at a time
  *
@@ -562,14 +687,46 @@ IMALOG_API struct imalog_writer *imalog_writer_new(enum imalog_format format,
 /** imalog_writer_free() - frees a writer */
 IMALOG_API void imalog_writer_free(struct imalog_writer **writer);
 
+/** imalog_writer_set_int_width() - sizes of integers in CEL-TLV; IMALOG_INT_WIDTH_KEEP */
+IMALOG_API void imalog_writer_set_int_width(struct imalog_writer *writer,
+					    enum imalog_int_width width);
+
+/**
+ * imalog_writer_set_sequence() - CEL-JSON as a text sequence, CEL-CBOR as a sequence
+ *
+ * Without it both are arrays.  The library does not write CBOR arrays of unknown length: say
+ * how many records come with imalog_writer_set_count().
+ */
+IMALOG_API void imalog_writer_set_sequence(struct imalog_writer *writer);
+
+/** imalog_writer_set_count() - how many records a CBOR array is going to have */
+IMALOG_API void imalog_writer_set_count(struct imalog_writer *writer, uint64_t records);
+
+/**
+ * imalog_writer_set_force() - records of the 2018 list go into CEL-TLV, too
+ *
+ * As content of type 218, which is private to this library: the value is the whole content TLV
+ * of that list.  The recorded digest stays; no rule of CEL tells that it is of this content.
+ */
+IMALOG_API void imalog_writer_set_force(struct imalog_writer *writer);
+
 /**
  * imalog_writer_put() - writes one record
  *
- * Returns 0, -IMALOG_ERR_UNSUPPORTED (the format cannot express the record; nothing was
- * written), -IMALOG_ERR_OS (from @fn), -IMALOG_ERR_NOMEM.
+ * Returns 0, -IMALOG_ERR_UNSUPPORTED (the format cannot express the record, or the library was
+ * built without libcbor; nothing was written), -IMALOG_ERR_INVALID (a CBOR array of fewer
+ * records was announced), -IMALOG_ERR_OS (from @fn), -IMALOG_ERR_NOMEM.
  */
 IMALOG_API int imalog_writer_put(struct imalog_writer *writer, const struct imalog_record *record,
 				 struct imalog_error *reterr);
+
+/**
+ * imalog_writer_finish() - writes what comes behind the last record
+ *
+ * To be called once, also when there was no record: the array of CEL-JSON and of CEL-CBOR would
+ * not be whole without it.  Returns as imalog_writer_put().
+ */
+IMALOG_API int imalog_writer_finish(struct imalog_writer *writer, struct imalog_error *reterr);
 
 /* ---- PCR values ---- */
 
@@ -676,6 +833,15 @@ IMALOG_API void imalog_replay_set_padding(struct imalog_replay *replay,
 					  enum imalog_padding padding);
 
 /**
+ * imalog_replay_allow_opaque() - a match may rest on content that no rule checks
+ *
+ * Then the recorded digests of such records are believed to be of their content: whoever
+ * changes it, or calls other content so, is not found out.  Without, the verdict over a PCR
+ * that such a record extends is IMALOG_NOT_CHECKED.
+ */
+IMALOG_API void imalog_replay_allow_opaque(struct imalog_replay *replay);
+
+/**
  * imalog_replay_start() - starts a PCR from a value other than zeros
  *
  * Whatever matches then rests on that value.  Returns as imalog_pcrs_set().
@@ -709,6 +875,8 @@ enum imalog_problem {
 	IMALOG_PROBLEM_OPAQUE = 3,
 	/** PCR values in it are not those of the log before it: imalog_replay_marker() */
 	IMALOG_PROBLEM_SNAPSHOT = 4,
+	/** content of a kind that no rule checks (of the firmware, systemd, unknown) */
+	IMALOG_PROBLEM_UNCHECKED = 5,
 };
 
 /** imalog_problem_text() - a problem in words */
@@ -746,6 +914,12 @@ IMALOG_API uint64_t imalog_replay_records(const struct imalog_replay *replay);
 
 /** imalog_replay_violations() - how many of them are violations */
 IMALOG_API uint64_t imalog_replay_violations(const struct imalog_replay *replay);
+
+/** imalog_replay_unmeasured() - how many of them extend nothing, so that no value proves them */
+IMALOG_API uint64_t imalog_replay_unmeasured(const struct imalog_replay *replay);
+
+/** imalog_replay_elsewhere() - how many of them extend an NV index or an RTMR, and no PCR */
+IMALOG_API uint64_t imalog_replay_elsewhere(const struct imalog_replay *replay);
 
 /** imalog_replay_problems() - how many of them have a problem */
 IMALOG_API uint64_t imalog_replay_problems(const struct imalog_replay *replay);
@@ -837,6 +1011,8 @@ struct imalog_check {
 	const uint8_t *computed;
 	/** records that extended this PCR */
 	uint64_t extends;
+	/** those of them whose content no rule checks */
+	uint64_t unchecked;
 	enum imalog_verdict verdict;
 	/** the value holds from after this record... */
 	uint64_t matched_at;
@@ -860,7 +1036,8 @@ IMALOG_API void imalog_replay_check(const struct imalog_replay *replay, size_t i
  * IMALOG_MATCH: every compared value holds after one common record, and no record has a problem.
  * IMALOG_MISMATCH: a value was compared and does not hold, or a recorded digest does not fit.
  * IMALOG_NOT_CHECKED: nothing was compared, a PCR that is compared has its start value and was
- * never extended, or it was extended with a record whose content cannot be recomputed.
+ * never extended, or it was extended with a record whose content cannot be recomputed
+ * (imalog_replay_allow_opaque()).
  */
 IMALOG_API enum imalog_verdict imalog_replay_verdict(const struct imalog_replay *replay,
 						     uint64_t *matched_at);
@@ -869,6 +1046,7 @@ IMALOG_API enum imalog_verdict imalog_replay_verdict(const struct imalog_replay 
  * imalog_replay_pcrs() - the computed values of every PCR that the log extends
  * @pcrs: an empty set that gets them
  *
+ * Not those of a bank that has no digest of content that no rule computes.
  * The variant of padding that matched; without a match, with IMALOG_PADDING_SHA1, the padded
  * values, else those of each bank's own digests.
  * Returns 0, -IMALOG_ERR_NOMEM.
@@ -2138,11 +2316,14 @@ typedef int (*imalog_restart_fn)(void *arg);
  *
  * If the pieces are kernel lists of one byte order and digest, and @format is
  * IMALOG_FORMAT_KERNEL with any other order than IMALOG_ORDER_BE, their bytes stay as they
- * are.  If they differ, digests are those of SHA-1.
+ * are.  If they differ, or are no such lists, and @format is one, digests are those of SHA-1.
  */
 IMALOG_API void imalog_merge_set_output(struct imalog_merge *merge, enum imalog_format format,
 					enum imalog_order order, imalog_write_fn write,
 					imalog_restart_fn restart, void *arg);
+
+/** imalog_merge_set_sequence() - as imalog_writer_set_sequence() for what is written */
+IMALOG_API void imalog_merge_set_sequence(struct imalog_merge *merge);
 
 /** imalog_merge_on_record() - @fn is called for each record of each pass, as by a replay */
 IMALOG_API void imalog_merge_on_record(struct imalog_merge *merge, imalog_record_fn fn, void *arg);

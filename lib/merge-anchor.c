@@ -69,7 +69,7 @@ void imalog_anchor_close(struct imalog_anchor *anchor)
 static bool is_extended(const struct imalog_anchor *anchor, uint32_t pcr)
 {
 	for (size_t i = 0; i < anchor->loaded->nr; i++)
-		if (!anchor->loaded->distinct[i].is_nv && anchor->loaded->distinct[i].pcr == pcr)
+		if (anchor->loaded->distinct[i].extends && anchor->loaded->distinct[i].pcr == pcr)
 			return true;
 	return false;
 }
@@ -243,7 +243,7 @@ int imalog_anchor_extend(struct imalog_anchor *anchor, struct imalog_anchor_stat
 		const struct imalog_anchor_chain *chain = &anchor->chains[i];
 		uint8_t digest[IMALOG_DIGEST_MAX];
 
-		if (record->is_nv || record->pcr != chain->pcr)
+		if (!record->extends || record->pcr != chain->pcr)
 			continue;
 		extension(anchor, chain, number, digest);
 		rc = imalog_hash_extend(anchor->hasher, chain->alg, state->values[i], digest,

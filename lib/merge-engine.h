@@ -79,12 +79,15 @@ struct imalog_merge {
 	/* Where it goes */
 	enum imalog_format to;
 	enum imalog_order to_order;
+	bool sequence; /* of JSON or CBOR, no array */
 	imalog_write_fn write; /* NULL: nowhere */
 	imalog_restart_fn restart;
 	void *write_arg;
 	imalog_record_fn on_record;
 	void *record_arg;
 	bool mixed; /* pieces are of several forms */
+	bool counted;
+	uint64_t count; /* of the records in the array, once they are counted */
 
 	/* What came of it */
 	enum imalog_merge_result result;
@@ -129,7 +132,7 @@ void imalog_notes_free(struct imalog_notes *notes);
 /* What makes two records the same, whatever form they are in: all but the recorded digest */
 struct imalog_content_hash {
 	struct imalog_hasher *hasher;
-	struct imalog_buffer swapped;
+	struct imalog_buffer buffer; /* for what is not in the record as it is hashed */
 };
 int imalog_content_of(struct imalog_content_hash *content, const struct imalog_record *record,
 		      uint8_t out[IMALOG_SHA256_SIZE], struct imalog_error *error);
@@ -234,11 +237,14 @@ struct imalog_output {
 	enum imalog_format format; /* of the first record */
 	enum imalog_order order;
 	size_t digest_size;
+	bool counts;  /* records of an array that begins with their number: nothing else yet */
 	bool copies;  /* bytes as they are */
-	bool stopped; /* at a record of another form: then all must be written anew */
+	bool stopped; /* counted, or at a record of another form: all must be written anew */
 };
 int imalog_output_put(struct imalog_output *output, const struct imalog_record *record,
 		      struct imalog_error *error);
+/* Behind the last record of a log that was read to its end */
+int imalog_output_finish(struct imalog_output *output, struct imalog_error *error);
 void imalog_output_end(struct imalog_output *output);
 
 /* ---- merge-plan.c ---- */

@@ -68,16 +68,12 @@ static int compute_digests(struct load *load, const struct imalog_record *record
 {
 	struct imalog_loaded *loaded = load->loaded;
 	uint8_t *out = loaded->digests + loaded->nr * loaded->stride;
-	size_t recorded = record->digests[0].span.size;
 	int rc = 0;
 
 	memset(out, 0, loaded->stride);
 	for (size_t a = 0; rc == 0 && a < loaded->nr_algs; a++) {
-		size_t size = imalog_alg_size(loaded->algs[a]);
-
-		if (record->content == IMALOG_CONTENT_DIGEST_ONLY)
-			memcpy(out, record->digests[0].span.data,
-			       recorded < size ? recorded : size);
+		if (!imalog_record_is_checked(record))
+			imalog_chain_recorded(record, loaded->algs[a], out);
 		else
 			rc = imalog_record_template_digest(record, load->hasher,
 							   loaded->algs[a], out, load->error);
@@ -106,7 +102,7 @@ static int number_of(struct load *load, const struct imalog_record *record, uint
 		if (rc < 0)
 			return rc;
 		*distinct = (struct imalog_distinct){ .pcr = record->index,
-						      .is_nv = record->is_nv,
+						      .extends = imalog_record_extends_pcr(record),
 						      .violation = record->violation };
 		memcpy(distinct->content, content, sizeof(content));
 		loaded->table[slot] = (uint32_t)++loaded->nr;
@@ -122,7 +118,7 @@ static int check_digest(struct load *load, struct imalog_record *record)
 	char shown[IMALOG_PIECE_SHOWN];
 	int fit;
 
-	if (record->violation || record->content == IMALOG_CONTENT_DIGEST_ONLY)
+	if (record->violation || !imalog_record_is_checked(record))
 		return 0;
 	fit = imalog_record_verify(record, load->hasher, load->error);
 	if (fit != IMALOG_FIT_NO || ++load->problems > SHOWN_MAX)

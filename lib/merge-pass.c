@@ -40,6 +40,16 @@ static void add_bytes(struct run *run, const struct imalog_record *record)
 		imalog_stream_add(run->sum, record->raw.data, record->raw.size);
 }
 
+/* What the output cannot have is named with the piece that has it. */
+static void write_record(struct run *run, const struct imalog_record *record)
+{
+	int rc = imalog_output_put(&run->output, record, run->error);
+
+	if (rc == -IMALOG_ERR_UNSUPPORTED)
+		imalog_error_set_source(run->error, run->merge->pieces[run->piece].name);
+	keep_first(run, rc);
+}
+
 static void on_record(void *arg, const struct imalog_record *record)
 {
 	struct run *run = arg;
@@ -50,7 +60,7 @@ static void on_record(void *arg, const struct imalog_record *record)
 	if (run->pass->match)
 		imalog_quote_match_feed(run->pass->match, record);
 	if (run->pass->write && run->rc == 0)
-		keep_first(run, imalog_output_put(&run->output, record, run->error));
+		write_record(run, record);
 	if (run->merge->on_record)
 		run->merge->on_record(run->merge->record_arg, record);
 }
@@ -59,9 +69,8 @@ static void on_problem(void *arg, const struct imalog_record *record,
 		       enum imalog_problem problem)
 {
 	struct run *run = arg;
-	enum imalog_merge_problem kind = problem == IMALOG_PROBLEM_OPAQUE ?
-						 IMALOG_MERGE_OTHER :
-						 IMALOG_MERGE_EDITED;
+	bool opaque = problem == IMALOG_PROBLEM_OPAQUE || problem == IMALOG_PROBLEM_UNCHECKED;
+	enum imalog_merge_problem kind = opaque ? IMALOG_MERGE_OTHER : IMALOG_MERGE_EDITED;
 	char shown[IMALOG_PIECE_SHOWN];
 
 	if (++run->problems > SHOWN_MAX)
@@ -228,6 +237,8 @@ static int run_plan(struct run *run)
 		if (run->pass->broken != IMALOG_NOWHERE || run->output.stopped)
 			break;
 	}
+	if (rc == 0 && run->pass->write && run->pass->broken == IMALOG_NOWHERE)
+		rc = imalog_output_finish(&run->output, run->error);
 	if (rc == 0 && !run->output.stopped)
 		rc = judge(run);
 	if (run->pass->replay) {
@@ -255,7 +266,8 @@ static int run_once(struct imalog_merge_pass *pass, bool *again, struct imalog_e
 		return imalog_fail_errno(why, os_errno, "cannot write");
 	rc = run_plan(&run);
 	*again = rc == 0 && run.output.stopped;
-	pass->merge->mixed |= *again;
+	/* Either was counted, or turned out to be of several forms. */
+	pass->merge->mixed |= *again && !run.output.counts;
 	return rc;
 }
 
@@ -267,6 +279,7 @@ int imalog_merge_pass(struct imalog_merge_pass *pass, struct imalog_error *error
 
 	if (!why)
 		return imalog_fail_nomem(error);
+	pass->merge->counted = false;
 	while (rc == 0 && again)
 		rc = run_once(pass, &again, why);
 	if (rc < 0)

@@ -14,7 +14,7 @@
 struct imalog_distinct {
 	uint8_t content[IMALOG_SHA256_SIZE];
 	uint32_t pcr;
-	bool is_nv;
+	bool extends; /* a PCR */
 	bool violation;
 };
 

@@ -79,6 +79,11 @@ void imalog_merge_set_output(struct imalog_merge *merge, enum imalog_format form
 	merge->write_arg = arg;
 }
 
+void imalog_merge_set_sequence(struct imalog_merge *merge)
+{
+	merge->sequence = true;
+}
+
 void imalog_merge_on_record(struct imalog_merge *merge, imalog_record_fn fn, void *arg)
 {
 	merge->on_record = fn;

@@ -317,12 +317,27 @@ struct imalog_recorded_digest {
 	struct imalog_span span;
 };
 
+/* What only records of TLV lists have; all zeros for the others. */
+struct imalog_record_cel {
+	enum imalog_index kind; /* 0: a PCR */
+	bool has_recnum;
+	uint64_t recnum;
+	uint8_t recnum_size; /* bytes in CEL-TLV; 0: it is another encoding */
+	uint8_t index_size;
+	uint8_t type; /* of the content; 0: ima_template */
+	bool unmeasured;
+	bool incomplete; /* digests of algorithms that are not known were left out */
+	bool has_mapped;
+	uint32_t mapped; /* PCR that an RTMR stands for (systemd) */
+	uint8_t head[5]; /* type and size of a content TLV, where the digest covers them */
+};
+
 struct imalog_record {
 	struct imalog_record *next;
 	uint64_t number;
 	uint64_t offset;
 	uint32_t index; /* PCR number or NV index */
-	bool is_nv;
+	bool is_nv;	/* or an RTMR: no PCR */
 	bool violation;
 	enum imalog_format format; /* that it was read from */
 	enum imalog_content content;
@@ -336,6 +351,7 @@ struct imalog_record {
 	struct imalog_recorded_digest digests[IMALOG_RECORD_DIGESTS];
 	size_t nr_fields;
 	struct imalog_field fields[IMALOG_FIELDS_MAX];
+	struct imalog_record_cel cel;
 };
 
 /* How the records of a kernel list are laid out. */
@@ -354,9 +370,17 @@ struct imalog_layout {
 int imalog_kernel_parse(struct imalog_span bytes, const struct imalog_layout *layout,
 			const struct imalog_templates *templates, struct imalog_record *record,
 			size_t *size, const char **part, struct imalog_error *error);
+/* Takes template data apart, which must be exactly that of the record's template. */
+int imalog_record_parse_data(struct imalog_record *record,
+			     const struct imalog_templates *templates,
+			     struct imalog_error *error);
 bool imalog_all_zero(struct imalog_span span);
+/* Does a PCR change with it? */
+bool imalog_record_extends_pcr(const struct imalog_record *record);
 
 /* ---- reader.c ---- */
+
+struct imalog_eventlog;
 
 struct imalog_reader {
 	struct imalog_source *source;
@@ -372,6 +396,11 @@ struct imalog_reader {
 	size_t forced_digest_size;
 	struct imalog_record *oldest, *newest, *spare;
 	uint64_t next_number;
+	struct {
+		int state; /* of CEL-JSON and CEL-CBOR: where in an array or a sequence */
+		uint64_t left; /* elements of an array */
+	} stream;
+	struct imalog_eventlog *eventlog;
 	struct imalog_error *failure;
 	int failed;
 };
@@ -385,7 +414,9 @@ struct imalog_format_ops {
 		    struct imalog_error *error);
 };
 
-extern const struct imalog_format_ops imalog_kernel_ops, imalog_ascii_ops;
+extern const struct imalog_format_ops imalog_kernel_ops, imalog_ascii_ops,
+	imalog_cel_tlv_ops, imalog_cel_json_ops, imalog_cel_cbor_ops, imalog_tlv2018_ops,
+	imalog_eventlog_ops;
 
 /* The reader's hasher, NULL with the error set when memory ran out. */
 struct imalog_hasher *imalog_reader_hasher(struct imalog_reader *reader,
@@ -426,6 +457,10 @@ bool imalog_digest_is_padded_sha1(const struct imalog_recorded_digest *digest,
 
 /* ---- chain.c ---- */
 
+/* What a bank is extended with where no rule computes it: what was recorded */
+void imalog_chain_recorded(const struct imalog_record *record, enum imalog_alg alg,
+			   uint8_t out[IMALOG_DIGEST_MAX]);
+
 /*
  * A bank other than SHA-1 can have been extended in three ways.  The two padded ones differ in
  * violations: Linux 5.8 and later fills the whole digest with ff, before that 20 bytes of it.
@@ -444,7 +479,11 @@ struct imalog_chain {
 	uint64_t extends;
 	bool computes[IMALOG_VARIANTS];
 	bool forked; /* padded and padded-short differ: there was a violation */
-	bool opaque; /* extended with something that could not be computed */
+	bool opaque; /* extended with something that could not be computed, or is not
+			believed */
+	bool lost;   /* extended with something of which the bank has no digest at all */
+	bool believes;	    /* recorded digests of content that no rule checks */
+	uint64_t unchecked; /* extends with such digests */
 	bool resumed; /* its value is known although no record extended it yet */
 	uint8_t value[IMALOG_VARIANTS][IMALOG_DIGEST_MAX];
 	const uint8_t *expected; /* NULL: nothing to compare */
@@ -618,7 +657,34 @@ struct imalog_buffer {
 };
 
 void imalog_buffer_add(struct imalog_buffer *buffer, const void *data, size_t size);
+void imalog_buffer_add_span(struct imalog_buffer *buffer, struct imalog_span span);
+void imalog_buffer_add_hex(struct imalog_buffer *buffer, struct imalog_span bytes);
 void imalog_buffer_free(struct imalog_buffer *buffer);
+
+/* The next record number of an index. */
+struct imalog_counter {
+	enum imalog_index kind;
+	uint32_t index;
+	uint64_t next;
+};
+
+struct imalog_writer {
+	enum imalog_format format;
+	enum imalog_order order;
+	imalog_write_fn fn;
+	void *arg;
+	struct imalog_buffer buffer;
+	struct imalog_buffer swapped;
+	enum imalog_alg column; /* of a kernel list, from its first record on */
+	struct imalog_hasher *hasher; /* NULL: digests that are not recorded are missing */
+	enum imalog_int_width int_width;
+	bool sequence, force, has_count;
+	uint64_t count;	  /* of a CBOR array */
+	uint64_t written; /* records */
+	struct imalog_counter *counters;
+	size_t nr_counters;
+};
+
 /* Digests of this algorithm in the column, computed where others are recorded; once */
 int imalog_writer_set_digest(struct imalog_writer *writer, enum imalog_alg alg,
 			     struct imalog_error *error);

@@ -201,12 +201,13 @@ static void note(struct imalog_quote_match *match, const struct imalog_record *r
 {
 	if (record->is_nv)
 		match->seen.extends_nv = true;
-	else
+	else if (imalog_record_extends_pcr(record))
 		match->seen.extended |= (uint64_t)1 << record->index;
 	match->seen.has_violation |= record->violation;
 	if (record->fit == IMALOG_FIT_NO && !match->seen.first_bad)
 		match->seen.first_bad = record->number;
-	if (record->content == IMALOG_CONTENT_DIGEST_ONLY && !match->seen.first_opaque)
+	if (!imalog_record_is_checked(record) && imalog_record_extends_pcr(record) &&
+	    !match->seen.first_opaque)
 		match->seen.first_opaque = record->number;
 }
 
@@ -216,14 +217,14 @@ void imalog_quote_match_feed(struct imalog_quote_match *match,
 	if (match->failed < 0)
 		return;
 	note(match, record);
-	if (match->matched_at && !match->doubted_at && !record->is_nv &&
+	if (match->matched_at && !match->doubted_at && imalog_record_extends_pcr(record) &&
 	    match->lent >> record->index & 1) {
 		match->doubted_at = record->number;
 		match->doubted_pcr = record->index;
 	}
 	if (match->matched_at && !match->doubted_at)
 		return;
-	if (record->is_nv || !(match->selected >> record->index & 1) ||
+	if (!imalog_record_extends_pcr(record) || !(match->selected >> record->index & 1) ||
 	    match->unknown_bank || match->quote->type != IMALOG_TPM_ATTEST_QUOTE ||
 	    match->quote->hash == IMALOG_ALG_NONE)
 		return;

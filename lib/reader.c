@@ -3,17 +3,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "private.h"
+#include "cel.h"
 
-static const struct imalog_format_ops *const formats[] = { &imalog_kernel_ops, &imalog_ascii_ops };
+/* The kernel's list comes last, and its sniff() says yes to much that is something else. */
+static const struct imalog_format_ops *const formats[] = {
+	&imalog_cel_tlv_ops,  &imalog_tlv2018_ops,  &imalog_cel_json_ops,
+	&imalog_cel_cbor_ops, &imalog_eventlog_ops, &imalog_ascii_ops,
+	&imalog_kernel_ops,
+};
 
 static const struct {
 	const char *name;
 	enum imalog_format format;
 } format_names[] = {
-	{ "auto", IMALOG_FORMAT_AUTO },
-	{ "kernel", IMALOG_FORMAT_KERNEL },
-	{ "ascii", IMALOG_FORMAT_ASCII },
+	{ "auto", IMALOG_FORMAT_AUTO },		{ "kernel", IMALOG_FORMAT_KERNEL },
+	{ "ascii", IMALOG_FORMAT_ASCII },	{ "cel-tlv", IMALOG_FORMAT_CEL_TLV },
+	{ "cel-json", IMALOG_FORMAT_CEL_JSON }, { "cel-cbor", IMALOG_FORMAT_CEL_CBOR },
+	{ "tlv2018", IMALOG_FORMAT_TLV2018 },	{ "eventlog", IMALOG_FORMAT_EVENTLOG },
 };
 
 int imalog_format_by_name(const char *name)
@@ -31,6 +37,9 @@ const char *imalog_format_name(enum imalog_format format)
 			return format_names[i].name;
 	return "auto";
 }
+
+/* Enough to tell a format: the largest template name behind the largest digest */
+#define SNIFF_SIZE 512
 
 struct imalog_reader *imalog_reader_new(struct imalog_source *source,
 					const struct imalog_templates *templates)
@@ -73,6 +82,7 @@ void imalog_reader_free(struct imalog_reader **ptr)
 	imalog_arena_free(&reader->rebuilt);
 	imalog_hasher_free(&reader->hasher);
 	imalog_error_free(&reader->failure);
+	free(reader->eventlog);
 	free(reader);
 	*ptr = NULL;
 }
@@ -113,17 +123,24 @@ struct imalog_hasher *imalog_reader_hasher(struct imalog_reader *reader, struct 
 static int choose_format(struct imalog_reader *reader, struct imalog_error *error)
 {
 	struct imalog_span start;
-	int rc = imalog_window_need(&reader->window, 64, error);
+	int rc = imalog_window_need(&reader->window, SNIFF_SIZE, error);
 
 	if (rc < 0)
 		return rc;
 	start = imalog_window_span(&reader->window);
 	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(formats) && start.size; i++) {
-		if (reader->forced_format ? formats[i]->format == reader->forced_format :
-					    formats[i]->sniff(start)) {
-			reader->ops = formats[i];
-			return reader->ops->start(reader, error);
-		}
+		if (reader->forced_format ? formats[i]->format != reader->forced_format :
+					    !formats[i]->sniff(start))
+			continue;
+		if (!reader->forced_format && formats[i] != &imalog_kernel_ops &&
+		    imalog_kernel_ops.sniff(start) &&
+		    imalog_tlv_is_kernel_too(reader, start))
+			return imalog_fail(
+				error, IMALOG_ERR_AMBIGUOUS, "format",
+				"it begins as a kernel list and as %s do: say the format",
+				imalog_format_name(formats[i]->format));
+		reader->ops = formats[i];
+		return reader->ops->start(reader, error);
 	}
 	if (start.size == 0)
 		return 0;
@@ -132,7 +149,7 @@ static int choose_format(struct imalog_reader *reader, struct imalog_error *erro
 		return imalog_fail(error, IMALOG_ERR_TRUNCATED, "PCR",
 				   "the record needs 4 bytes or more, %zu are left", start.size);
 	return imalog_fail(error, IMALOG_ERR_BAD_FORMAT, "",
-			   "neither a binary nor an ascii measurement list");
+			   "no measurement list in any format that is known");
 }
 
 static struct imalog_record *record_new(struct imalog_reader *reader)
@@ -182,6 +199,7 @@ static int read_record(struct imalog_reader *reader, struct imalog_record **ret,
 	record->number = reader->next_number;
 	record->offset = reader->window.offset;
 	record->format = reader->ops->format;
+	record->cel = (struct imalog_record_cel){ .has_recnum = false };
 	rc = reader->ops->next(reader, record, error);
 	if (rc <= 0) {
 		record_drop(reader, record);
@@ -196,7 +214,6 @@ static int read_record(struct imalog_reader *reader, struct imalog_record **ret,
 int imalog_reader_next(struct imalog_reader *reader, struct imalog_record **ret,
 		       struct imalog_error *reterr)
 {
-	uint64_t offset = reader->window.offset;
 	int rc = reader->failed;
 
 	if (rc == 0) {
@@ -204,7 +221,10 @@ int imalog_reader_next(struct imalog_reader *reader, struct imalog_record **ret,
 		if (rc >= 0)
 			return rc;
 		reader->failed = rc;
-		imalog_error_set_record(reader->failure, reader->next_number, offset);
+		/* Not where the call began: what stands between records may have been
+		 * passed. */
+		imalog_error_set_record(reader->failure, reader->next_number,
+					reader->window.offset);
 		imalog_error_set_source(reader->failure, imalog_source_name(reader->source));
 	}
 	imalog_error_copy(reterr, reader->failure);

@@ -16,8 +16,7 @@
  */
 #include <string.h>
 
-#include "cursor.h"
-#include "private.h"
+#include "cel.h"
 
 #define IMA_DIGEST_SIZE 20
 #define IMA_DIGEST_SIZE_MD5 16
@@ -179,6 +178,49 @@ int imalog_kernel_parse(struct imalog_span bytes, const struct imalog_layout *la
 	return 1;
 }
 
+int imalog_record_parse_data(struct imalog_record *record,
+			     const struct imalog_templates *templates,
+			     struct imalog_error *error)
+{
+	struct imalog_span data = record->data;
+	const char *part = "";
+	size_t size = 0;
+	struct parse parse = { imalog_cursor_over(data, record->order), data.size, &size,
+			       &part };
+	const struct imalog_template *template;
+	struct imalog_template adhoc;
+	int rc;
+
+	record->nr_fields = 0;
+	if (imalog_template_is_ima(record->template_name)) {
+		rc = parse_ima(&parse, record, error);
+		record->data = data;
+		if (rc == 0)
+			return imalog_fail(
+				error, IMALOG_ERR_BAD_LENGTH, part,
+				"%zu bytes of template data are needed, there are %zu",
+				size, data.size);
+		if (rc > 0 && parse.cursor.left)
+			return imalog_fail(
+				error, IMALOG_ERR_TRAILING, "template data",
+				"%zu of %zu bytes are left over behind the last field",
+				parse.cursor.left, data.size);
+		return rc < 0 ? rc : 0;
+	}
+	template = imalog_templates_find(templates, record->template_name, &adhoc);
+	if (!template)
+		return 0;
+	rc = imalog_template_parse(template, data, record->order, record->fields, error);
+	if (rc == 0)
+		record->nr_fields = template->nr_fields;
+	return rc;
+}
+
+bool imalog_record_extends_pcr(const struct imalog_record *record)
+{
+	return !record->is_nv && !record->cel.unmeasured;
+}
+
 /* ---- the kernel format of a reader ---- */
 
 /* A PCR number is below 64, so its high bytes, at either end, are zeros. */
@@ -268,6 +310,35 @@ bool imalog_record_is_nv(const struct imalog_record *record)
 enum imalog_content imalog_record_content(const struct imalog_record *record)
 {
 	return record->content;
+}
+
+enum imalog_index imalog_record_index(const struct imalog_record *record)
+{
+	return record->cel.kind ? record->cel.kind : IMALOG_INDEX_PCR;
+}
+
+bool imalog_record_is_measured(const struct imalog_record *record)
+{
+	return !record->cel.unmeasured;
+}
+
+bool imalog_record_is_checked(const struct imalog_record *record)
+{
+	return record->content == IMALOG_CONTENT_TEMPLATE ||
+	       record->content == IMALOG_CONTENT_IMA_TLV ||
+	       record->content == IMALOG_CONTENT_TLV2018;
+}
+
+bool imalog_record_recnum(const struct imalog_record *record, uint64_t *ret)
+{
+	if (record->cel.has_recnum)
+		*ret = record->cel.recnum;
+	return record->cel.has_recnum;
+}
+
+uint8_t imalog_record_content_type(const struct imalog_record *record)
+{
+	return record->cel.type ? record->cel.type : IMALOG_CEL_IMA_TEMPLATE;
 }
 
 bool imalog_record_is_violation(const struct imalog_record *record)

@@ -125,7 +125,8 @@ static int keep(struct imalog_markers *markers, const struct imalog_marker_check
 /* The buffer of a record whose data can be relied on as far as its digest goes */
 static bool has_buffer(const struct imalog_record *record, struct imalog_span *ret)
 {
-	if (record->violation || record->fit == IMALOG_FIT_NO)
+	if (record->violation || record->fit == IMALOG_FIT_NO ||
+	    !imalog_record_extends_pcr(record))
 		return false;
 	for (size_t i = 0; i < record->nr_fields; i++)
 		if (record->fields[i].id == IMALOG_FIELD_BUF) {

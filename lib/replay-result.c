@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* What a replay came to: values, and whether they are those that are expected. */
+/* What a replay came to: counts, values, comparisons and the verdict over all. */
 #include <string.h>
 
 #include "replay.h"
@@ -12,6 +12,16 @@ uint64_t imalog_replay_records(const struct imalog_replay *replay)
 uint64_t imalog_replay_violations(const struct imalog_replay *replay)
 {
 	return replay->violations;
+}
+
+uint64_t imalog_replay_unmeasured(const struct imalog_replay *replay)
+{
+	return replay->unmeasured;
+}
+
+uint64_t imalog_replay_elsewhere(const struct imalog_replay *replay)
+{
+	return replay->elsewhere;
 }
 
 uint64_t imalog_replay_problems(const struct imalog_replay *replay)
@@ -102,11 +112,24 @@ int imalog_replay_pcrs(const struct imalog_replay *replay, struct imalog_pcrs *p
 			const struct imalog_chain *chain = replay->chains[alg][pcr];
 			struct imalog_span value = { NULL, imalog_alg_size((enum imalog_alg)alg) };
 
-			if (!chain || chain->extends == 0)
+			if (!chain || chain->extends == 0 || chain->lost)
 				continue;
 			value.data = imalog_chain_value(chain);
 			rc = imalog_pcrs_set(pcrs, (enum imalog_alg)alg, pcr, value, reterr);
 		}
 	}
 	return rc;
+}
+
+const uint8_t *imalog_replay_value(const struct imalog_replay *replay, enum imalog_alg alg,
+				   uint32_t pcr, enum imalog_variant variant)
+{
+	const struct imalog_chain *chain = replay->chains[alg][pcr];
+
+	if (!chain || (chain->extends == 0 && !chain->resumed))
+		return imalog_pcrs_get(replay->start, alg, pcr);
+	if (!chain->computes[variant])
+		return NULL;
+	return chain->value[variant == IMALOG_PADDED_SHORT && !chain->forked ? IMALOG_PADDED :
+									       variant];
 }

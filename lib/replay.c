@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eventlog.h"
 #include "replay.h"
 
 struct imalog_replay *imalog_replay_new(void)
@@ -60,6 +61,11 @@ int imalog_replay_add_bank(struct imalog_replay *replay, enum imalog_alg alg,
 void imalog_replay_set_padding(struct imalog_replay *replay, enum imalog_padding padding)
 {
 	replay->padding = padding;
+}
+
+void imalog_replay_allow_opaque(struct imalog_replay *replay)
+{
+	replay->allow_opaque = true;
 }
 
 static int add_value(struct imalog_replay *replay, struct imalog_pcrs *pcrs, enum imalog_alg alg,
@@ -121,6 +127,8 @@ static struct imalog_chain *chain_of(struct imalog_replay *replay, enum imalog_a
 		*chain = imalog_chain_new(alg, pcr, imalog_pcrs_get(replay->start, alg, pcr),
 					  imalog_pcrs_get(replay->expected, alg, pcr),
 					  replay->padding);
+	if (*chain)
+		(*chain)->believes = replay->allow_opaque;
 	if (*chain && replay->every_variant && replay->padding == IMALOG_PADDING_AUTO)
 		imalog_chain_compute_padded(*chain);
 	return *chain;
@@ -137,19 +145,6 @@ int imalog_replay_compute_every_variant(struct imalog_replay *replay, struct ima
 		return imalog_fail(error, IMALOG_ERR_INVALID, "", "the replay has begun already");
 	replay->every_variant = true;
 	return 0;
-}
-
-const uint8_t *imalog_replay_value(const struct imalog_replay *replay, enum imalog_alg alg,
-				   uint32_t pcr, enum imalog_variant variant)
-{
-	const struct imalog_chain *chain = replay->chains[alg][pcr];
-
-	if (!chain || (chain->extends == 0 && !chain->resumed))
-		return imalog_pcrs_get(replay->start, alg, pcr);
-	if (!chain->computes[variant])
-		return NULL;
-	return chain->value[variant == IMALOG_PADDED_SHORT && !chain->forked ? IMALOG_PADDED :
-									       variant];
 }
 
 /* From here on the expected values do not move: chains point at them. */
@@ -205,10 +200,11 @@ static int digest_batch(struct imalog_replay *replay, struct imalog_error *error
 		int rc;
 
 		replay->jobs[i].nr_spans = 0;
-		if (record->violation || record->content == IMALOG_CONTENT_DIGEST_ONLY)
+		if (record->violation || !imalog_record_is_checked(record))
 			continue;
 		/* Then the batch is of this record alone. */
-		replay->turned = replay->other_order && record->nr_fields;
+		replay->turned = replay->other_order && record->nr_fields &&
+				 record->content == IMALOG_CONTENT_TEMPLATE;
 		if (replay->turned)
 			order = imalog_other_order(order);
 		rc = imalog_digest_input(record, order, &replay->scratch, &replay->jobs[i], error);
@@ -259,7 +255,7 @@ static int retry(struct imalog_replay *replay, size_t i, struct imalog_error *er
 static void complain(struct imalog_replay *replay, const struct imalog_record *record,
 		     enum imalog_problem problem)
 {
-	if (problem == IMALOG_PROBLEM_OPAQUE)
+	if (problem == IMALOG_PROBLEM_OPAQUE || problem == IMALOG_PROBLEM_UNCHECKED)
 		replay->opaque++;
 	else
 		replay->bad++;
@@ -276,13 +272,18 @@ static int check_record(struct imalog_replay *replay, size_t i, struct imalog_er
 
 	if (record->violation)
 		return 0;
-	if (record->content == IMALOG_CONTENT_DIGEST_ONLY) {
-		complain(replay, record, IMALOG_PROBLEM_OPAQUE);
+	if (!imalog_record_is_checked(record)) {
+		if (imalog_record_extends_pcr(record) && !replay->allow_opaque)
+			complain(replay, record,
+				 record->content == IMALOG_CONTENT_DIGEST_ONLY ?
+					 IMALOG_PROBLEM_OPAQUE :
+					 IMALOG_PROBLEM_UNCHECKED);
 		return 0;
 	}
 	if (!digests_fit(replay, i))
 		fit = retry(replay, i, error);
-	else if (!imalog_template_is_ima(record->template_name))
+	else if (record->content == IMALOG_CONTENT_TEMPLATE &&
+		 !imalog_template_is_ima(record->template_name))
 		record->hash_order = replay->turned ? imalog_other_order(record->order) : record->order;
 	if (fit < 0)
 		return fit;
@@ -304,11 +305,57 @@ static int check_marker(struct imalog_replay *replay, const struct imalog_record
 	return rc < 0 ? rc : 0;
 }
 
+/*
+ * PCR 0 does not start as zeros when TPM2_Startup came from another locality, as the
+ * firmware says before its first event, nor after an H-CRTM, which that event is
+ * (PFP 10.4.5.3).
+ */
+static void start_pcr0(struct imalog_replay *replay, struct imalog_chain *chain,
+		       const struct imalog_record *record)
+{
+	struct imalog_span data;
+	uint32_t type;
+	bool is_hcrtm = imalog_record_event(record, &type, &data) &&
+			type == IMALOG_EV_EFI_HCRTM_EVENT;
+	uint8_t start = is_hcrtm ? IMALOG_HCRTM_LOCALITY : replay->locality;
+
+	if (chain->pcr != 0 || chain->extends || chain->resumed || start == 0 ||
+	    imalog_pcrs_get(replay->start, chain->alg, 0))
+		return;
+	for (int v = 0; v < IMALOG_VARIANTS; v++)
+		chain->value[v][imalog_alg_size(chain->alg) - 1] = start;
+}
+
+/* What the firmware says without measuring it: the locality, when it is not too late. */
+static void note_unmeasured(struct imalog_replay *replay,
+			    const struct imalog_record *record)
+{
+	struct imalog_span data;
+	uint32_t type;
+
+	if (record->is_nv)
+		replay->elsewhere++;
+	else
+		replay->unmeasured++;
+	if (record->is_nv || !imalog_record_event(record, &type, &data) ||
+	    record->index != 0 || !imalog_eventlog_is(data, "StartupLocality") ||
+	    data.size != 17 || data.data[16] == replay->locality)
+		return;
+	replay->locality = data.data[16];
+	for (int alg = 1; alg < IMALOG_ALG_COUNT; alg++)
+		if (replay->chains[alg][0] && replay->chains[alg][0]->extends)
+			replay->chains[alg][0]->opaque = true;
+}
+
 static int extend_banks(struct imalog_replay *replay, size_t i, struct imalog_error *error)
 {
 	const struct imalog_record *record = replay->batch[i];
 	int rc = 0;
 
+	if (!imalog_record_extends_pcr(record)) {
+		note_unmeasured(replay, record);
+		return 0;
+	}
 	for (int alg = 1; alg < IMALOG_ALG_COUNT && rc == 0; alg++) {
 		struct imalog_chain *chain;
 
@@ -317,6 +364,7 @@ static int extend_banks(struct imalog_replay *replay, size_t i, struct imalog_er
 		chain = chain_of(replay, (enum imalog_alg)alg, record->index);
 		if (!chain)
 			return imalog_fail_nomem(error);
+		start_pcr0(replay, chain, record);
 		rc = imalog_chain_extend(chain, replay->hasher, record, replay->digests[alg][i],
 					 replay->digests[IMALOG_ALG_SHA1][i], error);
 	}

@@ -28,6 +28,7 @@ struct imalog_replay {
 	struct imalog_pcrs *offered; /* those of them that count only if the log extends them */
 	struct imalog_chain *chains[IMALOG_ALG_COUNT][IMALOG_PCR_MAX + 1];
 	bool begun;
+	bool allow_opaque;
 	bool every_variant; /* of values that are compared elsewhere */
 	struct imalog_hasher *hasher;
 	struct imalog_scratch scratch;
@@ -38,8 +39,9 @@ struct imalog_replay {
 	imalog_record_fn on_record;
 	void *record_arg;
 	struct imalog_markers markers;
-	uint64_t records, violations, bad, opaque, first_problem;
+	uint64_t records, violations, unmeasured, elsewhere, bad, opaque, first_problem;
 	uint64_t last; /* number of the last record */
+	uint8_t locality; /* of TPM2_Startup, as the firmware says */
 
 	/* the batch at hand */
 	struct imalog_record *batch[IMALOG_REPLAY_BATCH];

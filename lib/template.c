@@ -33,7 +33,11 @@ static const struct {
 	[IMALOG_FIELD_XATTRNAMES] = { "xattrnames", IMALOG_TYPE_TEXT },
 	[IMALOG_FIELD_XATTRLENGTHS] = { "xattrlengths", IMALOG_TYPE_UINTS },
 	[IMALOG_FIELD_XATTRVALUES] = { "xattrvalues", IMALOG_TYPE_BYTES },
+	[IMALOG_FIELD_TIMESTAMP] = { "timestamp", IMALOG_TYPE_UINT },
+	[IMALOG_FIELD_LABEL] = { "label", IMALOG_TYPE_BYTES },
 };
+/* Those of templates; the others are of TLV records alone. */
+#define TEMPLATE_FIELDS IMALOG_FIELD_TIMESTAMP
 
 static const struct {
 	const char *name;
@@ -91,7 +95,8 @@ static bool parse_fmt(struct imalog_span fmt, struct imalog_template *template)
 		struct imalog_span name = { fmt.data, bar ? (size_t)(bar - fmt.data) : fmt.size };
 		enum imalog_field_id id = id_of(name);
 
-		if (id == IMALOG_FIELD_NONE || template->nr_fields == IMALOG_FIELDS_MAX)
+		if (id == IMALOG_FIELD_NONE || id >= TEMPLATE_FIELDS ||
+		    template->nr_fields == IMALOG_FIELDS_MAX)
 			return false;
 		template->fields[template->nr_fields++] = (uint8_t)id;
 		if (!bar)

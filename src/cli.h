@@ -201,6 +201,8 @@ bool log_is_doubtful(const struct log *log);
 const char *log_name(const struct log *log, size_t i);
 /* Of the file at hand, unless the error names another. */
 void log_complain(const struct log *log, const struct imalog_error *error);
+/* Which options say what a log does not, if the error is that */
+void complain_how_to_read(const struct imalog_error *error);
 /* How each file that was read to its end was read: what -v adds. */
 void log_print_facts(const struct log *log, FILE *file);
 /* Opens the next file: 1, 0 when there is none, or an exit code negated. */

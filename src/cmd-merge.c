@@ -40,27 +40,6 @@ static const struct option long_options[] = {
 
 /* ---- the command line ---- */
 
-static int choose_form(struct merging *merging, const char *name)
-{
-	static const struct {
-		const char *name;
-		struct output_form form;
-	} forms[] = {
-		{ "kernel", { IMALOG_FORMAT_KERNEL, IMALOG_ORDER_LE } },
-		{ "kernel-be", { IMALOG_FORMAT_KERNEL, IMALOG_ORDER_BE } },
-		{ "ascii", { IMALOG_FORMAT_ASCII, IMALOG_ORDER_AUTO } },
-	};
-
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-		if (strcmp(forms[i].name, name) == 0) {
-			merging->form = forms[i].form;
-			return EXIT_YES;
-		}
-	}
-	return usage_error(merging->verify.options.command,
-			   "format '%s' is not kernel, kernel-be or ascii", name);
-}
-
 static int add_receipts(struct merging *merging)
 {
 	const char **receipts = reallocarray(merging->receipts, merging->nr_receipts + 1,
@@ -86,7 +65,7 @@ static int set_own(struct merging *merging, int option)
 		merging->sink.path = optarg;
 		return EXIT_YES;
 	case 't':
-		return choose_form(merging, optarg);
+		return output_form_choose(options->command, optarg, &merging->form);
 	case OPT_LIVE:
 		merging->live = true;
 		return EXIT_YES;
@@ -149,7 +128,7 @@ static int check_options(const struct merging *merging, int nr_files)
 		return usage_error(options->command, "--wait and --config are about --live");
 	if (merging->live && merging->epoch)
 		return usage_error(options->command, "--live is of the current epoch");
-	if (path && strcmp(path, "-") == 0 && merging->form.format == IMALOG_FORMAT_KERNEL &&
+	if (path && strcmp(path, "-") == 0 && (!merging->form || !merging->form->is_text) &&
 	    isatty(STDOUT_FILENO))
 		return usage_error(options->command,
 				   "a binary log is not for a terminal (-o FILE)");
@@ -194,7 +173,8 @@ static void on_record(void *arg, const struct imalog_record *record)
 
 	if (number == 1)
 		merging->starts_with_boot_aggregate = imalog_record_is_boot_aggregate(record);
-	if (!imalog_record_is_nv(record) && !merging->verify.first_record[pcr])
+	if (!imalog_record_is_nv(record) && imalog_record_is_measured(record) &&
+	    !merging->verify.first_record[pcr])
 		merging->verify.first_record[pcr] = number;
 	progress(number);
 }
@@ -206,8 +186,7 @@ static int complain_of_merge(const struct merging *merging, int rc)
 	if (merging->anchor_code != EXIT_YES)
 		return merging->anchor_code;
 	complain_of(NULL, error);
-	if (imalog_error_code(error) == IMALOG_ERR_AMBIGUOUS)
-		complain("options --digest-size and --byte-order say them");
+	complain_how_to_read(error);
 	return exit_code_of(rc);
 }
 
@@ -225,6 +204,17 @@ static void take_results(struct merging *merging)
 	verify->log.nr_files = imalog_plan_parts(plan);
 }
 
+static void set_output(struct merging *merging)
+{
+	const struct output_form *form = merging->form;
+
+	imalog_merge_set_output(merging->merge, form ? form->format : IMALOG_FORMAT_KERNEL,
+				form ? form->order : IMALOG_ORDER_LE, sink_write, sink_restart,
+				&merging->sink);
+	if (form && form->sequence)
+		imalog_merge_set_sequence(merging->merge);
+}
+
 static int merge_once(struct merging *merging)
 {
 	struct verify *verify = &merging->verify;
@@ -238,9 +228,7 @@ static int merge_once(struct merging *merging)
 	if (verify->quote)
 		imalog_merge_set_quote(merging->merge, verify->quote, verify->others);
 	if (merging->sink.path)
-		imalog_merge_set_output(merging->merge, merging->form.format,
-					merging->form.order, sink_write, sink_restart,
-					&merging->sink);
+		set_output(merging);
 	imalog_merge_on_record(merging->merge, on_record, merging);
 	rc = imalog_merge_run(merging->merge, &merging->result, verify->error);
 	progress_end();
@@ -350,8 +338,7 @@ static void close_all(struct merging *merging)
 
 static int cmd_merge_run(const struct command *command, int argc, char **argv)
 {
-	struct merging merging = { .verify = { .max_later = UINT64_MAX, .log = { .fd = -1 } },
-				   .form = { IMALOG_FORMAT_KERNEL, IMALOG_ORDER_LE } };
+	struct merging merging = { .verify = { .max_later = UINT64_MAX, .log = { .fd = -1 } } };
 	int rc = options_init(&merging.verify.options, command);
 
 	if (rc == EXIT_YES)
@@ -383,7 +370,9 @@ const struct command cmd_merge = {
 		"\n"
 		"Output:\n"
 		"  -o, --output FILE          write the log to FILE, or to standard output ('-')\n"
-		"  -t, --to FORMAT            kernel: binary list (default); kernel-be; ascii\n"
+		"  -t, --to FORMAT            kernel: binary list (default); kernel-be; ascii;\n"
+		"                             cel-tlv, cel-json, cel-json-seq, cel-cbor,\n"
+		"                             cel-cbor-seq: Canonical Event Log; tlv2018\n"
 		"      --json                 print one JSON object\n"
 		"  -q, --quiet                print errors only\n"
 		"  -v, --verbose              say more of this machine's log\n"
@@ -401,7 +390,7 @@ const struct command cmd_merge = {
 		"      --eventlog FILE        --max-later N\n"
 		"\n"
 		"How to read the SEGMENTs, where that cannot be told from them:\n"
-		"  -f, --format auto|kernel|ascii\n"
+		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"

@@ -188,7 +188,7 @@ const struct command cmd_quote_verify = {
 		"  -v, --verbose              say how each LOG was read\n"
 		"\n"
 		"How to read the LOGs, where that cannot be told from them:\n"
-		"  -f, --format auto|kernel|ascii\n"
+		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"

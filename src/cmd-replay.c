@@ -5,7 +5,12 @@
 
 #include "cli.h"
 
-enum { OPT_PRINT = OPT_COMMAND, OPT_BOOT_AGGREGATE, OPT_EVENTLOG };
+enum {
+	OPT_PRINT = OPT_COMMAND,
+	OPT_BOOT_AGGREGATE,
+	OPT_EVENTLOG,
+	OPT_ALLOW_OPAQUE
+};
 
 static const struct option long_options[] = {
 	COMMON_LONG,
@@ -15,6 +20,7 @@ static const struct option long_options[] = {
 	{ "print", no_argument, NULL, OPT_PRINT },
 	{ "boot-aggregate", no_argument, NULL, OPT_BOOT_AGGREGATE },
 	{ "eventlog", required_argument, NULL, OPT_EVENTLOG },
+	{ "allow-opaque", no_argument, NULL, OPT_ALLOW_OPAQUE },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ NULL, 0, NULL, 0 },
 };
@@ -30,6 +36,7 @@ struct replay {
 	struct report report;
 	struct boot boot;
 	bool json;
+	bool allow_opaque;
 };
 
 static int set_option(struct replay *replay, int option)
@@ -43,6 +50,9 @@ static int set_option(struct replay *replay, int option)
 	case OPT_EVENTLOG:
 		replay->boot.eventlog = optarg;
 		replay->boot.wanted = true;
+		break;
+	case OPT_ALLOW_OPAQUE:
+		replay->allow_opaque = true;
 		break;
 	case OPT_BOOT_AGGREGATE:
 		replay->boot.wanted = true;
@@ -171,6 +181,8 @@ static int replay_log(struct replay *replay, enum imalog_padding padding)
 	rc = compare_apply(&replay->compare, padding, replay->engine);
 	if (rc != EXIT_YES)
 		return rc;
+	if (replay->allow_opaque)
+		imalog_replay_allow_opaque(replay->engine);
 	imalog_replay_on_problem(replay->engine, on_problem, report);
 	imalog_replay_on_record(replay->engine, on_record, replay);
 	log_rewind(&replay->log);
@@ -358,6 +370,8 @@ const struct command cmd_replay = {
 		"      --padding auto|perbank|sha1\n"
 		"                             banks were extended with digests of their own, or\n"
 		"                             with SHA-1 padded with zeros; auto tries both\n"
+		"      --allow-opaque         a match may rest on records whose content no rule\n"
+		"                             checks: of the firmware, of systemd, unknown\n"
 		"      --ignore-violations    accepted for evmctl's sake: always done\n"
 		"\n"
 		"      --boot-aggregate       check each boot_aggregate against PCR 0 to 7 (sha1)\n"
@@ -371,7 +385,7 @@ const struct command cmd_replay = {
 		"  -v, --verbose              say how each LOG was read\n"
 		"\n"
 		"How to read the LOGs, where that cannot be told from them:\n"
-		"  -f, --format auto|kernel|ascii\n"
+		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"

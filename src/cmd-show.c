@@ -151,7 +151,8 @@ static bool is_wanted(const struct show *show, const struct imalog_record *recor
 
 	return number >= show->from && number <= show->to &&
 	       (!show->violations || imalog_record_is_violation(record)) &&
-	       (!show->any_pcr || (pcr <= IMALOG_PCR_MAX && show->pcrs[pcr])) &&
+	       (!show->any_pcr || (!imalog_record_is_nv(record) && pcr <= IMALOG_PCR_MAX &&
+				   show->pcrs[pcr])) &&
 	       template_matches(show, imalog_record_template(record)) &&
 	       (show->nr_patterns == 0 || name_matches(show, imalog_record_name(record)));
 }
@@ -256,15 +257,15 @@ const struct command cmd_show = {
 		"      --from N, --to N       from and to these record numbers\n"
 		"\n"
 		"Output:\n"
-		"      --fields LIST          columns: record, offset, pcr, digest, template,\n"
-		"                             fits, size, file-digest, name, note, or a field\n"
-		"                             of the template such as d-ng, n-ng, sig\n"
+		"      --fields LIST          columns: record, offset, recnum, pcr, digest,\n"
+		"                             template, fits, size, file-digest, name, note, or\n"
+		"                             a field of the template such as d-ng, n-ng, sig\n"
 		"      --json                 print one JSON object a line\n"
 		"  -q, --quiet                print errors only: the exit status tells\n"
 		"  -v, --verbose              say on standard error how each LOG was read\n"
 		"\n"
 		"How to read the LOGs, where that cannot be told from them:\n"
-		"  -f, --format auto|kernel|ascii\n"
+		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"
 		"      --byte-order auto|le|be\n"
 		"      --digest-size auto|20|32|48|64\n"
 		"      --define-template NAME=FIELD|FIELD...\n"

@@ -226,11 +226,18 @@ int log_next_file(struct log *log)
 	return rc == EXIT_YES ? 1 : -rc;
 }
 
+void complain_how_to_read(const struct imalog_error *error)
+{
+	if (imalog_error_code(error) == IMALOG_ERR_AMBIGUOUS)
+		complain(strcmp(imalog_error_field(error), "format") == 0 ?
+				 "option --format says it" :
+				 "options --digest-size and --byte-order say them");
+}
+
 void log_complain(const struct log *log, const struct imalog_error *error)
 {
 	complain_of(log->current ? log_name(log, log->current - 1) : NULL, error);
-	if (imalog_error_code(error) == IMALOG_ERR_AMBIGUOUS)
-		complain("options --digest-size and --byte-order say them");
+	complain_how_to_read(error);
 }
 
 int log_next(struct log *log, struct imalog_record **record)
@@ -265,6 +272,14 @@ void log_print_facts(const struct log *log, FILE *file)
 
 		putc('\'', file);
 		print_text(file, (struct imalog_span){ (const uint8_t *)name, strlen(name) });
+		/* Layouts are found of the kernel's lists alone. */
+		if (facts->digest == IMALOG_ALG_NONE) {
+			fprintf(file, "': %s%s.\n", imalog_format_name(facts->format),
+				facts->format != IMALOG_FORMAT_TLV2018 ? "" :
+				facts->order == IMALOG_ORDER_BE	       ? ", big-endian" :
+									 ", little-endian");
+			continue;
+		}
 		fprintf(file, "': %s list, %s-endian, digests of %s%s.\n",
 			imalog_format_name(facts->format),
 			facts->order == IMALOG_ORDER_BE ? "big" : "little",

@@ -3,6 +3,7 @@
 #ifndef IMALOG_CLI_MERGE_H
 #define IMALOG_CLI_MERGE_H
 
+#include "output-form.h"
 #include "quote.h"
 
 /* Where the records go.  What cannot be taken back is written when all is known. */
@@ -29,10 +30,7 @@ struct spooled {
 
 struct merging {
 	struct verify verify; /* options, what to compare with, quote, and a log for reports */
-	struct output_form {
-		enum imalog_format format;
-		enum imalog_order order;
-	} form;
+	const struct output_form *form; /* NULL: the kernel's list, little-endian */
 	struct sink sink;
 	char **files;
 	size_t nr_files;

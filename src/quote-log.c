@@ -8,7 +8,8 @@ void quote_on_record(void *arg, const struct imalog_record *record)
 	uint32_t pcr = imalog_record_pcr(record);
 	uint64_t number = imalog_record_number(record);
 
-	if (!imalog_record_is_nv(record) && !verify->first_record[pcr])
+	if (!imalog_record_is_nv(record) && imalog_record_is_measured(record) &&
+	    !verify->first_record[pcr])
 		verify->first_record[pcr] = number;
 	imalog_quote_match_feed(verify->match, record);
 }
@@ -25,7 +26,8 @@ static void on_problem(void *arg, const struct imalog_record *record,
 {
 	struct verify *verify = arg;
 
-	if (problem == IMALOG_PROBLEM_OPAQUE || verify->bad_record)
+	if (problem == IMALOG_PROBLEM_OPAQUE || problem == IMALOG_PROBLEM_UNCHECKED ||
+	    verify->bad_record)
 		return;
 	verify->bad_record = imalog_record_number(record);
 	verify->bad_problem = problem;

@@ -58,6 +58,9 @@ static json_t *json_checks(const struct report *report)
 								"sha1" :
 								"perbank"));
 		}
+		if (check.unchecked)
+			json_object_set_new(json, "unchecked",
+					    json_integer((json_int_t)check.unchecked));
 		json_array_append_new(checks, json);
 	}
 	for (size_t i = 0; report_missing(report, i, &alg, &pcr); i++)
@@ -99,11 +102,22 @@ static json_t *json_logs(const struct log *log)
 		const char *file = log_name(log, i);
 		struct imalog_span name = { (const uint8_t *)file, strlen(file) };
 
-		json_array_append_new(
-			logs, json_pack("{s:o, s:s, s:s, s:s, s:b}", "file", json_text(name),
-					"format", imalog_format_name(facts->format), "byte_order",
-					facts->order == IMALOG_ORDER_BE ? "be" : "le", "digest",
-					imalog_alg_name(facts->digest), "proved", facts->proved));
+		json_t *json = json_pack("{s:o, s:s}", "file", json_text(name), "format",
+					 imalog_format_name(facts->format));
+
+		/* Layouts are found of the kernel's lists alone. */
+		if (facts->digest != IMALOG_ALG_NONE ||
+		    facts->format == IMALOG_FORMAT_TLV2018)
+			json_object_set_new(json, "byte_order",
+					    json_string(facts->order == IMALOG_ORDER_BE ?
+								"be" :
+								"le"));
+		if (facts->digest != IMALOG_ALG_NONE) {
+			json_object_set_new(json, "digest",
+					    json_string(imalog_alg_name(facts->digest)));
+			json_object_set_new(json, "proved", json_boolean(facts->proved));
+		}
+		json_array_append_new(logs, json);
 	}
 	return logs;
 }
@@ -169,6 +183,14 @@ json_t *report_object(const struct report *report)
 		json_object_set_new(json, "bad_records_omitted",
 				    json_integer((json_int_t)(imalog_replay_problems(report->replay) -
 							      report->nr_complaints)));
+	if (imalog_replay_unmeasured(report->replay))
+		json_object_set_new(json, "unmeasured",
+				    json_integer((json_int_t)imalog_replay_unmeasured(
+					    report->replay)));
+	if (imalog_replay_elsewhere(report->replay))
+		json_object_set_new(json, "elsewhere",
+				    json_integer((json_int_t)imalog_replay_elsewhere(
+					    report->replay)));
 	json_object_set_new(json, "logs", json_logs(report->log));
 	if (log_is_live(report->log))
 		json_object_set_new(json, "notes", live_notes(&report->log->live));

@@ -135,6 +135,25 @@ static void print_counts(const struct report *report)
 		printf(", of which %" PRIu64 " %s", violations,
 		       plural(violations, "is a violation", "are violations"));
 	puts(".");
+	records = imalog_replay_unmeasured(report->replay);
+	if (records)
+		printf("%" PRIu64 " %s nothing: no PCR proves what %s.\n", records,
+		       plural(records, "record extends", "records extend"),
+		       plural(records, "it says", "they say"));
+	records = imalog_replay_elsewhere(report->replay);
+	if (records)
+		printf("%" PRIu64 " %s an NV index or an RTMR, which was not compared.\n",
+		       records, plural(records, "record extends", "records extend"));
+}
+
+/* A value that is as expected by the word of the log alone */
+static void print_unchecked(const struct imalog_check *check)
+{
+	if (check->unchecked)
+		printf("PCR %u (%s) rests on %" PRIu64
+		       " %s whose content no rule checks.\n",
+		       check->pcr, imalog_alg_name(check->bank), check->unchecked,
+		       plural(check->unchecked, "record", "records"));
 }
 
 /* What a match rests on besides the log. */
@@ -152,6 +171,7 @@ static void print_conditions(const struct report *report)
 		if (imalog_pcrs_get(report->compare->start, check.bank, check.pcr))
 			printf("PCR %u (%s) rests on the start value that was given for it.\n",
 			       check.pcr, imalog_alg_name(check.bank));
+		print_unchecked(&check);
 	}
 }
 
@@ -264,10 +284,12 @@ static void print_not_checked(const struct report *report)
 			       imalog_alg_name(check.bank),
 			       check.extends ? "extends it with records that cannot be computed" :
 					       "never extends it");
+		else
+			print_unchecked(&check);
 	}
 	for (size_t i = 0; report_missing(report, i, &alg, &pcr); i++)
-		printf("PCR %u%s%s was to be checked, but no value is given for it.\n", pcr,
-		       alg ? " of bank " : "", alg ? imalog_alg_name(alg) : "");
+		printf("PCR %u%s%s was to be checked, but no value is given for it.\n",
+		       pcr, alg ? " of bank " : "", alg ? imalog_alg_name(alg) : "");
 	if (log_is_doubtful(report->log))
 		puts("The log may have records twice: what is compared with it proves nothing.");
 	print_complaints(report);

@@ -112,13 +112,20 @@ static json_t *fields_json(const struct imalog_record *record)
 
 json_t *record_json(const struct imalog_record *record, enum imalog_fit fit)
 {
+	static const char *const indexes[] = { [IMALOG_INDEX_PCR] = "pcr",
+					       [IMALOG_INDEX_NV] = "nv_index",
+					       [IMALOG_INDEX_RTMR] = "rtmr" };
 	json_t *json = json_pack("{s:I, s:I, s:I, s:o, s:o}", "record",
 				 (json_int_t)imalog_record_number(record), "offset",
-				 (json_int_t)imalog_record_offset(record), "pcr",
+				 (json_int_t)imalog_record_offset(record),
+				 indexes[imalog_record_index(record)],
 				 (json_int_t)imalog_record_pcr(record), "template_digest",
-				 json_hex(imalog_record_digest(record, 0, NULL)), "template",
-				 json_text(imalog_record_template(record)));
+				 json_hex(imalog_record_digest(record, 0, NULL)),
+				 "template", json_text(imalog_record_template(record)));
 	json_t *payload = record_payload(record);
+	uint64_t recnum;
+	bool is_tlv = imalog_record_recnum(record, &recnum) ||
+		      imalog_record_content(record) > IMALOG_CONTENT_DIGEST_ONLY;
 
 	if (imalog_record_content(record) == IMALOG_CONTENT_DIGEST_ONLY)
 		json_object_set_new(json, "text", json_text(imalog_record_data(record)));
@@ -133,6 +140,8 @@ json_t *record_json(const struct imalog_record *record, enum imalog_fit fit)
 		json_object_set_new(json, "violation", json_true());
 	if (payload)
 		json_object_set_new(json, "decoded", payload);
+	if (is_tlv)
+		set_content_json(json, record);
 	if (record_is_malformed_marker(record))
 		json_object_set_new(json, "malformed_marker", json_true());
 	return json;

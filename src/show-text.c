@@ -5,19 +5,27 @@
 
 #include "show.h"
 
-enum kind { RECORD, OFFSET, PCR, DIGEST, TEMPLATE, FITS, SIZE, FILE_DIGEST, NAME, NOTE, FIELD };
+/* Numbers come first. */
+enum kind {
+	RECORD,
+	OFFSET,
+	RECNUM,
+	PCR,
+	DIGEST,
+	TEMPLATE,
+	FITS,
+	SIZE,
+	FILE_DIGEST,
+	NAME,
+	NOTE,
+	FIELD
+};
 
 static const char *const names[] = {
-	[RECORD] = "record",
-	[OFFSET] = "offset",
-	[PCR] = "pcr",
-	[DIGEST] = "digest",
-	[TEMPLATE] = "template",
-	[FITS] = "fits",
-	[SIZE] = "size",
-	[FILE_DIGEST] = "file-digest",
-	[NAME] = "name",
-	[NOTE] = "note",
+	[RECORD] = "record", [OFFSET] = "offset", [RECNUM] = "recnum",
+	[PCR] = "pcr",	     [DIGEST] = "digest", [TEMPLATE] = "template",
+	[FITS] = "fits",     [SIZE] = "size",	  [FILE_DIGEST] = "file-digest",
+	[NAME] = "name",     [NOTE] = "note",
 };
 
 /* Wider than the longest digest with its algorithm */
@@ -170,6 +178,8 @@ static void put_note(FILE *cell, const struct imalog_record *record, enum imalog
 		fputs("BAD-DIGEST", cell);
 	else if (imalog_record_content(record) == IMALOG_CONTENT_DIGEST_ONLY)
 		fputs("template not known", cell);
+	else if (imalog_record_content(record) != IMALOG_CONTENT_TEMPLATE)
+		put_content_note(cell, record);
 	else if (imalog_record_fields(record) == 0)
 		fprintf(cell, "template not known, %zu bytes", imalog_record_data(record).size);
 	between = ftello(cell) ? " " : "";
@@ -186,6 +196,7 @@ static void put_cell(FILE *cell, const struct column *column, const struct imalo
 		     enum imalog_fit fit)
 {
 	static const char *const fits[] = { "-", "yes", "no" };
+	uint64_t recnum;
 
 	switch (column->kind) {
 	case RECORD:
@@ -194,14 +205,18 @@ static void put_cell(FILE *cell, const struct column *column, const struct imalo
 	case OFFSET:
 		fprintf(cell, "0x%" PRIx64, imalog_record_offset(record));
 		break;
+	case RECNUM:
+		if (imalog_record_recnum(record, &recnum))
+			fprintf(cell, "%" PRIu64, recnum);
+		break;
 	case PCR:
-		fprintf(cell, "%" PRIu32, imalog_record_pcr(record));
+		put_index(cell, record);
 		break;
 	case DIGEST:
 		print_hex(cell, imalog_record_digest(record, 0, NULL));
 		break;
 	case TEMPLATE:
-		print_text(cell, imalog_record_template(record));
+		put_template(cell, record);
 		break;
 	case FITS:
 		fputs(fits[fit], cell);
@@ -213,7 +228,7 @@ static void put_cell(FILE *cell, const struct column *column, const struct imalo
 		put_found(cell, record, IMALOG_FIELD_NONE);
 		break;
 	case NAME:
-		print_text(cell, imalog_record_name(record));
+		put_name(cell, record);
 		break;
 	case NOTE:
 		put_note(cell, record, fit);
@@ -228,8 +243,7 @@ static void put_cell(FILE *cell, const struct column *column, const struct imalo
 static bool print_cell(struct columns *columns, size_t i, size_t *pending)
 {
 	struct column *column = &columns->all[i];
-	bool right = column->kind == RECORD || column->kind == OFFSET || column->kind == PCR ||
-		     column->kind == SIZE;
+	bool right = column->kind <= PCR || column->kind == SIZE;
 	size_t size = columns->size, missing;
 
 	/* One long cell does not widen all that follow. */

@@ -34,4 +34,16 @@ json_t *record_payload(const struct imalog_record *record);
 /* Has it the name of a marker, and is none? */
 bool record_is_malformed_marker(const struct imalog_record *record);
 
+/* ---- show-content.c: what TLV records have ---- */
+
+/* A PCR as its number, other indexes with what they are. */
+void put_index(FILE *cell, const struct imalog_record *record);
+/* The template, or the type of another content. */
+void put_template(FILE *cell, const struct imalog_record *record);
+void put_name(FILE *cell, const struct imalog_record *record);
+/* What is to be said of content that is no template; nothing of others. */
+void put_content_note(FILE *cell, const struct imalog_record *record);
+/* Adds what only TLV records have. */
+void set_content_json(json_t *json, const struct imalog_record *record);
+
 #endif /* IMALOG_SHOW_H */

@@ -222,3 +222,9 @@ zeros() {
 need_vectors() {
 	[ -f "$VECTORS/$1" ] || skip "no $1 in '$VECTORS': set IMALOG_VECTORS"
 }
+
+need_libcbor() {
+	local error
+	error=$("$IMALOG" convert -t cel-cbor-seq -o /dev/null "$NG" 2>&1) ||
+		[[ $error != *'without libcbor'* ]] || skip 'built without libcbor'
+}

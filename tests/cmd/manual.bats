@@ -158,6 +158,15 @@ example() {
 	expect_same <(head -n 1 "$RIG/ng/ascii_runtime_measurements" | tr -d '\n') line
 }
 
+@test "manual: the TLV record of imalog-log.5 is one" {
+	sed -n '/begin tlv/,/end tlv/p' "$MAN/imalog-log.5" |
+		sed '/^[0-9a-f][0-9a-f] /!d;s/   *.*//' >hex
+	from_hex hex >record
+	imalog show --fields pcr,template,fits,name record
+	expect_status 0
+	[ "$output" = '10 ima_tlv yes /data/esp/safford.pdf' ] || fail 'another record'
+}
+
 @test "manual: imalog-log.5 has every field, and the templates" {
 	local field
 	for field in d n d-ng d-ngv2 n-ng sig buf d-modsig modsig evmsig iuid igid imode \
@@ -228,6 +237,10 @@ example() {
 	example imalog-convert.1 '$ imalog convert -t kernel -o whole piece1 piece2'
 	expect_status 0
 	expect_same log whole
+	example imalog-convert.1 '$ imalog convert -t cel-json -o log.json eventlog log'
+	expect_status 0
+	imalog replay -q --pcr 0 --pcr 10 --pcrs pcrs.yaml --allow-opaque log.json
+	expect_status 0
 	example imalog-convert.1 '$ imalog convert -t kernel -o log-le log-be'
 	expect_status 0
 	mklog pcrs --be log-be >values
@@ -254,6 +267,9 @@ example() {
 	example imalog-replay.1 '$ imalog replay --start "$(imalog replay --print --bank sha256 piece1)" --bank sha256 --pcrs pcrs.yaml piece2'
 	expect_status 0
 	example imalog-replay.1 '$ imalog replay --pcrs quote.pcrs --eventlog eventlog log'
+	expect_status 0
+	imalog_to log.json convert -t cel-json eventlog log
+	example imalog-replay.1 '$ imalog replay --pcr 0 --pcr 10 --allow-opaque --pcrs pcrs.yaml log.json'
 	expect_status 0
 	example imalog-replay.1 '$ cat log | imalog replay --pcrs pcrs.yaml -'
 	expect_status 0

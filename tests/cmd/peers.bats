@@ -139,10 +139,13 @@ from_tpm() {
 	for log in "$PEERS"/tpm2-tss-fapi/binary_measurements_*.bin \
 		"$PEERS/keylime/binary_bios_measurements" \
 		"$RIG/ng/binary_bios_measurements"; do
+		imalog show -f kernel "$log"
+		expect_status 3 "$log"
+		# Those that say what they are are read as that, and are no proof.
 		imalog show "$log"
-		expect_status 3 "$log"
+		[ "$status" -eq 3 ] || [[ $output == *pcclient_std*EV_* ]] || fail "$log"
 		imalog replay --print "$log"
-		expect_status 3 "$log"
+		[ "$status" -ge 3 ] || fail "$log"
 	done
 }
 

@@ -154,12 +154,76 @@ static void check_replay(struct imalog_span bytes, const struct walk *walk)
 	imalog_hasher_free(&hasher);
 }
 
+/* ---- as a log of records ---- */
+
+/*
+ * Reads the log in a format, and writes its records as CEL in TLVs as far as that has them;
+ * the result of the last call.
+ */
+static int read_records(struct imalog_span bytes, enum imalog_format format, uint64_t *records,
+			uint64_t *end, struct imalog_buffer *cel)
+{
+	struct imalog_source *source =
+		imalog_source_from_memory(bytes.data, bytes.size, "memory");
+	struct imalog_templates *templates = imalog_templates_new();
+	struct imalog_reader *reader = imalog_reader_new(source, templates);
+	struct imalog_writer *writer = imalog_writer_new(
+		IMALOG_FORMAT_CEL_TLV, IMALOG_ORDER_AUTO, fuzz_append, cel);
+	struct imalog_record *record;
+	int rc;
+
+	MUST(source && templates && reader && writer);
+	imalog_reader_set_format(reader, format);
+	*records = *end = 0;
+	while ((rc = imalog_reader_next(reader, &record, NULL)) > 0) {
+		struct imalog_span data;
+		uint32_t type;
+
+		MUST(imalog_record_number(record) == ++*records);
+		MUST(imalog_record_offset(record) == *end);
+		*end += imalog_record_raw(record).size;
+		MUST(imalog_record_event(record, &type, &data));
+		MUST(imalog_record_is_measured(record) == (type != IMALOG_EV_NO_ACTION));
+		MUST(!imalog_record_is_checked(record));
+		imalog_writer_put(writer, record, NULL);
+		imalog_reader_release(reader, *records);
+	}
+	imalog_writer_free(&writer);
+	imalog_reader_free(&reader);
+	imalog_source_free(&source);
+	imalog_templates_free(&templates);
+	return rc;
+}
+
+/* The same records, and what CEL has of them is read and written again as it was. */
+static void check_records(struct imalog_span bytes, const struct walk *walk)
+{
+	struct imalog_buffer cel = { 0 }, again = { 0 };
+	uint64_t records, end;
+
+	if (bytes.size == 0)
+		return;
+	/* What is told from others begins with an event that names the specification. */
+	MUST(!imalog_eventlog_ops.sniff(bytes) || bytes.size > 32);
+	MUST(read_records(bytes, IMALOG_FORMAT_EVENTLOG, &records, &end, &cel) == walk->rc);
+	MUST(records == walk->records && end == walk->offset);
+	if (cel.size) {
+		MUST(read_records(fuzz_span(&cel), IMALOG_FORMAT_CEL_TLV, &records, &end,
+				  &again) == 0);
+		MUST(records <= walk->records && end == cel.size);
+		MUST(imalog_span_equal(fuzz_span(&cel), fuzz_span(&again)));
+	}
+	imalog_buffer_free(&cel);
+	imalog_buffer_free(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct imalog_span bytes = fuzz_copy((struct imalog_span){ data, size });
 	struct walk found = walk(bytes);
 
 	check_replay(bytes, &found);
+	check_records(bytes, &found);
 	fuzz_free(bytes);
 	return 0;
 }

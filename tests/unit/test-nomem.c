@@ -85,6 +85,27 @@ static int convert_run(struct run *run, struct imalog_span bytes,
 	return rc;
 }
 
+/* The format that cel_run() writes */
+static enum imalog_format cel_format;
+
+static int cel_run(struct run *run, struct imalog_span bytes, struct imalog_error *error)
+{
+	struct imalog_record *record;
+	size_t written = 0;
+	int rc;
+
+	run->writer = imalog_writer_new(cel_format, IMALOG_ORDER_AUTO, ignore, &written);
+	if (!make_reader(run, bytes) || !run->writer)
+		return imalog_fail_nomem(error);
+	imalog_writer_set_sequence(run->writer);
+	while ((rc = imalog_reader_next(run->reader, &record, error)) > 0) {
+		rc = imalog_writer_put(run->writer, record, error);
+		if (rc < 0)
+			break;
+	}
+	return rc < 0 ? rc : imalog_writer_finish(run->writer, error);
+}
+
 static int pcrs_run(struct run *run, struct imalog_span bytes, struct imalog_error *error)
 {
 	int rc;
@@ -235,6 +256,50 @@ TEST(conversion_of_lists)
 	sweep_file(convert_run, "rig/names/ascii_runtime_measurements_sha1");
 }
 
+static int keep(void *arg, const void *data, size_t size)
+{
+	put(arg, data, size);
+	return 0;
+}
+
+/* From each encoding to each other, and replayed; what jansson allocates is not touched. */
+TEST(event_logs)
+{
+	static const enum imalog_format formats[] = {
+		IMALOG_FORMAT_CEL_TLV,
+		IMALOG_FORMAT_CEL_JSON,
+#ifdef HAVE_LIBCBOR
+		IMALOG_FORMAT_CEL_CBOR,
+#endif
+	};
+	static const char *const paths[] = { "rig/buf/binary_runtime_measurements_sha256",
+					     "rig/ng/binary_bios_measurements" };
+
+	for (size_t i = 0; i < 2 * IMALOG_ARRAY_SIZE(formats); i++) {
+		struct build cel = { .order = IMALOG_ORDER_LE };
+		struct imalog_writer *writer = imalog_writer_new(
+			formats[i / 2], IMALOG_ORDER_AUTO, keep, &cel);
+		struct bytes list = bytes_of_file(paths[i % 2]);
+		struct log log = log_open(span_of_bytes(list));
+
+		imalog_writer_set_sequence(writer);
+		while (log_next(&log) > 0)
+			CHECK_INT(imalog_writer_put(writer, log.record, NULL), 0);
+		log_close(&log);
+		imalog_writer_free(&writer);
+		cel_format = formats[i / 2];
+		sweep(cel_run, span_of_bytes(list));
+		for (size_t to = 0; to < IMALOG_ARRAY_SIZE(formats); to++) {
+			cel_format = formats[to];
+			sweep(cel_run, built(&cel));
+		}
+		if (i % 2 == 0)
+			sweep(replay_run, built(&cel));
+		bytes_free(&list);
+		build_free(&cel);
+	}
+}
+
 TEST(values_and_templates)
 {
 	sweep_file(pcrs_run, "rig/ng/pcrs.yaml");
@@ -248,4 +313,4 @@ TEST(values_and_templates)
 TEST_MAIN(CASE(replay_of_binary_lists), CASE(replay_of_ascii_lists),
 	  CASE(lists_of_other_algorithms), CASE(records_that_must_be_turned),
 	  CASE(records_of_many_blocks), CASE(conversion_of_lists),
-	  CASE(values_and_templates))
+	  CASE(event_logs), CASE(values_and_templates))

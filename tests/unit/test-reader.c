@@ -323,7 +323,7 @@ TEST(no_bytes_at_all)
 
 TEST(what_is_no_list)
 {
-	static const char *const texts[] = { "{\"a\": 1}\n",	 "\177ELF\2\1\1",
+	static const char *const texts[] = { "a: 1\n",	 "\177ELF\2\1\1",
 					     "hello, world\n",	 "PCR-10: 00\n",
 					     "\xff\xff\xff\xff", "\n\n\n\n\n" };
 

@@ -156,9 +156,9 @@ TEST(message_of_a_refused_definition_is_printable)
 TEST(field_names)
 {
 	CHECK_STR(imalog_field_id_name(IMALOG_FIELD_NONE), "none");
-	CHECK_STR(imalog_field_id_name((enum imalog_field_id)17), "none");
+	CHECK_STR(imalog_field_id_name((enum imalog_field_id)19), "none");
 	CHECK_STR(imalog_field_id_name((enum imalog_field_id) - 1), "none");
-	CHECK_INT(imalog_field_id_type((enum imalog_field_id)17), IMALOG_TYPE_BYTES);
+	CHECK_INT(imalog_field_id_type((enum imalog_field_id)19), IMALOG_TYPE_BYTES);
 	CHECK_INT(imalog_field_id_by_name("none"), IMALOG_FIELD_NONE);
 	CHECK_INT(imalog_field_id_by_name(""), IMALOG_FIELD_NONE);
 	for (int id = 1; id <= 16; id++) {
