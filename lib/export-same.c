@@ -48,7 +48,7 @@ bool imalog_same_records(const struct imalog_export *export,
 	    imalog_moment_count(list, export->templates, &listed) < 0 ||
 	    export->world->probe(export->root, &kernel, NULL) < 0)
 		return false;
-	return imalog_moment_same(export->root, &kernel, &receipt->moment,
+	return imalog_moment_same(&kernel, &receipt->moment,
 				  behind(receipt, listed), receipt->violations);
 }
 

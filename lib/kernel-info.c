@@ -127,6 +127,7 @@ int imalog_kernel_probe(const char *root, struct imalog_kernel_info *ret,
 	if (rc < 0)
 		return rc;
 	read_machine(root, &info);
+	info.no_htable = imalog_kernel_option(root, info.release, "CONFIG_IMA_DISABLE_HTABLE");
 	dir = imalog_root_open(root, IMALOG_LIST_DIR, O_PATH | O_DIRECTORY);
 	if (dir < 0 && errno != ENOENT)
 		return fail_to_open(root, IMALOG_LIST_DIR, reterr);

@@ -60,8 +60,8 @@ static enum imalog_answer look_in(const char *root, const char *path, const char
 	return found;
 }
 
-static enum imalog_answer look_for_option(const char *root, const char *release,
-					  const char *option)
+enum imalog_answer imalog_kernel_option(const char *root, const char *release,
+					const char *option)
 {
 	static const struct {
 		const char *before, *behind;
@@ -120,7 +120,7 @@ int imalog_kernel_look(const char *root, struct imalog_kernel **ret,
 		return rc;
 	}
 	look_at_policy(root, kernel);
-	kernel->kexec = look_for_option(root, kernel->info.release, "CONFIG_IMA_KEXEC");
+	kernel->kexec = imalog_kernel_option(root, kernel->info.release, "CONFIG_IMA_KEXEC");
 	*ret = kernel;
 	return 0;
 }

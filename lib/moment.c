@@ -15,41 +15,12 @@
  * Records that are no violations are in the list once (ima_lookup_digest_entry()), unless the
  * kernel forgets them when it deletes, or was built not to look.
  */
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "private.h"
 
-/* Has this kernel's configuration the line?  False, too, when it is not to be found. */
-static bool is_configured(const char *root, const char *release, const char *wanted)
+/* Can every record come again?  Also when nothing tells. */
+static bool may_repeat(const struct imalog_kernel_info *kernel)
 {
-	char path[128], *line = NULL;
-	size_t room = 0;
-	bool found = false;
-	FILE *file;
-	int fd;
-
-	snprintf(path, sizeof(path), "boot/config-%s", release);
-	fd = release[0] && !strchr(release, '/') ? imalog_root_open(root, path, O_RDONLY) : -1;
-	file = fd >= 0 ? fdopen(fd, "r") : NULL;
-	while (file && !found && getline(&line, &room, file) > 0)
-		found = strncmp(line, wanted, strlen(wanted)) == 0;
-	free(line);
-	if (file)
-		fclose(file);
-	else if (fd >= 0)
-		close(fd);
-	return found;
-}
-
-/* Can every record come again? */
-static bool may_repeat(const char *root, const struct imalog_kernel_info *kernel)
-{
-	return kernel->flush_htable ||
-	       is_configured(root, kernel->release, "CONFIG_IMA_DISABLE_HTABLE=y");
+	return kernel->flush_htable || kernel->no_htable != IMALOG_NO;
 }
 
 int imalog_moment_count(struct imalog_source *list, const struct imalog_templates *templates,
@@ -80,12 +51,12 @@ struct imalog_moment imalog_moment_of(const struct imalog_kernel_info *kernel, u
 	return (struct imalog_moment){ true, kernel->violations - listed };
 }
 
-bool imalog_moment_same(const char *root, const struct imalog_kernel_info *kernel,
+bool imalog_moment_same(const struct imalog_kernel_info *kernel,
 			const struct imalog_moment *then, uint64_t listed, uint64_t violations)
 {
 	struct imalog_moment now = imalog_moment_of(kernel, listed);
 
 	if (!then->known || !now.known || then->violations != now.violations)
 		return false;
-	return violations || !may_repeat(root, kernel);
+	return violations || !may_repeat(kernel);
 }

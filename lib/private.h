@@ -199,6 +199,8 @@ struct imalog_kernel_info {
 	bool stages;	    /* A, D: CONFIG_IMA_STAGING */
 	bool trims;	    /* N: recent, and no ima_flush_htable */
 	bool flush_htable;  /* on the command line */
+	/* It was built to log everything again (CONFIG_IMA_DISABLE_HTABLE) */
+	enum imalog_answer no_htable;
 	bool lists[IMALOG_ALG_COUNT]; /* binary_runtime_measurements_ALG */
 	bool counted;	    /* records and violations are known */
 	uint64_t records;   /* in the current list alone */
@@ -207,6 +209,9 @@ struct imalog_kernel_info {
 	char boot_id[40];
 };
 
+/* Is it yes in the configuration of the kernel of this release? */
+enum imalog_answer imalog_kernel_option(const char *root, const char *release,
+					const char *option);
 /* Fails only for want of memory or with an error of the system that is not "not there". */
 int imalog_kernel_probe(const char *root, struct imalog_kernel_info *ret,
 			struct imalog_error *error);
@@ -276,7 +281,7 @@ struct imalog_moment imalog_moment_of(const struct imalog_kernel_info *kernel, u
  * Is what is staged now, @violations among it, what was staged then?  It is the same boot, and
  * they are the same bytes; the list was counted, then the kernel was probed.
  */
-bool imalog_moment_same(const char *root, const struct imalog_kernel_info *kernel,
+bool imalog_moment_same(const struct imalog_kernel_info *kernel,
 			const struct imalog_moment *then, uint64_t listed, uint64_t violations);
 
 /* ---- template.c ---- */

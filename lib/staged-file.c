@@ -169,7 +169,7 @@ static int check_mark(struct imalog_staging *staging, const struct place *place,
 	if (count_listed(staging, &listed) == 0 &&
 	    imalog_kernel_probe(root, &kernel, NULL) == 0 &&
 	    parse_mark(text, kernel.boot_id, &then) &&
-	    imalog_moment_same(root, &kernel, &then, listed, violations))
+	    imalog_moment_same(&kernel, &then, listed, violations))
 		return 0;
 	return place_refuse(place, EEXIST,
 			    "it has the same bytes, but nothing proves that what is staged are "

@@ -36,6 +36,9 @@ imafs_start() {
 	IMA=$ROOT/sys/kernel/security/integrity/ima
 	shift
 	"$IMAFS" --proc "$@" "$ROOT" || fail "imafs: $*"
+	# Without it, nothing tells whether records can come again.
+	mkdir -p "$ROOT/boot"
+	printf 'CONFIG_IMA=y\n' >"$ROOT/boot/config-$(<"$ROOT/proc/sys/kernel/osrelease")"
 }
 
 # imafs_ctl COMMAND [ARG]...: orders the stand-in to do something (commands.c)

@@ -151,6 +151,7 @@ expect_finding() {
 
 @test "status: what the kernel offers" {
 	make_machine --flush-htable --no-read-policy --kernel 7.3
+	rm root/boot/config-7.3.0-imafs
 	status_is 0
 	expect_stdout '^Kernel +7\.3\.0-imafs$' 'stages its list: yes; deletes its first records: no' \
 		'policy can be read: no, loaded: yes' 'kexec takes the list along: unknown'

@@ -32,6 +32,7 @@ struct kernel {
 	int discard_errno; /* for the next request: refused */
 	bool discards_all_the_same;
 	bool flush_htable; /* what is deleted can be measured once more, and has no number */
+	bool no_config;	   /* nothing tells how it was built */
 	unsigned int boot, resets;
 	uint64_t violations; /* of this boot */
 	uint8_t pcrs[MACHINE_BANKS][IMALOG_DIGEST_MAX]; /* PCR 10 of sha1 and sha256 */
@@ -218,6 +219,9 @@ static int fake_probe(const char *root, struct imalog_kernel_info *ret,
 					    .trims = !kernel->flush_htable,
 					    .counted = true,
 					    .flush_htable = kernel->flush_htable,
+					    .no_htable = kernel->no_config ?
+							 IMALOG_UNKNOWN :
+							 IMALOG_NO,
 					    .records = kernel->nr_current,
 					    .violations = kernel->violations };
 	snprintf(ret->release, sizeof(ret->release), "7.2.0-test");

@@ -156,6 +156,16 @@ TEST_FN void make_root(size_t records)
 	bytes_free(&list);
 }
 
+/* With a configuration: else nothing tells whether records can come again. */
+TEST_FN void make_configured_root(size_t records)
+{
+	make_root(records);
+	make_dirs("boot");
+	make_dirs("proc/sys/kernel");
+	put_file(in_work("proc/sys/kernel/osrelease"), span_of("7.2\n", 4));
+	put_file(in_work("boot/config-7.2"), span_of("CONFIG_IMA=y\n", 13));
+}
+
 TEST_FN void remove_root(void)
 {
 	fault.write = NULL;
@@ -181,7 +191,7 @@ TEST_FN struct setup open_list(size_t records)
 {
 	struct setup s = { .error = imalog_error_new() };
 
-	make_root(records);
+	make_configured_root(records);
 	s.rc = imalog_staging_open_files(work, true, true, 0, &s.staging, s.error);
 	if (s.rc < 0)
 		BAIL_OUT("%s", imalog_error_detail(s.error));
@@ -199,7 +209,7 @@ TEST_FN struct setup stage(size_t records)
 {
 	struct setup s;
 
-	make_root(records);
+	make_configured_root(records);
 	s = open_staging(0);
 	if (s.rc < 0)
 		BAIL_OUT("%s", imalog_error_detail(s.error));
