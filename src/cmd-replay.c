@@ -136,7 +136,7 @@ static int finish(struct replay *replay, int failed)
 	report->verdict = imalog_replay_verdict(report->replay, &report->matched_at);
 	if (failed || (report->verdict == IMALOG_MATCH && report_missing(report, 0, &alg, &pcr)))
 		report->verdict = IMALOG_NOT_CHECKED;
-	if (report->verdict == IMALOG_MATCH && log_is_doubtful(&replay->log))
+	if (log_is_doubtful(&replay->log))
 		report->verdict = IMALOG_NOT_CHECKED;
 	if (replay->boot.wanted)
 		report->verdict = boot_verdict(&replay->boot, report->verdict);

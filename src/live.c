@@ -99,7 +99,8 @@ static void show_notes(const struct live *live, const struct options *options)
 
 	for (size_t i = 0; (note = imalog_view_note(live->view, i, &kind)); i++)
 		if (kind == IMALOG_NOTE_WRONG ||
-		    (kind == IMALOG_NOTE_INFO ? options->verbose : !options->quiet))
+		    (kind == IMALOG_NOTE_INFO ? options->verbose :
+						!options->quiet || live_is_doubtful(live)))
 			complain("note: %s", note);
 }
 

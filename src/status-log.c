@@ -237,7 +237,11 @@ static void judge_log(struct status *status)
 {
 	if (!status->tpm)
 		return;
-	if (is_emptied(status)) {
+	if (status->doubtful) {
+		status->verdict = IMALOG_NOT_CHECKED;
+		if (imalog_replay_first_problem(status->replay))
+			judge_mismatch(status);
+	} else if (is_emptied(status)) {
 		status->verdict = IMALOG_MISMATCH;
 		judge_mismatch(status);
 	} else if (status->verdict == IMALOG_MISMATCH) {
@@ -248,8 +252,6 @@ static void judge_log(struct status *status)
 	} else {
 		judge_match(status);
 	}
-	if (status->verdict == IMALOG_MATCH && status->doubtful)
-		status->verdict = IMALOG_NOT_CHECKED;
 }
 
 /* What the store has and what the kernel has, as one log */

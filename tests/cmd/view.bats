@@ -188,6 +188,64 @@ pending_deleting() {
 	expect_stdout 'may have records twice'
 }
 
+# committed_doubt WHEN: exports, of which one was killed before or after D, and the next did not
+# ask the TPM: so segment 3 begins with the bytes of segment 2, and both are committed.
+committed_doubt() {
+	pending_deleting "$1"
+	# What is staged has the same bytes, whether it is the same or not.
+	[ "$1" = before ] || expect_code 0 stage
+	expect_code 1 export --no-tpm
+	[[ $(segments) == 'log.00000001 log.00000002 log.00000003'* ]] || fail "$(segments)"
+	grep -q '"may_repeat": *2' "$STORE/current/receipts/00000003.json" || fail 'no doubt'
+	# More of the same, and something else
+	imafs_ctl violation /x 2
+	expect_view
+	imafs_ctl add /later
+	expect_view
+	expect_code 0 merge --live --tcti "$TPM2TOOLS_TCTI" --pcr 10 -o merged
+	expect_same ever merged 'the merge is not what was measured'
+}
+
+@test "view: committed segments that repeat the one before" {
+	committed_doubt before
+	expect_code 0 show -v
+	expect_stderr 'prove that segment 3 begins with the records of segment 2: they are taken once'
+	expect_code 0 status --tcti "$TPM2TOOLS_TCTI" --json
+	expect_json "d['log']['verdict'] == 'match'"
+	# Pending behind them, and a kexec that takes it along: all is decided at once.
+	imafs_at before D kill
+	imalog --root "$ROOT" export
+	expect_view
+	imafs_ctl kexec carried
+	expect_view
+}
+
+@test "view: committed segments that only look as if they repeat" {
+	committed_doubt after
+	expect_code 0 show
+	expect_no_stderr
+}
+
+@test "view: doubt about committed segments is said, and neither 0 nor 1" {
+	committed_doubt before
+	mklog pcrs ever | grep '^sha256:10=' >value
+	unset TPM2TOOLS_TCTI
+	local note='note: segment 3 begins with the bytes of segment 2, and nothing tells'
+	expect_code 4 show -q
+	expect_stderr "$note"
+	expect_code 4 convert -t kernel -o seen
+	expect_stderr "$note"
+	expect_code 4 replay --expect "$(cat value)" --json
+	expect_json "d['verdict'] == 'not-checked'" "d['notes'][0]['kind'] == 'unchecked'"
+	expect_code 4 replay --expect "$(cat value)"
+	expect_stdout 'may have records twice'
+	expect_code 4 status --no-tpm
+	expect_stdout 'segment 3 begins with the bytes of segment 2'
+	# Who has values finds it out.
+	expect_code 0 merge --live --expect "$(cat value)" -o merged
+	expect_same ever merged
+}
+
 # ---- boots
 
 @test "view: after a kexec, before the first export" {
