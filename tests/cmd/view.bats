@@ -9,6 +9,7 @@ load swtpm
 load imafs
 load export
 load faults
+load view
 
 setup() {
 	[ -z "${IMALOG_TEST_ROOT-}" ] || skip 'only with the stand-in'
@@ -18,25 +19,6 @@ setup() {
 teardown() {
 	exec 8<&- 9<&-
 	stop_machine
-}
-
-# What tells that a file of the store was changed; access times do.
-store_state() {
-	[ ! -e "$STORE" ] ||
-		find "$STORE" -printf '%P %i %m %n %s %T@ %C@ %l\n' | sort
-}
-
-# The view is all that was measured since the TPM's reset, the TPM's values are in it, and
-# nobody can tell from the store that it was looked at.
-expect_view() {
-	local before
-	before=$(store_state)
-	imafs_ctl dump-all >ever
-	expect_code 0 convert -t kernel -o seen
-	expect_same ever seen 'the view is not what was measured'
-	expect_code 0 replay --tcti "$TPM2TOOLS_TCTI" --pcr 10 --json
-	expect_verdict match "d['later'] == 0" "d['records'] == $(mklog index ever | wc -l)"
-	[ "$(store_state)" = "$before" ] || fail 'the store is not what it was'
 }
 
 # pieces: the files of the view, without directories
@@ -133,117 +115,6 @@ binary_runtime_measurements" ] || fail "$(pieces)"
 	expect_view
 	expect_code 0 confirm
 	expect_view
-}
-
-# pending_deleting WHEN RECORD...: an export is killed before or after D
-pending_deleting() {
-	local when=$1
-	shift
-	imafs_ctl violation /x 2
-	expect_code 0 export
-	imafs_ctl violation /x 2
-	imafs_at "$when" D kill
-	imalog --root "$ROOT" export
-	[ "$(segments)" = 'log.00000001 pending.00000002' ] || fail "$(segments)"
-	grep -q '"state": *"deleting"' "$STORE/current/receipts/00000002.json" ||
-		fail 'another state'
-	expect_view
-	expect_no_stderr
-	imafs_ctl violation /x 2
-	expect_view
-	[ "$(segments)" = 'log.00000001 pending.00000002' ] || fail 'something was finished'
-}
-
-@test "view: an export that was killed before D" {
-	pending_deleting before
-	expect_code 0 export
-	expect_view
-}
-
-@test "view: an export that was killed after D" {
-	pending_deleting after
-	# The same list once more, staged by somebody else
-	expect_code 0 stage
-	expect_view
-	imafs_ctl violation /x 2
-	expect_view
-	expect_code 0 export
-	expect_view
-}
-
-@test "view: doubt is said, and never 0" {
-	pending_deleting before
-	stop_swtpm tpm
-	unset TPM2TOOLS_TCTI
-	expect_code 4 show
-	expect_stderr 'note: segment 2 is pending, and nothing tells whether what follows'
-	[ "$(wc -l <<<"$output")" = 9 ] || fail 'nine records expected'
-	expect_code 4 convert -t kernel -o seen
-	[ -s seen ] || fail 'not written'
-	# Whatever it is compared with
-	mklog pcrs ever | grep '^sha256:10=' >value
-	expect_code 4 replay --expect "$(cat value)" --json
-	expect_json "d['verdict'] == 'not-checked' and d['notes'][0]['kind'] == 'wrong'"
-	expect_code 4 replay --expect "$(cat value)"
-	expect_stdout 'may have records twice'
-}
-
-# committed_doubt WHEN: exports, of which one was killed before or after D, and the next did not
-# ask the TPM: so segment 3 begins with the bytes of segment 2, and both are committed.
-committed_doubt() {
-	pending_deleting "$1"
-	# What is staged has the same bytes, whether it is the same or not.
-	[ "$1" = before ] || expect_code 0 stage
-	expect_code 1 export --no-tpm
-	[[ $(segments) == 'log.00000001 log.00000002 log.00000003'* ]] || fail "$(segments)"
-	grep -q '"may_repeat": *2' "$STORE/current/receipts/00000003.json" || fail 'no doubt'
-	# More of the same, and something else
-	imafs_ctl violation /x 2
-	expect_view
-	imafs_ctl add /later
-	expect_view
-	expect_code 0 merge --live --tcti "$TPM2TOOLS_TCTI" --pcr 10 -o merged
-	expect_same ever merged 'the merge is not what was measured'
-}
-
-@test "view: committed segments that repeat the one before" {
-	committed_doubt before
-	expect_code 0 show -v
-	expect_stderr 'prove that segment 3 begins with the records of segment 2: they are taken once'
-	expect_code 0 status --tcti "$TPM2TOOLS_TCTI" --json
-	expect_json "d['log']['verdict'] == 'match'"
-	# Pending behind them, and a kexec that takes it along: all is decided at once.
-	imafs_at before D kill
-	imalog --root "$ROOT" export
-	expect_view
-	imafs_ctl kexec carried
-	expect_view
-}
-
-@test "view: committed segments that only look as if they repeat" {
-	committed_doubt after
-	expect_code 0 show
-	expect_no_stderr
-}
-
-@test "view: doubt about committed segments is said, and neither 0 nor 1" {
-	committed_doubt before
-	mklog pcrs ever | grep '^sha256:10=' >value
-	unset TPM2TOOLS_TCTI
-	local note='note: segment 3 begins with the bytes of segment 2, and nothing tells'
-	expect_code 4 show -q
-	expect_stderr "$note"
-	expect_code 4 convert -t kernel -o seen
-	expect_stderr "$note"
-	expect_code 4 replay --expect "$(cat value)" --json
-	expect_json "d['verdict'] == 'not-checked'" "d['notes'][0]['kind'] == 'unchecked'"
-	expect_code 4 replay --expect "$(cat value)"
-	expect_stdout 'may have records twice'
-	expect_code 4 status --no-tpm
-	expect_stdout 'segment 3 begins with the bytes of segment 2'
-	# Who has values finds it out.
-	expect_code 0 merge --live --expect "$(cat value)" -o merged
-	expect_same ever merged
 }
 
 # ---- boots
