@@ -367,10 +367,7 @@ int compare_option(struct compare *compare, struct options *options, int option,
 		   const struct option *long_options);
 /* Was anything said to compare with? */
 bool compare_has_source(const struct compare *compare);
-/*
- * Sets tpm with tcti, or sysfs, or neither, as an export without options would; returns what the
- * configuration says.
- */
+/* Chooses as an export without options would, perhaps none; returns what is configured. */
 enum imalog_tpm_use compare_choose_tpm(struct compare *compare, const struct options *options,
 				       const struct config *config);
 /*

@@ -131,6 +131,24 @@ committed_doubt() {
 	expect_same ever merged
 }
 
+@test "view: a quote of a log that may have records twice" {
+	command -v tpm2_createak >/dev/null || skip 'no tpm2_createak'
+	committed_doubt before
+	{
+		tpm2_createek -Q -c ek.ctx -G ecc
+		tpm2_createak -Q -C ek.ctx -c ak.ctx -u ak.pub -G ecc -g sha256 -s ecdsa
+		tpm2_flushcontext -t
+		tpm2_quote -Q -c ak.ctx -l sha256:10 -q 0102 -m quote -s signature
+	} || fail 'no quote'
+	local args=(quote-verify --quote quote --signature signature --key ak.pub)
+	expect_code 0 "${args[@]}" --nonce 0102
+	unset TPM2TOOLS_TCTI
+	expect_code 4 "${args[@]}" --nonce 0102
+	expect_stdout '^log  .*the log may have records twice'
+	# What is wrong with the quote itself is so whatever the log is.
+	expect_code 1 "${args[@]}" --nonce 0103
+}
+
 # ---- trims
 
 # interrupted_trim WHEN: killed before or after the request, and the same log in all commands
