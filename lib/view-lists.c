@@ -42,7 +42,8 @@ static int copy_fd(int fd, int copy, struct imalog_error *error)
 
 /*
  * Both are open before one is read: then nobody can have moved records from the one to the
- * other.  Each is closed when it is copied.  A list that cannot lose records is only looked for, and read when it is needed.
+ * other.  Each is closed when it is copied.  A list that cannot lose records is only looked
+ * for, and read when it is needed.
  */
 int imalog_view_copy_lists(struct imalog_view *view, struct imalog_error *error)
 {

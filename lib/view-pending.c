@@ -73,7 +73,8 @@ static int find_choices(const struct imalog_view *view, struct choice choices[4]
 }
 
 /* Each of them with and without what other segments may repeat; the number */
-static int add_doubts(const struct imalog_view *view, struct choice choices[CHOICES_MAX], int nr)
+static int add_doubts(const struct imalog_view *view, struct choice choices[CHOICES_MAX],
+		      int nr)
 {
 	size_t doubts = view->nr_doubts;
 
