@@ -181,9 +181,16 @@ int imalog_orphan_settle(struct imalog_export *export, struct imalog_error *erro
 /* Readings of TPM and lists, while others may measure */
 #define IMALOG_SEQUENCE_ATTEMPTS 8
 
-/* Behind a base: pending segments and the kernel's lists */
+/* A segment without its first records */
+struct imalog_sequence_part {
+	uint64_t segment, skip;
+};
+
+/* Behind a base: parts of segments, pending segments and the kernel's lists */
 struct imalog_sequence {
 	const struct imalog_base *base;
+	const struct imalog_sequence_part *parts;
+	size_t nr_parts;
 	const struct imalog_receipt *segments[IMALOG_PENDING_MAX]; /* NULL: none */
 	bool with_staged;
 	uint64_t in_lists; /* records at the start of the lists that are in question, too */

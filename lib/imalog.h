@@ -2203,8 +2203,9 @@ IMALOG_API uint64_t imalog_view_epoch(const struct imalog_view *view);
  * imalog_view_is_doubtful() - may some records be in it twice?
  *
  * Then an export was interrupted, and neither bytes nor PCR values tell whether the kernel
- * still has the records of a pending segment, or others like them.  Nothing that rests on such
- * a view is proved.
+ * still has the records of a pending segment, or others like them; or nothing told so when it
+ * was committed, and the next one begins with its bytes.  Nothing that rests on such a view is
+ * proved.
  */
 IMALOG_API bool imalog_view_is_doubtful(const struct imalog_view *view);
 

@@ -27,10 +27,9 @@ struct imalog_piece {
 	const struct imalog_receipt *receipt;
 	/*
 	 * Does it follow the piece before it, although no receipt says so?  As the list follows
-	 * what is staged.  Its first @repeats records are then the last of the piece before.
+	 * what is staged.
 	 */
 	bool follows;
-	uint64_t repeats;
 };
 
 struct imalog_part {

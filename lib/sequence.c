@@ -20,40 +20,64 @@ struct run {
 	uint64_t end; /* of what is in question */
 };
 
-static int run_fd(struct run *run, int fd, struct imalog_error *error)
+/* They have the numbers that they had in the parts before. */
+static int skip_records(struct imalog_reader *reader, uint64_t nr, struct imalog_error *error)
 {
-	const struct imalog_base here = { .records = run->sequence->base->records +
-						     imalog_replay_records(run->replay) };
+	struct imalog_record *record;
+	int rc = 1;
+
+	for (uint64_t i = 0; rc > 0 && i < nr; i++) {
+		rc = imalog_reader_next(reader, &record, error);
+		if (rc > 0)
+			imalog_reader_release(reader, imalog_record_number(record));
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static int run_fd(struct run *run, int fd, uint64_t skip, struct imalog_error *error)
+{
+	uint64_t records = run->sequence->base->records + imalog_replay_records(run->replay);
+	const struct imalog_base here = { .records = records > skip ? records - skip : 0 };
 	struct imalog_source *source = imalog_source_from_fd(fd, "list");
 	struct imalog_reader *reader = NULL;
 	int rc;
 
 	if (source)
 		reader = imalog_base_reader(&here, source, run->export->templates);
-	rc = reader ? imalog_replay_run(run->replay, reader, error) : imalog_fail_nomem(error);
+	rc = reader ? skip_records(reader, skip, error) : imalog_fail_nomem(error);
+	if (rc == 0)
+		rc = imalog_replay_run(run->replay, reader, error);
 	imalog_reader_free(&reader);
 	imalog_source_free(&source);
 	close(fd);
 	return rc;
 }
 
-static int run_segment(struct run *run, const struct imalog_receipt *receipt,
+static int run_segment(struct run *run, uint64_t segment, uint64_t skip,
 		       struct imalog_error *error)
 {
-	int fd = imalog_segment_open_any(run->export->epoch, receipt->segment, error);
+	int fd = imalog_segment_open_any(run->export->epoch, segment, error);
 
-	return fd < 0 ? fd : run_fd(run, fd, error);
+	return fd < 0 ? fd : run_fd(run, fd, skip, error);
 }
 
 int imalog_sequence_open_list(const struct imalog_export *export, bool staged, int *fd,
 			      struct imalog_error *error)
 {
+	int copy;
+
 	if (!export->copies || export->copies[staged] < 0)
 		return export->world->open_list(export->root, staged, export->wait_ms, fd,
 						error);
-	*fd = fcntl(export->copies[staged], F_DUPFD_CLOEXEC, 0);
-	if (*fd < 0 || lseek(*fd, 0, SEEK_SET) < 0)
-		return imalog_fail_errno(error, errno, "cannot read the copy of a list");
+	copy = fcntl(export->copies[staged], F_DUPFD_CLOEXEC, 0);
+	if (copy < 0 || lseek(copy, 0, SEEK_SET) < 0) {
+		int rc = imalog_fail_errno(error, errno, "cannot read the copy of a list");
+
+		if (copy >= 0)
+			close(copy);
+		return rc;
+	}
+	*fd = copy;
 	return 0;
 }
 
@@ -61,7 +85,7 @@ static int run_list(struct run *run, bool staged, struct imalog_error *error)
 {
 	int fd, rc = imalog_sequence_open_list(run->export, staged, &fd, error);
 
-	return rc < 0 ? rc : run_fd(run, fd, error);
+	return rc < 0 ? rc : run_fd(run, fd, 0, error);
 }
 
 static int run_all(struct run *run, struct imalog_error *error)
@@ -70,9 +94,12 @@ static int run_all(struct run *run, struct imalog_error *error)
 	int rc = imalog_base_prepare(sequence->base, run->export->witness.pcrs, run->replay,
 				     error);
 
+	for (size_t i = 0; rc == 0 && i < sequence->nr_parts; i++)
+		rc = run_segment(run, sequence->parts[i].segment, sequence->parts[i].skip,
+				 error);
 	for (size_t i = 0; rc == 0 && i < IMALOG_PENDING_MAX; i++)
 		if (sequence->segments[i])
-			rc = run_segment(run, sequence->segments[i], error);
+			rc = run_segment(run, sequence->segments[i]->segment, 0, error);
 	run->end = sequence->base->records + imalog_replay_records(run->replay) +
 		   sequence->in_lists;
 	if (sequence->end)

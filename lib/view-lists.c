@@ -16,7 +16,7 @@ static int fail_to_copy(struct imalog_error *error)
 	return imalog_fail_errno(error, errno, "cannot copy a measurement list");
 }
 
-/* All that a list has, to memory; it is closed as soon as it is read. */
+/* All that a list has, to memory */
 static int copy_fd(int fd, int copy, struct imalog_error *error)
 {
 	uint8_t *chunk = malloc(COPY_SIZE);
@@ -42,13 +42,17 @@ static int copy_fd(int fd, int copy, struct imalog_error *error)
 
 /*
  * Both are open before one is read: then nobody can have moved records from the one to the
- * other.  A list that cannot lose records is only looked for, and read when it is needed.
+ * other.  Each is closed when it is copied.  A list that cannot lose records is only looked
+ * for, and read when it is needed.
  */
 int imalog_view_copy_lists(struct imalog_view *view, struct imalog_error *error)
 {
 	struct imalog_export *export = view->export;
 	const struct imalog_kernel_info *kernel = &export->kernel;
-	bool there[IMALOG_VIEW_LISTS] = { [IMALOG_VIEW_LIST] = true, [IMALOG_VIEW_STAGED] = kernel->stages && !view->list_only };
+	bool there[IMALOG_VIEW_LISTS] = {
+		[IMALOG_VIEW_LIST] = true,
+		[IMALOG_VIEW_STAGED] = kernel->stages && !view->list_only,
+	};
 	int fds[IMALOG_VIEW_LISTS] = { -1, -1 }, rc = 0;
 
 	for (int i = 0; rc == 0 && i < IMALOG_VIEW_LISTS; i++)
@@ -63,6 +67,9 @@ int imalog_view_copy_lists(struct imalog_view *view, struct imalog_error *error)
 			rc = fail_to_copy(error);
 		else if (there[i])
 			rc = copy_fd(fds[i], view->copies[i], error);
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
 	}
 	for (int i = 0; i < IMALOG_VIEW_LISTS; i++)
 		if (fds[i] >= 0)

@@ -5,6 +5,7 @@
  * As the export decides it: by where the segment can be in the boot that it was saved in, by
  * its bytes, and where they do not tell by what leads to the TPM's values (sequence.c).
  */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,26 +42,28 @@ static int is_in_lists(const struct imalog_view *view, const struct imalog_recei
 	return imalog_view_begins_with(view, receipt->bytes, receipt->sha256, error);
 }
 
-/* What the log can be: which pending segments are taken from the store. */
+/* What the log can be: what is taken from the store, without what of it */
 struct choice {
 	bool takes[IMALOG_PENDING_MAX];
+	uint32_t repeats;
 };
 
-#define CHOICES_MAX 4
+#define CHOICES_MAX (4 << IMALOG_VIEW_DOUBTS_MAX)
 
-/* All choices, those first that lose nothing; the number, or negative */
-static int find_choices(const struct imalog_view *view, struct choice choices[CHOICES_MAX],
+/* Of pending segments, those first that lose nothing; the number, or negative */
+static int find_choices(const struct imalog_view *view, struct choice choices[4],
 			struct imalog_error *error)
 {
 	const struct imalog_export *export = view->export;
 	size_t nr = export->nr_pending;
-	const struct imalog_receipt *newest = export->pending[nr - 1];
+	const struct imalog_receipt *newest = nr ? export->pending[nr - 1] : NULL;
 	bool first_is_newest = nr > 1 && newest->may_repeat == export->pending[0]->segment;
 	bool surely;
-	int in_lists = is_in_lists(view, newest, &surely, error), count = 0;
+	int in_lists = nr ? is_in_lists(view, newest, &surely, error) : 0, count = 0;
 
-	if (in_lists < 0)
-		return in_lists;
+	choices[0] = (struct choice){ 0 };
+	if (nr == 0 || in_lists < 0)
+		return nr ? in_lists : 1;
 	for (int drops_first = 0; drops_first <= first_is_newest; drops_first++)
 		for (int drops = surely && in_lists; drops <= in_lists; drops++) {
 			choices[count] = (struct choice){ .takes = { !drops_first } };
@@ -69,43 +72,96 @@ static int find_choices(const struct imalog_view *view, struct choice choices[CH
 	return count;
 }
 
-static struct imalog_sequence sequence_of(const struct imalog_view *view,
-					  const struct choice *choice)
+/* Each of them with and without what other segments may repeat; the number */
+static int add_doubts(const struct imalog_view *view, struct choice choices[CHOICES_MAX],
+		      int nr)
 {
-	const struct imalog_export *export = view->export;
+	size_t doubts = view->nr_doubts;
+
+	for (int i = nr; i < nr << doubts; i++) {
+		choices[i] = choices[i % nr];
+		choices[i].repeats = (uint32_t)(i / nr);
+	}
+	return nr << doubts;
+}
+
+static void apply(struct imalog_view *view, const struct choice *choice)
+{
+	memcpy(view->takes, choice->takes, sizeof(view->takes));
+	view->repeats = choice->repeats;
+}
+
+/* What the receipts say of PCRs rests on what is in question if a committed segment is. */
+static int leads(struct imalog_view *view, const struct choice *choice, bool all,
+		 struct imalog_error *error)
+{
+	const struct imalog_base nothing = { .records = 0 };
+	struct imalog_export *export = view->export;
 	size_t nr = export->nr_pending;
 	struct imalog_sequence sequence = { .base = &export->base, .with_staged = true };
+	struct imalog_sequence_part *parts = NULL;
+	int rc;
 
-	for (size_t i = 0; i < nr; i++)
-		if (choice->takes[i])
-			sequence.segments[i] = export->pending[i];
-	if (!choice->takes[nr - 1])
+	if (nr && !choice->takes[nr - 1])
 		sequence.in_lists = export->pending[nr - 1]->records;
-	return sequence;
+	if (view->nr_doubts) {
+		apply(view, choice);
+		parts = imalog_view_parts(view, &sequence.nr_parts);
+		if (!parts)
+			return imalog_fail_nomem(error);
+		sequence.base = &nothing;
+		sequence.parts = parts;
+	} else {
+		for (size_t i = 0; i < nr; i++)
+			if (choice->takes[i])
+				sequence.segments[i] = export->pending[i];
+	}
+	rc = imalog_sequence_leads(export, &sequence, all, error);
+	free(parts);
+	return rc;
+}
+
+static int count_leading(struct imalog_view *view, const struct choice *choices, int nr,
+			 bool all, int *which, struct imalog_error *error)
+{
+	int count = 0;
+
+	for (int i = 0; i < nr; i++) {
+		int rc = leads(view, &choices[i], all, error);
+
+		if (rc < 0)
+			return rc;
+		count += rc;
+		if (rc)
+			*which = i;
+	}
+	return count;
 }
 
 /* Which choice leads to the TPM's values?  1 when nothing better is to be found out. */
 static int choose(struct imalog_view *view, bool all, struct imalog_error *error)
 {
-	struct imalog_sequence sequences[CHOICES_MAX];
+	bool too_many = view->nr_doubts > IMALOG_VIEW_DOUBTS_MAX;
 	struct choice choices[CHOICES_MAX];
-	size_t which = 0;
-	int nr = find_choices(view, choices, error), count = 1;
+	int pending = find_choices(view, choices, error), nr = pending, which = 0, count = 1;
 
 	if (nr < 0)
 		return nr;
-	for (int i = 0; i < nr; i++)
-		sequences[i] = sequence_of(view, &choices[i]);
-	if (nr > 1)
-		count = view->export->witness.pcrs ?
-				imalog_sequence_count(view->export, sequences, (size_t)nr, all,
-						      &which, error) :
-				0;
+	if (view->nr_doubts && !too_many)
+		nr = add_doubts(view, choices, nr);
+	if (too_many || (nr > 1 && !view->export->witness.pcrs))
+		count = 0;
+	else if (nr > 1)
+		count = count_leading(view, choices, nr, all, &which, error);
 	if (count < 0)
 		return count;
 	/* When several lead to values of the very end, they are the same bytes. */
 	view->doubtful = count == 0 || (count > 1 && !all);
-	memcpy(view->takes, choices[view->doubtful ? 0 : which].takes, sizeof(view->takes));
+	view->loose = view->doubtful && pending > 1;
+	apply(view, &choices[view->doubtful ? 0 : which]);
+	/* From the first record on: then the list belongs here, whatever the receipts say. */
+	if (view->nr_doubts && !view->doubtful)
+		view->belongs = IMALOG_BELONGS;
 	return !view->doubtful || (!all && count == 0);
 }
 
@@ -122,7 +178,8 @@ static int decide(struct imalog_view *view, bool all, struct imalog_error *error
 	if (rc < 0)
 		return rc;
 	view->belongs = (enum imalog_belongs)rc;
-	if (!imalog_view_is_of_epoch(view) || view->export->nr_pending == 0)
+	if (!imalog_view_is_of_epoch(view) ||
+	    (view->export->nr_pending == 0 && view->nr_doubts == 0))
 		return 1;
 	return choose(view, all, error);
 }

@@ -48,16 +48,19 @@ void imalog_view_forget(struct imalog_view *view)
 			close(view->copies[i]);
 		view->copies[i] = -1;
 	}
-	for (size_t i = 0; i < view->plan.nr_pieces; i++) {
+	for (size_t i = 0; i < view->plan.nr_pieces; i++)
 		free(view->pieces[i].name);
-		imalog_receipt_free((struct imalog_receipt **)&view->pieces[i].receipt);
-	}
+	for (size_t i = 0; i < view->nr_receipts; i++)
+		imalog_receipt_free(&view->receipts[i]);
+	free(view->receipts);
 	free(view->pieces);
 	free(view->plan.parts);
 	view->pieces = NULL;
 	view->plan = (struct imalog_plan){ 0 };
 	view->belongs = IMALOG_BELONGS;
-	view->doubtful = false;
+	view->doubtful = view->loose = false;
+	view->receipts = NULL;
+	view->nr_receipts = view->nr_doubts = view->repeats = 0;
 }
 
 void imalog_view_free(struct imalog_view **ptr)
@@ -131,15 +134,16 @@ int imalog_view_look(struct imalog_view *view, struct imalog_error *error)
 	imalog_store_close(&export->store);
 	for (size_t i = 0; i < export->nr_pending; i++)
 		view->takes[i] = true;
-	return rc;
+	return rc < 0 ? rc : imalog_view_load_receipts(view, error);
 }
 
 /* Only then the TPM has something to say. */
-static bool needs_tpm(const struct imalog_export *export)
+static bool needs_tpm(const struct imalog_view *view)
 {
+	const struct imalog_export *export = view->export;
 	const char *boot_id = imalog_tail_boot_id(export);
 
-	return export->nr_pending ||
+	return export->nr_pending || view->nr_doubts ||
 	       (boot_id && (!boot_id[0] || strcmp(boot_id, export->kernel.boot_id) != 0));
 }
 
@@ -191,7 +195,7 @@ static void say_doubt(struct imalog_view *view)
 {
 	struct imalog_export *export = view->export;
 
-	if (view->doubtful)
+	if (view->loose)
 		imalog_export_say(export, IMALOG_NOTE_WRONG,
 				  "segment %" PRIu64 " is pending, and nothing tells whether "
 				  "what follows are its records once more, or others with the "
@@ -241,7 +245,7 @@ static int make_room(struct imalog_view *view, size_t nr, struct imalog_error *e
 	return view->pieces && view->plan.parts ? 0 : imalog_fail_nomem(error);
 }
 
-static int add_piece(struct imalog_view *view, struct imalog_piece piece,
+static int add_piece(struct imalog_view *view, struct imalog_piece piece, uint64_t skip,
 		     struct imalog_error *error)
 {
 	struct imalog_plan *plan = &view->plan;
@@ -249,8 +253,9 @@ static int add_piece(struct imalog_view *view, struct imalog_piece piece,
 	if (!piece.name)
 		return imalog_fail_nomem(error);
 	piece.arg = view;
-	piece.follows = plan->nr_pieces && !view->doubtful;
-	plan->parts[plan->nr_parts++].piece = plan->nr_pieces;
+	piece.follows = plan->nr_pieces && !view->loose;
+	plan->parts[plan->nr_parts++] =
+		(struct imalog_part){ .piece = plan->nr_pieces, .skip = skip };
 	view->pieces[plan->nr_pieces++] = piece;
 	return 0;
 }
@@ -264,40 +269,24 @@ static int add_list(struct imalog_view *view, size_t list, struct imalog_error *
 		     strcmp(root, "/") == 0 ? "" : root,
 		     list == IMALOG_VIEW_STAGED ? IMALOG_STAGED_NAME : IMALOG_LIST_NAME) < 0)
 		piece.name = NULL;
-	return add_piece(view, piece, error);
+	return add_piece(view, piece, 0, error);
 }
 
-static int add_segment(struct imalog_view *view, const struct imalog_segment *segment,
+static int add_segment(struct imalog_view *view, size_t i, uint64_t skip,
 		       struct imalog_error *error)
 {
 	const struct imalog_epoch *of = view->export->epoch;
-	struct imalog_piece piece = { .open = open_segment, .i = (size_t)segment->number };
+	const struct imalog_segment *segment = &of->segments[i];
+	struct imalog_piece piece = { .open = open_segment,
+				      .i = (size_t)segment->number,
+				      .receipt = view->receipts[i] };
 	char epoch[32], name[IMALOG_SEGMENT_NAME_MAX];
-	struct imalog_receipt *receipt = NULL;
-	int rc;
 
 	imalog_epoch_name(of->number, epoch);
 	imalog_segment_name(segment->kind, segment->number, name);
 	if (asprintf(&piece.name, "%s/%s/%s", view->export->store_path, epoch, name) < 0)
 		piece.name = NULL;
-	/* One that cannot be read helps nobody; `imalog store check` tells. */
-	if (segment->has_receipt &&
-	    imalog_receipt_read(of->receipts, segment->number, &receipt, NULL, NULL) == 0)
-		piece.receipt = receipt;
-	rc = add_piece(view, piece, error);
-	if (rc < 0)
-		imalog_receipt_free(&receipt);
-	return rc;
-}
-
-static bool takes_segment(const struct imalog_view *view, const struct imalog_segment *segment)
-{
-	const struct imalog_export *export = view->export;
-
-	for (size_t i = 0; i < export->nr_pending; i++)
-		if (export->pending[i]->segment == segment->number)
-			return view->takes[i];
-	return segment->kind == IMALOG_SEGMENT_LOG;
+	return add_piece(view, piece, skip, error);
 }
 
 static int add_pieces(struct imalog_view *view, struct imalog_error *error)
@@ -305,11 +294,12 @@ static int add_pieces(struct imalog_view *view, struct imalog_error *error)
 	const struct imalog_epoch *epoch =
 		imalog_view_is_of_epoch(view) ? view->export->epoch : NULL;
 	size_t nr = epoch ? epoch->nr : 0;
+	uint64_t skip;
 	int rc = make_room(view, nr + IMALOG_VIEW_LISTS, error);
 
 	for (size_t i = 0; rc == 0 && i < nr; i++)
-		if (takes_segment(view, &epoch->segments[i]))
-			rc = add_segment(view, &epoch->segments[i], error);
+		if (imalog_view_takes(view, i, &skip))
+			rc = add_segment(view, i, skip, error);
 	if (rc == 0 && imalog_view_staged_bytes(view))
 		rc = add_list(view, IMALOG_VIEW_STAGED, error);
 	return rc < 0 ? rc : add_list(view, IMALOG_VIEW_LIST, error);
@@ -322,7 +312,7 @@ int imalog_view_take(struct imalog_view *view, struct imalog_error *reterr)
 	imalog_export_forget_notes(view->export);
 	imalog_witness_free(&view->export->witness);
 	rc = imalog_view_look(view, reterr);
-	if (rc == 0 && needs_tpm(view->export))
+	if (rc == 0 && needs_tpm(view))
 		rc = imalog_view_decide(view, reterr);
 	if (rc == 0)
 		rc = say_partial(view, reterr);
@@ -334,6 +324,7 @@ int imalog_view_take(struct imalog_view *view, struct imalog_error *reterr)
 	}
 	say_belongs(view);
 	say_doubt(view);
+	imalog_view_say_doubts(view);
 	return 0;
 }
 

@@ -9,6 +9,9 @@
 /* In copies[], as the world's open_list() has it */
 enum { IMALOG_VIEW_LIST, IMALOG_VIEW_STAGED, IMALOG_VIEW_LISTS };
 
+/* That many are decided: each doubles the logs that are possible. */
+#define IMALOG_VIEW_DOUBTS_MAX 4
+
 struct imalog_view {
 	struct imalog_export *export; /* which only looks */
 	bool list_only;
@@ -17,6 +20,16 @@ struct imalog_view {
 	/* Pending segments that are part of the log and not in the kernel, by their index */
 	bool takes[IMALOG_PENDING_MAX];
 	bool doubtful; /* so that some of them may be there twice */
+	bool loose;    /* and it is not known which of them the lists follow */
+	/* Of the epoch's segments, NULL where none can be read */
+	struct imalog_receipt **receipts;
+	size_t nr_receipts;
+	/* Segments that begin with the bytes of the one before, by their index */
+	struct imalog_view_doubt {
+		size_t of, before;
+	} doubts[IMALOG_VIEW_DOUBTS_MAX];
+	size_t nr_doubts; /* may be more: then nothing is decided */
+	uint32_t repeats; /* a set bit for each that has the same records, too */
 	struct imalog_plan plan;
 	struct imalog_piece *pieces;
 };
@@ -35,6 +48,16 @@ uint64_t imalog_view_staged_bytes(const struct imalog_view *view);
 int imalog_view_begins_with(const struct imalog_view *view, uint64_t size,
 			    const uint8_t sha256[IMALOG_SHA256_SIZE],
 			    struct imalog_error *error);
+
+/* ---- view-doubts.c ---- */
+
+/* Reads the receipts, and finds what was never decided when they were written. */
+int imalog_view_load_receipts(struct imalog_view *view, struct imalog_error *error);
+/* Is a segment part of the log, as far as is known?  @skip: without so many of its records */
+bool imalog_view_takes(const struct imalog_view *view, size_t i, uint64_t *skip);
+/* All segments that are part of it, to be freed; NULL when memory ran out */
+struct imalog_sequence_part *imalog_view_parts(const struct imalog_view *view, size_t *nr);
+void imalog_view_say_doubts(struct imalog_view *view);
 
 /* ---- view-pending.c ---- */
 

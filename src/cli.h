@@ -330,6 +330,7 @@ struct compare {
 	struct imalog_pcrs *live; /* --tpm, --sysfs: read right before the log is */
 	bool tpm, sysfs;
 	const char *tcti;
+	char *device; /* a TCTI that was found, for @tcti */
 	bool pcrs[IMALOG_PCR_MAX + 1];
 	bool banks[IMALOG_ALG_COUNT];
 	bool any_pcr, any_bank; /* one was chosen: others are left alone */
@@ -368,12 +369,15 @@ int compare_option(struct compare *compare, struct options *options, int option,
 		   const struct option *long_options);
 /* Was anything said to compare with? */
 bool compare_has_source(const struct compare *compare);
+/* Chooses as an export without options would, perhaps none; returns what is configured. */
+enum imalog_tpm_use compare_choose_tpm(struct compare *compare, const struct options *options,
+				       const struct config *config);
 /*
  * This machine's log is compared with this machine's TPM, unless it was said with what: the one
- * at @tcti, which may be NULL, or by sysfs, since another root has no other way.
+ * that an export would take.
  */
 void compare_with_machine(struct compare *compare, const struct options *options,
-			  const char *tcti);
+			  const struct config *config);
 /* Reads the TPM anew, if that was asked; an exit code. */
 int compare_read_live(struct compare *compare, const struct options *options);
 /* Tells the replay the start values alone; an exit code. */

@@ -256,7 +256,7 @@ static int prepare_live(struct merging *merging)
 	if (rc != EXIT_YES)
 		return rc;
 	if (!verify->quote)
-		compare_with_machine(compare, &verify->options, live->config.tcti);
+		compare_with_machine(compare, &verify->options, &live->config);
 	if (!compare->tpm && !compare->sysfs)
 		return EXIT_YES;
 	return live_set_tpm(live, compare->tpm ? IMALOG_TPM_TSS : IMALOG_TPM_SYSFS,

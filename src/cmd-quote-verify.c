@@ -130,9 +130,10 @@ static int run(struct verify *verify, int argc, char **argv)
 		rc = check_log(verify);
 	if (rc == EXIT_YES && verify->from)
 		check_first_selection(verify);
+	verify->doubtful = log_is_doubtful(&verify->log);
 	if (rc == EXIT_YES)
 		rc = quote_report(verify);
-	return rc == EXIT_YES && log_is_doubtful(&verify->log) ? EXIT_UNABLE : rc;
+	return rc;
 }
 
 static int cmd_quote_verify_run(const struct command *command, int argc, char **argv)

@@ -146,7 +146,7 @@ static int finish(struct replay *replay, int failed)
 	report->verdict = imalog_replay_verdict(report->replay, &report->matched_at);
 	if (failed || (report->verdict == IMALOG_MATCH && report_missing(report, 0, &alg, &pcr)))
 		report->verdict = IMALOG_NOT_CHECKED;
-	if (report->verdict == IMALOG_MATCH && log_is_doubtful(&replay->log))
+	if (log_is_doubtful(&replay->log))
 		report->verdict = IMALOG_NOT_CHECKED;
 	if (replay->boot.wanted)
 		report->verdict = boot_verdict(&replay->boot, report->verdict);
@@ -267,19 +267,15 @@ static int replay_until_sure(struct replay *replay)
 	return rc;
 }
 
-/*
- * This machine's log is compared with this machine's TPM; another root has no other way than
- * sysfs, unless it is configured.  The log asks the same TPM if it must.
- */
+/* This machine's log is compared with this machine's TPM, and asks the same one if it must. */
 static int choose_tpm(struct replay *replay)
 {
 	struct compare *compare = &replay->compare;
-	const char *tcti = replay->log.live.config.tcti;
 
 	if (!log_is_live(&replay->log))
 		return EXIT_YES;
 	if (compare_has_source(compare) || !replay->report.print)
-		compare_with_machine(compare, &replay->options, tcti);
+		compare_with_machine(compare, &replay->options, &replay->log.live.config);
 	if (!compare->tpm && !compare->sysfs)
 		return EXIT_YES;
 	return live_set_tpm(&replay->log.live, compare->tpm ? IMALOG_TPM_TSS : IMALOG_TPM_SYSFS,

@@ -127,7 +127,6 @@ static void status_free(struct status *status)
 	for (size_t i = 0; i < status->nr_findings; i++)
 		free(status->findings[i].text);
 	free(status->findings);
-	free(status->tcti);
 	imalog_kernel_free(&status->kernel);
 	imalog_replay_free(&status->replay);
 	imalog_error_free(&status->error);

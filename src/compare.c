@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -28,6 +29,8 @@ void compare_free(struct compare *compare)
 	imalog_pcrs_free(&compare->demanded);
 	imalog_pcrs_free(&compare->start);
 	imalog_pcrs_free(&compare->live);
+	free(compare->device);
+	compare->device = NULL;
 }
 
 bool parse_pcr(const char *text, uint32_t *ret)
@@ -294,15 +297,67 @@ bool compare_has_source(const struct compare *compare)
 	       imalog_pcrs_count(compare->demanded);
 }
 
-void compare_with_machine(struct compare *compare, const struct options *options,
-			  const char *tcti)
+static bool is_below_root(const struct options *options, const char *path)
 {
-	if (!compare_has_source(compare)) {
-		compare->sysfs = !tcti && (options->root[0] || !imalog_tpm_supported());
+	char *whole;
+	bool there;
+
+	if (asprintf(&whole, "%s%s", options->root, path) < 0)
+		return false;
+	there = access(whole, F_OK) == 0;
+	free(whole);
+	return there;
+}
+
+/* As the library does for an export */
+static void find_tpm(struct compare *compare, const struct options *options)
+{
+	static const char device[] = "/dev/tpmrm0";
+
+	if (getenv("TPM2TOOLS_TCTI")) {
+		compare->tpm = true;
+	} else if (imalog_tpm_supported() && is_below_root(options, device)) {
+		free(compare->device);
+		if (asprintf(&compare->device, "device:%s%s", options->root, device) < 0)
+			compare->device = NULL;
+		compare->tpm = true;
+		compare->tcti = compare->device;
+	} else {
+		compare->sysfs = is_below_root(options, "/sys/class/tpm/tpm0");
+	}
+}
+
+enum imalog_tpm_use compare_choose_tpm(struct compare *compare, const struct options *options,
+				       const struct config *config)
+{
+	const char *tcti;
+	enum imalog_tpm_use use = config_tpm(config, NULL, false, false, &tcti);
+
+	if (use == IMALOG_TPM_AUTO) {
+		find_tpm(compare, options);
+	} else if (use == IMALOG_TPM_TSS) {
+		compare->tpm = true;
+		compare->tcti = tcti;
+	} else {
+		compare->sysfs = use == IMALOG_TPM_SYSFS;
+	}
+	return use;
+}
+
+void compare_with_machine(struct compare *compare, const struct options *options,
+			  const struct config *config)
+{
+	if (compare_has_source(compare)) {
+		if (compare->tpm && !compare->tcti)
+			compare->tcti = config->tcti;
+		return;
+	}
+	/* Where there is none, the attempt says what is missing. */
+	if (compare_choose_tpm(compare, options, config) == IMALOG_TPM_AUTO && !compare->tpm &&
+	    !compare->sysfs) {
+		compare->sysfs = options->root[0] || !imalog_tpm_supported();
 		compare->tpm = !compare->sysfs;
 	}
-	if (compare->tpm && !compare->tcti)
-		compare->tcti = tcti;
 }
 
 static int read_tpm(struct compare *compare, struct imalog_error *error)

@@ -36,7 +36,8 @@ static int configure(struct live *live, const struct options *options)
 
 int live_open(struct live *live, const struct options *options)
 {
-	const char *store = NULL;
+	const char *store = NULL, *tcti;
+	enum imalog_tpm_use use;
 	int rc;
 
 	*live = (struct live){ .error = imalog_error_new() };
@@ -51,8 +52,8 @@ int live_open(struct live *live, const struct options *options)
 	/* tpm2-tss would print what it tried; what failed in the end is said here. */
 	setenv("TSS2_LOG", "all+none", 0);
 	imalog_view_set_wait(live->view, live->config.wait_ms);
-	return live_set_tpm(live, live->config.tcti ? IMALOG_TPM_TSS : IMALOG_TPM_AUTO,
-			    live->config.tcti);
+	use = config_tpm(&live->config, NULL, false, false, &tcti);
+	return live_set_tpm(live, use, tcti);
 }
 
 int live_set_tpm(struct live *live, enum imalog_tpm_use use, const char *tcti)
@@ -99,7 +100,8 @@ static void show_notes(const struct live *live, const struct options *options)
 
 	for (size_t i = 0; (note = imalog_view_note(live->view, i, &kind)); i++)
 		if (kind == IMALOG_NOTE_WRONG ||
-		    (kind == IMALOG_NOTE_INFO ? options->verbose : !options->quiet))
+		    (kind == IMALOG_NOTE_INFO ? options->verbose :
+						!options->quiet || live_is_doubtful(live)))
 			complain("note: %s", note);
 }
 

@@ -92,6 +92,19 @@ static void judge_later(const struct verify *verify, struct findings *findings)
 	log->reason = findings->log_reason;
 }
 
+/* What is compared with a log that may have records twice proves nothing. */
+static void doubt_log(struct findings *findings)
+{
+	static const enum imalog_quote_check of_log[] = { IMALOG_QUOTE_DIGEST, IMALOG_QUOTE_LOG };
+
+	for (size_t i = 0; i < sizeof(of_log) / sizeof(of_log[0]); i++) {
+		struct finding *finding = &findings->of[of_log[i]];
+
+		finding->verdict = IMALOG_NOT_CHECKED;
+		finding->reason = "the log may have records twice";
+	}
+}
+
 static void add_first(const struct verify *verify, struct findings *findings)
 {
 	static const struct {
@@ -140,6 +153,8 @@ static void collect(const struct verify *verify, struct findings *findings)
 		    is_needed(verify, check));
 	}
 	judge_later(verify, findings);
+	if (verify->doubtful)
+		doubt_log(findings);
 	if (verify->from)
 		add_first(verify, findings);
 	findings->verdict = worst_of(findings);

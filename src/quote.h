@@ -47,6 +47,7 @@ struct verify {
 	enum imalog_alg hash;
 	bool no_nonce, print_count, json;
 	uint64_t max_later; /* UINT64_MAX: any */
+	bool doubtful;	    /* the log may have records twice */
 	struct imalog_key *key;
 	struct imalog_quote *quote, *from, *previous;
 	struct imalog_pcrs *others;

@@ -9,47 +9,14 @@
 
 /* ---- the TPM ---- */
 
-static bool is_below_root(const struct status *status, const char *path)
-{
-	char *whole;
-	bool there;
-
-	if (asprintf(&whole, "%s%s", status->options.root, path) < 0)
-		return false;
-	there = access(whole, F_OK) == 0;
-	free(whole);
-	return there;
-}
-
-/* The one that an export would take */
-static void choose_tpm(struct status *status)
-{
-	static const char device[] = "/dev/tpmrm0";
-	struct compare *compare = &status->compare;
-
-	if (status->no_tpm || compare->tpm || compare->sysfs)
-		return;
-	if (status->config.tcti) {
-		compare->tpm = true;
-		compare->tcti = status->config.tcti;
-	} else if (getenv("TPM2TOOLS_TCTI")) {
-		compare->tpm = true;
-	} else if (imalog_tpm_supported() && is_below_root(status, device)) {
-		if (asprintf(&status->tcti, "device:%s%s", status->options.root, device) <
-		    0)
-			status->tcti = NULL;
-		compare->tpm = true;
-		compare->tcti = status->tcti;
-	} else {
-		compare->sysfs = is_below_root(status, "/sys/class/tpm/tpm0");
-	}
-}
-
 static bool read_tpm(struct status *status)
 {
 	struct compare *compare = &status->compare;
 
-	choose_tpm(status);
+	/* The one that an export would take */
+	if (!status->no_tpm && !compare->tpm && !compare->sysfs)
+		status->no_tpm = compare_choose_tpm(compare, &status->options,
+						    &status->config) == IMALOG_TPM_NONE;
 	if (!compare->tpm && !compare->sysfs)
 		status_find(status, IMALOG_NOTE_UNCHECKED,
 			    "without a TPM a measurement list proves nothing",
@@ -237,7 +204,11 @@ static void judge_log(struct status *status)
 {
 	if (!status->tpm)
 		return;
-	if (is_emptied(status)) {
+	if (status->doubtful) {
+		status->verdict = IMALOG_NOT_CHECKED;
+		if (imalog_replay_first_problem(status->replay))
+			judge_mismatch(status);
+	} else if (is_emptied(status)) {
 		status->verdict = IMALOG_MISMATCH;
 		judge_mismatch(status);
 	} else if (status->verdict == IMALOG_MISMATCH) {
@@ -248,8 +219,6 @@ static void judge_log(struct status *status)
 	} else {
 		judge_match(status);
 	}
-	if (status->verdict == IMALOG_MATCH && status->doubtful)
-		status->verdict = IMALOG_NOT_CHECKED;
 }
 
 /* What the store has and what the kernel has, as one log */

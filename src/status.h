@@ -43,7 +43,6 @@ struct status {
 	} store;
 
 	/* This machine's log, from its first record to the last that the kernel has */
-	char *tcti;	 /* of a device that was found, or NULL */
 	const char *tpm; /* where values came from, NULL: nowhere */
 	bool replayed;
 	bool from_start; /* it begins with a boot_aggregate */

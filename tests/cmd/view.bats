@@ -9,6 +9,7 @@ load swtpm
 load imafs
 load export
 load faults
+load view
 
 setup() {
 	[ -z "${IMALOG_TEST_ROOT-}" ] || skip 'only with the stand-in'
@@ -18,25 +19,6 @@ setup() {
 teardown() {
 	exec 8<&- 9<&-
 	stop_machine
-}
-
-# What tells that a file of the store was changed; access times do.
-store_state() {
-	[ ! -e "$STORE" ] ||
-		find "$STORE" -printf '%P %i %m %n %s %T@ %C@ %l\n' | sort
-}
-
-# The view is all that was measured since the TPM's reset, the TPM's values are in it, and
-# nobody can tell from the store that it was looked at.
-expect_view() {
-	local before
-	before=$(store_state)
-	imafs_ctl dump-all >ever
-	expect_code 0 convert -t kernel -o seen
-	expect_same ever seen 'the view is not what was measured'
-	expect_code 0 replay --tcti "$TPM2TOOLS_TCTI" --pcr 10 --json
-	expect_verdict match "d['later'] == 0" "d['records'] == $(mklog index ever | wc -l)"
-	[ "$(store_state)" = "$before" ] || fail 'the store is not what it was'
 }
 
 # pieces: the files of the view, without directories
@@ -133,59 +115,6 @@ binary_runtime_measurements" ] || fail "$(pieces)"
 	expect_view
 	expect_code 0 confirm
 	expect_view
-}
-
-# pending_deleting WHEN RECORD...: an export is killed before or after D
-pending_deleting() {
-	local when=$1
-	shift
-	imafs_ctl violation /x 2
-	expect_code 0 export
-	imafs_ctl violation /x 2
-	imafs_at "$when" D kill
-	imalog --root "$ROOT" export
-	[ "$(segments)" = 'log.00000001 pending.00000002' ] || fail "$(segments)"
-	grep -q '"state": *"deleting"' "$STORE/current/receipts/00000002.json" ||
-		fail 'another state'
-	expect_view
-	expect_no_stderr
-	imafs_ctl violation /x 2
-	expect_view
-	[ "$(segments)" = 'log.00000001 pending.00000002' ] || fail 'something was finished'
-}
-
-@test "view: an export that was killed before D" {
-	pending_deleting before
-	expect_code 0 export
-	expect_view
-}
-
-@test "view: an export that was killed after D" {
-	pending_deleting after
-	# The same list once more, staged by somebody else
-	expect_code 0 stage
-	expect_view
-	imafs_ctl violation /x 2
-	expect_view
-	expect_code 0 export
-	expect_view
-}
-
-@test "view: doubt is said, and never 0" {
-	pending_deleting before
-	stop_swtpm tpm
-	unset TPM2TOOLS_TCTI
-	expect_code 4 show
-	expect_stderr 'note: segment 2 is pending, and nothing tells whether what follows'
-	[ "$(wc -l <<<"$output")" = 9 ] || fail 'nine records expected'
-	expect_code 4 convert -t kernel -o seen
-	[ -s seen ] || fail 'not written'
-	# Whatever it is compared with
-	mklog pcrs ever | grep '^sha256:10=' >value
-	expect_code 4 replay --expect "$(cat value)" --json
-	expect_json "d['verdict'] == 'not-checked' and d['notes'][0]['kind'] == 'wrong'"
-	expect_code 4 replay --expect "$(cat value)"
-	expect_stdout 'may have records twice'
 }
 
 # ---- boots
