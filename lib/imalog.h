@@ -2151,7 +2151,10 @@ IMALOG_API void imalog_merge_on_record(struct imalog_merge *merge, imalog_record
 enum imalog_merge_result {
 	/** one sequence of records, and no other, leads to what is expected; it was written */
 	IMALOG_MERGE_PROVED = 1,
-	/** receipts join the pieces, nothing was expected; written */
+	/**
+	 * receipts join the pieces, and nothing was expected, or it does not tell whether
+	 * records that were left out are the same; written
+	 */
 	IMALOG_MERGE_RECEIPTS = 2,
 	/** nothing joins the pieces: they are in the order they were given in; written */
 	IMALOG_MERGE_GIVEN = 3,

@@ -15,6 +15,7 @@ struct gaps {
 	uint64_t end;			   /* records up to here are there or were said to miss */
 	const struct imalog_receipt *last; /* of the piece that reaches there, else NULL */
 	size_t last_piece;
+	uint64_t reach; /* the last record that a piece has */
 	struct imalog_error *error;
 };
 
@@ -112,6 +113,42 @@ static int say_stand_in(struct gaps *gaps, size_t piece, const struct imalog_rec
 				receipt->records);
 }
 
+/* ---- what need not be there ---- */
+
+/* Did the records lead to what is expected?  Then nothing behind them is asked for. */
+static bool is_held(const struct imalog_merge *merge)
+{
+	return merge->anchored && (merge->result == IMALOG_MERGE_PROVED ||
+				   merge->result == IMALOG_MERGE_RECEIPTS);
+}
+
+/* And if they began at given values, nothing before them */
+static bool has_start(const struct imalog_merge *merge)
+{
+	return is_held(merge) && merge->replay &&
+	       imalog_pcrs_count(imalog_replay_setup(merge->replay).start);
+}
+
+static void find_reach(struct gaps *gaps)
+{
+	uint64_t first = 0;
+
+	for (size_t e = 0; e < gaps->set->nr; e++) {
+		const struct imalog_receipt *receipt = gaps->set->entries[e].receipt;
+		size_t piece = gaps->set->entries[e].piece;
+		uint64_t end = receipt->first + receipt->records - 1;
+
+		if (piece == IMALOG_NOWHERE || gaps->merge->items[piece].left_out)
+			continue;
+		if (first == 0)
+			first = receipt->first;
+		if (end > gaps->reach)
+			gaps->reach = end;
+	}
+	if (first && has_start(gaps->merge))
+		gaps->end = first - 1;
+}
+
 /* ---- gaps ---- */
 
 static int say_segment(struct gaps *gaps, const struct imalog_receipt *receipt)
@@ -125,6 +162,12 @@ static int say_segment(struct gaps *gaps, const struct imalog_receipt *receipt)
 	gaps->last = NULL;
 	if (piece != IMALOG_NOWHERE)
 		return say_stand_in(gaps, piece, receipt);
+	if (is_held(gaps->merge) && receipt->first > gaps->reach)
+		return imalog_notes_add(&gaps->merge->notes, IMALOG_MERGE_OTHER, IMALOG_NOWHERE,
+					gaps->error,
+					"segment %" PRIu64 ", records %" PRIu64 " to %" PRIu64
+					", which is later, is not among the pieces",
+					receipt->segment, receipt->first, end);
 	return imalog_notes_add(&gaps->merge->notes, IMALOG_MERGE_MISSING, IMALOG_NOWHERE,
 				gaps->error,
 				"segment %" PRIu64 ", records %" PRIu64 " to %" PRIu64
@@ -225,6 +268,7 @@ int imalog_chain_say_gaps(struct imalog_merge *merge, struct imalog_error *error
 		    (merge->epoch && merge->sets[s].epoch != merge->epoch))
 			continue;
 		matched = true;
+		find_reach(&gaps);
 		for (size_t e = 0; rc == 0 && e < gaps.set->nr; e++)
 			rc = look_at(&gaps, &gaps.set->entries[e]);
 	}

@@ -149,6 +149,15 @@ static void print_broken(struct merging *merging)
 		puts("The pieces do not make a log that holds.");
 }
 
+/* Was there something to lead to? */
+static bool is_compared(const struct merging *merging)
+{
+	const struct imalog_replay *replay = imalog_merge_replay(merging->merge);
+
+	return uses_quote(merging) ||
+	       (replay && imalog_replay_verdict(replay, NULL) == IMALOG_MATCH);
+}
+
 static void print_verdict(struct merging *merging)
 {
 	uint64_t records = records_of(merging);
@@ -159,6 +168,12 @@ static void print_verdict(struct merging *merging)
 		print_replay(merging);
 		break;
 	case IMALOG_MERGE_RECEIPTS:
+		if (is_compared(merging)) {
+			print_replay(merging);
+			puts("Records were left out by receipts alone: that they are there once "
+			     "is not proved.");
+			break;
+		}
 		printf("By their receipts the pieces are one log of %" PRIu64
 		       " record%s.  Nothing was compared: it is not proved.\n",
 		       records, plural(records));

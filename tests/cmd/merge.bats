@@ -267,7 +267,7 @@ split_log() {
 	flip e 10
 	imalog merge a b c d e --receipts receipts "${expect[@]}"
 	expect_status 1
-	expect_stdout '^edited: e, record 1 .*does not fit' \
+	expect_stdout '^edited: e, record 17 of the log, .*does not fit' \
 		'^edited: e seems to be segment 3 .*: it was changed\.$'
 	[ "$(ls receipts | wc -l)" -eq 5 ] || fail 'receipts were changed'
 }
