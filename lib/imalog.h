@@ -2202,7 +2202,9 @@ struct imalog_merge_part {
 	uint64_t skipped;
 	/** its receipt, NULL without one; lives as long as the merge */
 	const struct imalog_receipt *receipt;
-	/** was it found to be what the receipt says? */
+	/** was all of it read, and held against the receipt? */
+	bool checked;
+	/** and was it found to be what that says? */
 	bool fits;
 };
 

@@ -5,7 +5,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "merge-engine.h"
 
@@ -34,20 +33,6 @@ bool imalog_entry_is_missing(const struct imalog_entry *entry)
 	       entry->receipt->state != IMALOG_RECEIPT_DROPPED;
 }
 
-/* "log.00000004" is named as segment 4: good enough for a guess that is called one. */
-static bool is_named_so(const struct imalog_merge *merge, size_t piece,
-			const struct imalog_receipt *receipt)
-{
-	char digits[IMALOG_RECEIPT_NAME_MAX];
-	const char *name = merge->pieces[piece].name;
-	size_t size = strlen(name), end;
-
-	imalog_receipt_name(receipt->segment, "", digits);
-	end = strlen(digits);
-	return size > end && strcmp(name + size - end, digits) == 0 &&
-	       name[size - end - 1] == '.';
-}
-
 /* How many records there are, as far as it can be read */
 static uint64_t count_records(const struct imalog_merge *merge, size_t piece)
 {
@@ -64,8 +49,8 @@ static uint64_t count_records(const struct imalog_merge *merge, size_t piece)
 }
 
 /*
- * The piece that stands where the segment should: by its name, or as the only one left, if it
- * has no more records
+ * The piece that stands where the segment should: the only one left, if it has no more records.
+ * Names say nothing.
  */
 static size_t find_stand_in(const struct imalog_merge *merge,
 			    const struct imalog_receipt_set *set,
@@ -76,8 +61,6 @@ static size_t find_stand_in(const struct imalog_merge *merge,
 	for (size_t i = 0; i < merge->nr; i++) {
 		if (!imalog_piece_is_loose(merge, i))
 			continue;
-		if (is_named_so(merge, i, receipt))
-			return i;
 		loose++;
 		found = i;
 	}
@@ -249,8 +232,8 @@ static int say_foreign(struct imalog_merge *merge, struct imalog_error *error)
 		if (!imalog_piece_is_loose(merge, i) || merge->items[i].explained)
 			continue;
 		rc = imalog_notes_add(&merge->notes, IMALOG_MERGE_FOREIGN, i, error,
-				      "no receipt has %s, and others have one: it is foreign, or "
-				      "later than all of them",
+				      "no receipt has %s, and others have one: it is foreign, "
+				      "was changed, or is later than all of them",
 				      imalog_piece_show(merge, i, shown));
 	}
 	return rc;

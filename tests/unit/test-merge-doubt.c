@@ -220,7 +220,7 @@ TEST(a_twin_that_is_needed_comes_back_beside_other_pieces)
 
 TEST(a_piece_of_a_receipts_size_may_be_the_one_that_no_receipt_has)
 {
-	/* The receipt of "cd" is taken for that of "xy", and leaves a gap that is none. */
+	/* The receipt of "cde" is taken for that of "xye", and leaves a gap that is none. */
 	struct bytes stored = log_of("abxyef"), other = log_of("xycdef");
 	struct parsed log = parse_log(span_of_bytes(stored));
 	struct parsed lie = parse_log(span_of_bytes(other));
@@ -229,11 +229,11 @@ TEST(a_piece_of_a_receipts_size_may_be_the_one_that_no_receipt_has)
 	empty_receipts_dir(false);
 	receipt_of(&log, 1, 0, 2);
 	write_receipt(receipts_path, &lie,
-		      (struct receipt_text){ .segment = 2, .from = 2, .to = 4, .shift = 9 });
-	begin_cut(&trial, &log, (size_t[]){ 2, 4 }, 2, 4);
+		      (struct receipt_text){ .segment = 2, .from = 2, .to = 5, .shift = 9 });
+	begin_cut(&trial, &log, (size_t[]){ 2, 5 }, 2, 5);
 	trial_run(&trial);
 	if (CHECK_RESULT(&trial, IMALOG_MERGE_PROVED))
-		CHECK_MEM(built(&trial.out), recs_of(&log, 0, 4));
+		CHECK_MEM(built(&trial.out), recs_of(&log, 0, 5));
 	trial_free(&trial);
 	parsed_free(&log);
 	parsed_free(&lie);
