@@ -8,8 +8,8 @@
 #define IMALOG_NOWHERE SIZE_MAX
 /* Chains of pieces that nothing but an anchor can join: 8! orders are as many as can be tried. */
 #define IMALOG_LOOSE_MAX 8
-/* Extends of PCRs in one search, some seconds of work */
-#define IMALOG_WORK_MAX ((uint64_t)1 << 26)
+/* Extends of PCRs in one search: some ten seconds of work, as long as a refusal may take */
+#define IMALOG_WORK_MAX ((uint64_t)1 << 25)
 
 /* What is known of a piece, besides what its struct imalog_piece says */
 struct imalog_item {

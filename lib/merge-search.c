@@ -329,6 +329,7 @@ static int add_part(struct search *search, size_t depth, size_t p, size_t border
 	node->last = search->nodes[depth].last;
 	memcpy(search->log + from, part->numbers + border,
 	       (part->nr - border) * sizeof(*search->log));
+	search->work += (part->nr - border) / 16;
 	search->nr = nr;
 	search->used |= (uint32_t)1 << p;
 	search->path.order[depth] = p;

@@ -52,9 +52,13 @@ int imalog_sequence_open_list(const struct imalog_export *export, bool staged, i
 		return export->world->open_list(export->root, staged, export->wait_ms, fd,
 						error);
 	*fd = fcntl(export->copies[staged], F_DUPFD_CLOEXEC, 0);
-	if (*fd < 0 || lseek(*fd, 0, SEEK_SET) < 0)
-		return imalog_fail_errno(error, errno, "cannot read the copy of a list");
-	return 0;
+	if (*fd >= 0 && lseek(*fd, 0, SEEK_SET) == 0)
+		return 0;
+	imalog_fail_errno(error, errno, "cannot read the copy of a list");
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+	return -IMALOG_ERR_OS;
 }
 
 static int run_list(struct run *run, bool staged, struct imalog_error *error)
