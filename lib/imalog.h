@@ -2333,7 +2333,10 @@ IMALOG_API void imalog_merge_on_record(struct imalog_merge *merge, imalog_record
 enum imalog_merge_result {
 	/** one sequence of records, and no other, leads to what is expected; it was written */
 	IMALOG_MERGE_PROVED = 1,
-	/** receipts join the pieces, nothing was expected; written */
+	/**
+	 * receipts join the pieces, and nothing was expected, or it does not tell whether
+	 * records that were left out are the same; written
+	 */
 	IMALOG_MERGE_RECEIPTS = 2,
 	/** nothing joins the pieces: they are in the order they were given in; written */
 	IMALOG_MERGE_GIVEN = 3,
@@ -2381,7 +2384,9 @@ struct imalog_merge_part {
 	uint64_t skipped;
 	/** its receipt, NULL without one; lives as long as the merge */
 	const struct imalog_receipt *receipt;
-	/** was it found to be what the receipt says? */
+	/** was all of it read, and held against the receipt? */
+	bool checked;
+	/** and was it found to be what that says? */
 	bool fits;
 };
 

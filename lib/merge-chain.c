@@ -29,9 +29,9 @@ static void unlink_all(struct imalog_merge *merge)
 
 		item->next = followed ? i + 1 : IMALOG_NOWHERE;
 		item->repeats = 0;
+		item->prev = item->follows ? i - 1 : IMALOG_NOWHERE;
 		if (item->follows)
 			continue;
-		item->prev = IMALOG_NOWHERE;
 		item->skip = 0;
 	}
 }
@@ -90,6 +90,23 @@ void imalog_chain_pieces(struct imalog_merge *merge)
 	unlink_all(merge);
 	for (size_t s = 0; s < merge->nr_sets; s++)
 		link_set(merge, &merge->sets[s]);
+}
+
+bool imalog_chain_split(struct imalog_merge *merge)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < merge->nr; i++) {
+		struct imalog_item *item = &merge->items[i];
+
+		if (item->repeats == 0)
+			continue;
+		merge->items[item->prev].next = IMALOG_NOWHERE;
+		item->prev = IMALOG_NOWHERE;
+		item->repeats = 0;
+		any = true;
+	}
+	return any;
 }
 
 /* ---- chains ---- */

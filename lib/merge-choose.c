@@ -32,6 +32,8 @@ static int settle(struct imalog_merge *merge, struct imalog_plan *plan,
 		merge->misfit = pass.misfit;
 		rc = imalog_plan_take(merge, plan, &pass, error);
 	}
+	if (rc == 0 && merge->result == IMALOG_MERGE_PROVED)
+		rc = imalog_doubt_plan(merge, &pass, error);
 	imalog_merge_pass_free(&pass);
 	return rc;
 }

@@ -79,6 +79,11 @@ int imalog_content_of(struct imalog_content_hash *content, const struct imalog_r
 	return imalog_hash_one(content->hasher, IMALOG_ALG_SHA256, &job, out, error);
 }
 
+bool imalog_record_recurs(const struct imalog_record *record)
+{
+	return record->violation || imalog_record_is_boot_aggregate(record);
+}
+
 void imalog_content_free(struct imalog_content_hash *content)
 {
 	imalog_hasher_free(&content->hasher);

@@ -8,8 +8,8 @@
 #define IMALOG_NOWHERE SIZE_MAX
 /* Chains of pieces that nothing but an anchor can join: 8! orders are as many as can be tried. */
 #define IMALOG_LOOSE_MAX 8
-/* Extends of PCRs in one search, some seconds of work */
-#define IMALOG_WORK_MAX ((uint64_t)1 << 26)
+/* Extends of PCRs in one search: some ten seconds of work, as long as a refusal may take */
+#define IMALOG_WORK_MAX ((uint64_t)1 << 25)
 
 /* What is known of a piece, besides what its struct imalog_piece says */
 struct imalog_item {
@@ -28,7 +28,8 @@ struct imalog_item {
 	uint64_t skip;	   /* so many of its records are in the pieces before */
 	uint64_t repeats;  /* or as many are, if not 0: only an anchor tells */
 	uint64_t records;  /* when it was loaded for a search */
-	bool fits;	   /* it was read, and is what its receipt says */
+	bool checked;	   /* it was read to its end and held against its receipt */
+	bool fits;	   /* and is what that says */
 	bool explained;	   /* something was said about what is wrong with it */
 };
 
@@ -137,6 +138,8 @@ struct imalog_content_hash {
 int imalog_content_of(struct imalog_content_hash *content, const struct imalog_record *record,
 		      uint8_t out[IMALOG_SHA256_SIZE], struct imalog_error *error);
 void imalog_content_free(struct imalog_content_hash *content);
+/* Is it of those that every log may have again: violations, and what each kexec measures? */
+bool imalog_record_recurs(const struct imalog_record *record);
 
 /* ---- merge-receipts.c ---- */
 
@@ -155,6 +158,8 @@ void imalog_receipts_free(struct imalog_merge *merge);
  * that another one makes superfluous, and those of other epochs, are left out.
  */
 int imalog_receipts_match(struct imalog_merge *merge, struct imalog_error *error);
+/* Reads pieces whose size alone was told, and refuses misfits.  1: there were some */
+int imalog_receipts_check(struct imalog_merge *merge, struct imalog_error *error);
 /* Takes back what was believed of a piece. */
 void imalog_receipts_refuse(struct imalog_merge *merge, size_t piece);
 
@@ -170,6 +175,8 @@ int imalog_receipts_match_values(struct imalog_merge *merge, struct imalog_error
 
 /* Which piece follows which, as plans and receipts have it */
 void imalog_chain_pieces(struct imalog_merge *merge);
+/* Parts those that may repeat the piece before from it: a search tells.  False: there are none */
+bool imalog_chain_split(struct imalog_merge *merge);
 /* The pieces that follow none, in the best order that is known; @heads has room for all. */
 size_t imalog_chain_heads(const struct imalog_merge *merge, size_t *heads);
 
@@ -275,6 +282,15 @@ struct imalog_choice {
 int imalog_choose(struct imalog_merge *merge, struct imalog_choice *choice,
 		  struct imalog_error *error);
 void imalog_choice_free(struct imalog_choice *choice);
+
+/* ---- merge-doubt.c ---- */
+
+/*
+ * Of a plan that leads to the anchor: what was left out because of equal bytes, and the anchor
+ * does not weigh?  Then the result is no longer that it is proved.
+ */
+int imalog_doubt_plan(struct imalog_merge *merge, const struct imalog_merge_pass *pass,
+		      struct imalog_error *error);
 
 /* ---- merge-find.c ---- */
 

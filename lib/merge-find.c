@@ -64,8 +64,7 @@ static int say_doubtful(struct find *find, uint32_t doubtful)
 		imalog_piece_show(merge, find->loaded.sequences[i].head, shown);
 		rc = imalog_notes_add(&merge->candidates, IMALOG_MERGE_OTHER, IMALOG_NOWHERE,
 				      find->error,
-				      "the same, and %s, which has violations alone, later "
-				      "than what is expected",
+				      "the same, and %s later than what is expected",
 				      shown);
 	}
 	return rc;
@@ -127,10 +126,34 @@ static int say_foreign(struct find *find)
 	return rc;
 }
 
+static bool is_said(const struct imalog_notes *notes, const struct imalog_note *note)
+{
+	for (size_t i = 0; i < notes->nr; i++)
+		if (notes->notes[i].kind == note->kind && notes->notes[i].piece == note->piece)
+			return true;
+	return false;
+}
+
+/* What a pass said of a piece needs no saying again. */
+static int move_loaded_notes(struct find *find)
+{
+	struct imalog_notes *from = &find->loaded.notes;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < from->nr; i++) {
+		if (is_said(&find->merge->notes, &from->notes[i]))
+			free(from->notes[i].text);
+		else
+			from->notes[kept++] = from->notes[i];
+	}
+	from->nr = kept;
+	return imalog_notes_move(&find->merge->notes, from, find->error);
+}
+
 static int say_why_none(struct find *find)
 {
 	struct imalog_notes *notes = &find->merge->notes;
-	int rc = imalog_notes_move(notes, &find->loaded.notes, find->error);
+	int rc = move_loaded_notes(find);
 
 	if (rc == 0 && find->search.best.explained)
 		rc = say_foreign(find);
@@ -178,9 +201,17 @@ static int conclude(struct find *find)
 		return say_too_many(find, "too many orders lead to some of the values");
 	for (size_t i = 0; i < find->search.nr; i++)
 		doubtful |= find->search.found[i].doubtful;
-	if (merge->result == IMALOG_MERGE_PROVED)
-		return doubtful ? say_doubtful(find, doubtful) : say_contained(find);
-	return merge->result == IMALOG_MERGE_BROKEN ? say_why_none(find) : 0;
+	if (merge->result == IMALOG_MERGE_BROKEN)
+		return say_why_none(find);
+	/* What is wrong with records that others have, too, is in no pass. */
+	rc = move_loaded_notes(find);
+	if (rc < 0 || (merge->result != IMALOG_MERGE_PROVED &&
+		       merge->result != IMALOG_MERGE_RECEIPTS))
+		return rc;
+	rc = doubtful ? say_doubtful(find, doubtful) : say_contained(find);
+	if (imalog_notes_have(&merge->notes, IMALOG_MERGE_EDITED))
+		merge->result = IMALOG_MERGE_BROKEN;
+	return rc;
 }
 
 /* Nothing extends a PCR that is expected: in the order at hand, the replay says so. */

@@ -5,7 +5,6 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "merge-engine.h"
 
@@ -15,6 +14,7 @@ struct gaps {
 	uint64_t end;			   /* records up to here are there or were said to miss */
 	const struct imalog_receipt *last; /* of the piece that reaches there, else NULL */
 	size_t last_piece;
+	uint64_t reach; /* the last record that a piece has */
 	struct imalog_error *error;
 };
 
@@ -33,20 +33,6 @@ bool imalog_entry_is_missing(const struct imalog_entry *entry)
 	       entry->receipt->state != IMALOG_RECEIPT_DROPPED;
 }
 
-/* "log.00000004" is named as segment 4: good enough for a guess that is called one. */
-static bool is_named_so(const struct imalog_merge *merge, size_t piece,
-			const struct imalog_receipt *receipt)
-{
-	char digits[IMALOG_RECEIPT_NAME_MAX];
-	const char *name = merge->pieces[piece].name;
-	size_t size = strlen(name), end;
-
-	imalog_receipt_name(receipt->segment, "", digits);
-	end = strlen(digits);
-	return size > end && strcmp(name + size - end, digits) == 0 &&
-	       name[size - end - 1] == '.';
-}
-
 /* How many records there are, as far as it can be read */
 static uint64_t count_records(const struct imalog_merge *merge, size_t piece)
 {
@@ -63,8 +49,8 @@ static uint64_t count_records(const struct imalog_merge *merge, size_t piece)
 }
 
 /*
- * The piece that stands where the segment should: by its name, or as the only one left, if it
- * has no more records
+ * The piece that stands where the segment should: the only one left, if it has no more records.
+ * Names say nothing.
  */
 static size_t find_stand_in(const struct imalog_merge *merge,
 			    const struct imalog_receipt_set *set,
@@ -75,8 +61,6 @@ static size_t find_stand_in(const struct imalog_merge *merge,
 	for (size_t i = 0; i < merge->nr; i++) {
 		if (!imalog_piece_is_loose(merge, i))
 			continue;
-		if (is_named_so(merge, i, receipt))
-			return i;
 		loose++;
 		found = i;
 	}
@@ -112,6 +96,42 @@ static int say_stand_in(struct gaps *gaps, size_t piece, const struct imalog_rec
 				receipt->records);
 }
 
+/* ---- what need not be there ---- */
+
+/* Did the records lead to what is expected?  Then nothing behind them is asked for. */
+static bool is_held(const struct imalog_merge *merge)
+{
+	return merge->anchored && (merge->result == IMALOG_MERGE_PROVED ||
+				   merge->result == IMALOG_MERGE_RECEIPTS);
+}
+
+/* And if they began at given values, nothing before them */
+static bool has_start(const struct imalog_merge *merge)
+{
+	return is_held(merge) && merge->replay &&
+	       imalog_pcrs_count(imalog_replay_setup(merge->replay).start);
+}
+
+static void find_reach(struct gaps *gaps)
+{
+	uint64_t first = 0;
+
+	for (size_t e = 0; e < gaps->set->nr; e++) {
+		const struct imalog_receipt *receipt = gaps->set->entries[e].receipt;
+		size_t piece = gaps->set->entries[e].piece;
+		uint64_t end = receipt->first + receipt->records - 1;
+
+		if (piece == IMALOG_NOWHERE || gaps->merge->items[piece].left_out)
+			continue;
+		if (first == 0)
+			first = receipt->first;
+		if (end > gaps->reach)
+			gaps->reach = end;
+	}
+	if (first && has_start(gaps->merge))
+		gaps->end = first - 1;
+}
+
 /* ---- gaps ---- */
 
 static int say_segment(struct gaps *gaps, const struct imalog_receipt *receipt)
@@ -125,6 +145,12 @@ static int say_segment(struct gaps *gaps, const struct imalog_receipt *receipt)
 	gaps->last = NULL;
 	if (piece != IMALOG_NOWHERE)
 		return say_stand_in(gaps, piece, receipt);
+	if (is_held(gaps->merge) && receipt->first > gaps->reach)
+		return imalog_notes_add(&gaps->merge->notes, IMALOG_MERGE_OTHER, IMALOG_NOWHERE,
+					gaps->error,
+					"segment %" PRIu64 ", records %" PRIu64 " to %" PRIu64
+					", which is later, is not among the pieces",
+					receipt->segment, receipt->first, end);
 	return imalog_notes_add(&gaps->merge->notes, IMALOG_MERGE_MISSING, IMALOG_NOWHERE,
 				gaps->error,
 				"segment %" PRIu64 ", records %" PRIu64 " to %" PRIu64
@@ -206,8 +232,8 @@ static int say_foreign(struct imalog_merge *merge, struct imalog_error *error)
 		if (!imalog_piece_is_loose(merge, i) || merge->items[i].explained)
 			continue;
 		rc = imalog_notes_add(&merge->notes, IMALOG_MERGE_FOREIGN, i, error,
-				      "no receipt has %s, and others have one: it is foreign, or "
-				      "later than all of them",
+				      "no receipt has %s, and others have one: it is foreign, "
+				      "was changed, or is later than all of them",
 				      imalog_piece_show(merge, i, shown));
 	}
 	return rc;
@@ -225,6 +251,7 @@ int imalog_chain_say_gaps(struct imalog_merge *merge, struct imalog_error *error
 		    (merge->epoch && merge->sets[s].epoch != merge->epoch))
 			continue;
 		matched = true;
+		find_reach(&gaps);
 		for (size_t e = 0; rc == 0 && e < gaps.set->nr; e++)
 			rc = look_at(&gaps, &gaps.set->entries[e]);
 	}

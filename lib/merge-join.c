@@ -115,7 +115,8 @@ static int join_chains(struct imalog_merge *merge, const size_t *heads, size_t n
 	if (any_loose(merge, heads, nr))
 		return imalog_merge_find(merge, heads, nr, error);
 	merge->result = IMALOG_MERGE_BROKEN;
-	return 0;
+	/* Receipts leave gaps: perhaps only because one is not of the piece of its size. */
+	return imalog_receipts_check(merge, error);
 }
 
 /* ---- all pieces ---- */
@@ -145,22 +146,21 @@ static void forget(struct imalog_merge *merge, size_t nr_notes)
 }
 
 /* Is there something that was believed and turned out to be wrong? */
-static bool change_mind(struct imalog_merge *merge, size_t nr)
+static bool change_mind(struct imalog_merge *merge)
 {
 	if (merge->misfit != IMALOG_NOWHERE && merge->items[merge->misfit].receipt) {
 		imalog_receipts_refuse(merge, merge->misfit);
 		return true;
 	}
-	return merge->anchored && nr == 1 && merge->result == IMALOG_MERGE_BROKEN &&
-	       readmit_twins(merge);
+	return merge->anchored && merge->result == IMALOG_MERGE_BROKEN && readmit_twins(merge);
 }
 
-/* Without an anchor nothing weighs against what the receipts miss. */
+/* An anchor of some PCRs says nothing of the records of others: what is missing counts. */
 static int look_for_gaps(struct imalog_merge *merge, struct imalog_error *error)
 {
 	int rc = imalog_chain_say_gaps(merge, error);
 
-	if (merge->result == IMALOG_MERGE_RECEIPTS &&
+	if ((merge->result == IMALOG_MERGE_RECEIPTS || merge->result == IMALOG_MERGE_PROVED) &&
 	    (imalog_notes_have(&merge->notes, IMALOG_MERGE_MISSING) ||
 	     imalog_notes_have(&merge->notes, IMALOG_MERGE_CUT) ||
 	     imalog_notes_have(&merge->notes, IMALOG_MERGE_EDITED)))
@@ -180,10 +180,12 @@ static int join(struct imalog_merge *merge, size_t *heads, struct imalog_error *
 	nr = imalog_chain_heads(merge, heads);
 	if (nr == 0)
 		return imalog_fail(error, IMALOG_ERR_INVALID, "", "no piece is left to merge");
+	if (nr > 1 && merge->anchored && any_loose(merge, heads, nr) && imalog_chain_split(merge))
+		nr = imalog_chain_heads(merge, heads);
 	merge->misfit = IMALOG_NOWHERE;
 	rc = nr == 1 ? join_chain(merge, heads[0], error) :
 		       join_chains(merge, heads, nr, error);
-	if (rc == 0 && change_mind(merge, nr)) {
+	if (rc > 0 || (rc == 0 && change_mind(merge))) {
 		forget(merge, nr_notes);
 		return 1;
 	}

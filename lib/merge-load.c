@@ -103,7 +103,8 @@ static int number_of(struct load *load, const struct imalog_record *record, uint
 			return rc;
 		*distinct = (struct imalog_distinct){ .pcr = record->index,
 						      .extends = imalog_record_extends_pcr(record),
-						      .violation = record->violation };
+						      .violation = record->violation,
+						      .recurs = imalog_record_recurs(record) };
 		memcpy(distinct->content, content, sizeof(content));
 		loaded->table[slot] = (uint32_t)++loaded->nr;
 	}
@@ -130,6 +131,13 @@ static int check_digest(struct load *load, struct imalog_record *record)
 				imalog_problem_text(IMALOG_PROBLEM_DIGEST));
 }
 
+/* What a log has twice it may have once more. */
+static void note_twice(const struct load *load, struct imalog_distinct *distinct)
+{
+	distinct->recurs |= distinct->sequence == load->loaded->nr_sequences;
+	distinct->sequence = load->loaded->nr_sequences;
+}
+
 /* Those that the pieces before have must be the same. */
 static int add_number(struct load *load, uint32_t number)
 {
@@ -153,6 +161,7 @@ static int add_number(struct load *load, uint32_t number)
 		sequence->numbers = numbers;
 	}
 	numbers[sequence->nr++] = number;
+	note_twice(load, &load->loaded->distinct[number]);
 	return 0;
 }
 
@@ -191,6 +200,7 @@ static int check_sum(struct load *load, struct imalog_stream *sum)
 
 	if (rc < 0 || !item->receipt)
 		return rc;
+	item->checked = true;
 	item->fits = item->other_form ||
 		     memcmp(sha256, item->receipt->sha256, sizeof(sha256)) == 0;
 	if (!item->fits && load->loaded->misfit == IMALOG_NOWHERE)

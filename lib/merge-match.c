@@ -171,6 +171,64 @@ static int leave_out(struct imalog_merge *merge, size_t i, struct imalog_error *
 				shown);
 }
 
+/* ---- what size alone told ---- */
+
+/* Would believing it leave out a piece, or decide between epochs, before anything is read? */
+static bool is_decisive(const struct imalog_merge *merge, size_t piece, size_t sets)
+{
+	const struct imalog_item *item = &merge->items[piece];
+
+	if (item->receipt->state == IMALOG_RECEIPT_DROPPED)
+		return true;
+	return merge->epoch ? merge->sets[item->set].epoch != merge->epoch : sets > 1;
+}
+
+static int check_piece(struct imalog_merge *merge, size_t piece, struct imalog_error *error)
+{
+	struct imalog_item *item = &merge->items[piece];
+	int rc = sum_piece(merge, piece, error);
+
+	if (rc < 0 || has_sum(item, item->receipt))
+		return rc;
+	imalog_receipts_refuse(merge, piece);
+	return 1;
+}
+
+/* Of the machine's pieces it is known, and those in another form have other bytes. */
+static bool is_believed(const struct imalog_item *item)
+{
+	return item->receipt && !item->summed && !item->machine && !item->other_form;
+}
+
+static int check_decisive(struct imalog_merge *merge, struct imalog_error *error)
+{
+	size_t sets = 0;
+	int rc = 0;
+
+	for (size_t s = 0; s < merge->nr_sets; s++) {
+		merge->sets[s].matched = count_matched(merge, s);
+		sets += merge->sets[s].matched > 0;
+	}
+	for (size_t i = 0; rc >= 0 && i < merge->nr; i++)
+		if (is_believed(&merge->items[i]) && is_decisive(merge, i, sets))
+			rc = check_piece(merge, i, error);
+	return rc < 0 ? rc : 0;
+}
+
+int imalog_receipts_check(struct imalog_merge *merge, struct imalog_error *error)
+{
+	bool refused = false;
+	int rc = 0;
+
+	for (size_t i = 0; rc >= 0 && i < merge->nr; i++) {
+		if (!is_believed(&merge->items[i]))
+			continue;
+		rc = check_piece(merge, i, error);
+		refused |= rc > 0;
+	}
+	return rc < 0 ? rc : refused;
+}
+
 /* ---- all of it ---- */
 
 int imalog_receipts_match(struct imalog_merge *merge, struct imalog_error *error)
@@ -179,7 +237,9 @@ int imalog_receipts_match(struct imalog_merge *merge, struct imalog_error *error
 
 	if (rc < 0)
 		return rc;
-	match_by_sum(merge);
+	rc = check_decisive(merge, error);
+	if (rc == 0)
+		match_by_sum(merge);
 	for (size_t i = 0; rc == 0 && i < merge->nr; i++)
 		rc = leave_out(merge, i, error);
 	for (size_t s = 0; s < merge->nr_sets; s++)
@@ -199,4 +259,7 @@ void imalog_receipts_refuse(struct imalog_merge *merge, size_t piece)
 	item->receipt = NULL;
 	item->set = IMALOG_NOWHERE;
 	item->refused = true;
+	merge->joined = false;
+	for (size_t s = 0; s < merge->nr_sets; s++)
+		merge->joined |= merge->sets[s].matched > 0;
 }

@@ -98,8 +98,11 @@ static int say_overlap(struct imalog_merge *merge, const struct imalog_part *par
 					"%s has no record that the pieces before it lack",
 					shown);
 	return imalog_notes_add(&merge->notes, IMALOG_MERGE_OVERLAPS, part->piece, error,
-				"the first %" PRIu64
-				" records of %s are the last of the pieces before it",
+				part->skip == 1 ?
+					"the first %" PRIu64
+					" record of %s is the last of the pieces before it" :
+					"the first %" PRIu64
+					" records of %s are the last of the pieces before it",
 				part->skip, shown);
 }
 

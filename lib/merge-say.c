@@ -136,7 +136,8 @@ bool imalog_merge_part(const struct imalog_merge *merge, size_t i,
 					   .records = part->records,
 					   .skipped = part->skip,
 					   .receipt = item->receipt,
-					   .fits = item->fits };
+					   .checked = item->checked,
+					   .fits = item->checked && item->fits };
 	if (item->receipt && ret->skipped > item->receipt->records)
 		ret->skipped = item->receipt->records;
 	for (size_t before = 0; before < i; before++)

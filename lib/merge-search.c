@@ -11,8 +11,9 @@
  * What comes entirely behind it is proved by nothing; and a value that was left never comes
  * back, so nothing is added once it was.
  *
- * A sequence that the others have entirely is taken for a copy.  It may as well be later than
- * the anchor, if it is of records that repeat by nature: one of violations alone is doubtful.
+ * A sequence that the others have entirely is taken for a copy, if the anchor holds at the end.
+ * It may as well be later than the anchor where the log goes on behind it, or if all its records
+ * are of those that recur: then it is doubtful.
  *
  * The same records, made of the same sequences, are gone on with once.  They are known by two
  * polynomials modulo a prime at random points, which no one who writes logs can know.
@@ -33,7 +34,7 @@ __extension__ typedef unsigned __int128 wide;
 struct part {
 	const uint32_t *numbers;
 	size_t nr;
-	bool violations; /* and nothing else */
+	bool recurs; /* all of it */
 	uint32_t *fallback;    /* of the first I + 1: the longest that begins and ends them */
 	uint64_t (*hashes)[2]; /* of the first I */
 };
@@ -120,9 +121,9 @@ static int prepare_part(struct search *search, const struct imalog_sequence *seq
 
 	part->numbers = sequence->numbers;
 	part->nr = sequence->nr;
-	part->violations = part->nr;
+	part->recurs = part->nr;
 	for (size_t i = 0; i < part->nr; i++)
-		part->violations &= distinct[part->numbers[i]].violation;
+		part->recurs &= distinct[part->numbers[i]].recurs;
 	part->fallback = calloc(part->nr + 1, sizeof(*part->fallback));
 	part->hashes = calloc(part->nr + 1, sizeof(*part->hashes));
 	if (!part->fallback || !part->hashes)
@@ -270,7 +271,8 @@ static void note_found(struct search *search, const struct node *node)
 		if (search->used >> i & 1 || !has_part(search, &search->parts[i], node->last))
 			continue;
 		found.explained |= (uint32_t)1 << i;
-		if (search->parts[i].violations)
+		if (search->parts[i].nr &&
+		    (found.last < found.records || search->parts[i].recurs))
 			found.doubtful |= (uint32_t)1 << i;
 	}
 	if (count_bits(found.explained) > count_bits(result->best.explained))
@@ -327,6 +329,7 @@ static int add_part(struct search *search, size_t depth, size_t p, size_t border
 	node->last = search->nodes[depth].last;
 	memcpy(search->log + from, part->numbers + border,
 	       (part->nr - border) * sizeof(*search->log));
+	search->work += (part->nr - border) / 16;
 	search->nr = nr;
 	search->used |= (uint32_t)1 << p;
 	search->path.order[depth] = p;

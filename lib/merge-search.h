@@ -16,6 +16,8 @@ struct imalog_distinct {
 	uint32_t pcr;
 	bool extends; /* a PCR */
 	bool violation;
+	bool recurs; /* by nature, or one piece has it twice */
+	size_t sequence; /* the last that has it, from 1 on */
 };
 
 /* The records of a chain of pieces, by their numbers in the table */
@@ -113,7 +115,7 @@ struct imalog_found {
 	uint64_t records;    /* of all */
 	uint64_t last;	     /* the last after which the anchor holds */
 	uint32_t explained;  /* sequences that are in it, a bit for each */
-	uint32_t doubtful;   /* those that it can be made without, and have violations alone */
+	uint32_t doubtful;   /* those that it has, and may have come later once more */
 	uint64_t hash[2];
 };
 

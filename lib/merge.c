@@ -123,7 +123,7 @@ static int look_at(struct imalog_merge *merge, size_t piece, struct imalog_error
 {
 	struct imalog_piece *p = &merge->pieces[piece];
 	struct stat st;
-	int fd, rc = p->open(p->arg, p->i, &fd, error);
+	int fd = -1, rc = p->open(p->arg, p->i, &fd, error);
 
 	if (rc == 0 && fstat(fd, &st) != 0)
 		rc = imalog_fail_errno(error, errno, "cannot look at it");
@@ -131,7 +131,7 @@ static int look_at(struct imalog_merge *merge, size_t piece, struct imalog_error
 		rc = imalog_fail(error, IMALOG_ERR_INVALID, "", "it is not a regular file");
 	if (rc == 0)
 		merge->items[piece].bytes = (uint64_t)st.st_size;
-	if (rc == 0 || rc == -IMALOG_ERR_INVALID)
+	if (fd >= 0)
 		close(fd);
 	imalog_error_set_source(rc < 0 ? error : NULL, p->name);
 	return rc;
@@ -148,13 +148,17 @@ static int open_path(void *arg, size_t i, int *fd, struct imalog_error *error)
 /* A descriptor of its own, but of the same open file: they have one position. */
 static int open_fd(void *arg, size_t i, int *fd, struct imalog_error *error)
 {
+	int rc;
+
 	(void)arg;
 	*fd = fcntl((int)i, F_DUPFD_CLOEXEC, 0);
 	if (*fd >= 0 && lseek(*fd, 0, SEEK_SET) == 0)
 		return 0;
+	rc = imalog_fail_errno(error, errno, "cannot read it from its start");
 	if (*fd >= 0)
 		close(*fd);
-	return imalog_fail_errno(error, errno, "cannot read it from its start");
+	*fd = -1;
+	return rc;
 }
 
 int imalog_merge_add_file(struct imalog_merge *merge, const char *path,

@@ -36,6 +36,7 @@ struct imalog_part {
 	size_t piece;	  /* its index */
 	uint64_t skip;	  /* so many of its records are in the parts before */
 	uint64_t records; /* that are left: known once it was read */
+	bool weighed;	  /* the last that is skipped extends a PCR that is compared */
 };
 
 /* What is in it belongs to whoever made it. */

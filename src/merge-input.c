@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The pieces of a merge: files, copies of what can be read only once, a store, this machine. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -11,6 +10,8 @@
 #include "merge.h"
 
 #define CHUNK ((size_t)64 << 10)
+/* Milliseconds until a store that another program changes is given up */
+#define STORE_WAIT 5000
 
 /* ---- what can be read only once ---- */
 
@@ -123,31 +124,17 @@ static int add_files(struct merging *merging)
 
 /* ---- a store without its machine ---- */
 
-static int is_segment(const struct dirent *entry)
+static int add_segment(struct merging *merging, const struct imalog_epoch *epoch, size_t i)
 {
-	return strncmp(entry->d_name, "log.", 4) == 0 ||
-	       strncmp(entry->d_name, "pending.", 8) == 0;
-}
-
-/* The directory of the epoch that is wanted, or of the current one, to be freed */
-static char *epoch_path(const struct merging *merging)
-{
-	char *path = NULL;
-
-	if (merging->epoch ?
-		    asprintf(&path, "%s/epoch-%06" PRIu64, merging->verify.options.store,
-			     merging->epoch) < 0 :
-		    asprintf(&path, "%s/current", merging->verify.options.store) < 0)
-		return NULL;
-	return path;
-}
-
-static int add_segment(struct merging *merging, const char *directory, const char *name)
-{
+	uint64_t number;
+	const char *kind = imalog_epoch_segment(epoch, i, &number);
 	char *path = NULL;
 	int rc;
 
-	if (asprintf(&path, "%s/%s", directory, name) < 0)
+	if (strcmp(kind, "log") != 0 && strcmp(kind, "pending") != 0)
+		return EXIT_YES;
+	if (asprintf(&path, "%s/epoch-%06" PRIu64 "/%s.%08" PRIu64,
+		     merging->verify.options.store, imalog_epoch_number(epoch), kind, number) < 0)
 		return out_of_memory();
 	rc = imalog_merge_add_file(merging->merge, path, merging->verify.error);
 	if (rc < 0)
@@ -156,30 +143,41 @@ static int add_segment(struct merging *merging, const char *directory, const cha
 	return rc;
 }
 
-static int add_store(struct merging *merging)
+static int add_epoch(struct merging *merging, struct imalog_store *store)
 {
-	char *directory = epoch_path(merging);
-	struct dirent **entries = NULL;
-	int nr, rc = EXIT_YES;
+	uint64_t number = merging->epoch ? merging->epoch : imalog_store_current(store);
+	const char *path = merging->verify.options.store;
+	struct imalog_epoch *epoch = NULL;
+	int rc;
 
-	if (!directory)
-		return out_of_memory();
-	nr = scandir(directory, &entries, is_segment, alphasort);
-	if (nr < 0) {
-		complain("cannot read '%s': %s", directory, strerror(errno));
-		rc = EXIT_UNABLE;
+	if (number == 0) {
+		complain("the store '%s' has no epoch", path);
+		return EXIT_UNABLE;
 	}
-	for (int i = 0; rc == EXIT_YES && i < nr; i++)
-		rc = add_segment(merging, directory, entries[i]->d_name);
-	for (int i = 0; i < nr; i++)
-		free(entries[i]);
-	free(entries);
-	free(directory);
+	rc = imalog_epoch_open(store, number, &epoch, merging->verify.error);
+	if (rc < 0)
+		return failed(merging, path, rc);
+	for (size_t i = 0; rc == EXIT_YES && i < imalog_epoch_segments(epoch); i++)
+		rc = add_segment(merging, epoch, i);
+	imalog_epoch_close(&epoch);
 	if (rc != EXIT_YES)
 		return rc;
-	rc = imalog_merge_add_receipts(merging->merge, merging->verify.options.store,
-				       merging->verify.error);
-	return rc < 0 ? failed(merging, merging->verify.options.store, rc) : EXIT_YES;
+	rc = imalog_merge_add_receipts(merging->merge, path, merging->verify.error);
+	return rc < 0 ? failed(merging, path, rc) : EXIT_YES;
+}
+
+/* Nobody changes the store while it is told what is in it; segments never change. */
+static int add_store(struct merging *merging)
+{
+	const char *path = merging->verify.options.store;
+	struct imalog_store *store = NULL;
+	int rc = imalog_store_look(path, STORE_WAIT, &store, merging->verify.error);
+
+	if (rc < 0)
+		return failed(merging, NULL, rc);
+	rc = add_epoch(merging, store);
+	imalog_store_close(&store);
+	return rc;
 }
 
 /* ---- all ---- */

@@ -83,8 +83,8 @@ static void print_part(const struct imalog_merge_part *part)
 	if (part->skipped)
 		printf(" (without its first %" PRIu64 ")", part->skipped);
 	if (part->receipt)
-		printf("  segment %" PRIu64 ", %s", imalog_receipt_segment(part->receipt),
-		       part->fits ? "sha256 ok" : "sha256 FAIL");
+		printf("  segment %" PRIu64 ", sha256 %s", imalog_receipt_segment(part->receipt),
+		       !part->checked ? "not checked" : part->fits ? "ok" : "FAIL");
 	putchar('\n');
 }
 
@@ -149,6 +149,23 @@ static void print_broken(struct merging *merging)
 		puts("The pieces do not make a log that holds.");
 }
 
+/* Was there something to lead to? */
+static bool is_compared(const struct merging *merging)
+{
+	const struct imalog_replay *replay = imalog_merge_replay(merging->merge);
+
+	return uses_quote(merging) ||
+	       (replay && imalog_replay_verdict(replay, NULL) == IMALOG_MATCH);
+}
+
+static bool has_receipts(const struct merging *merging)
+{
+	uint64_t epoch;
+	size_t pieces;
+
+	return imalog_merge_epoch(merging->merge, 0, &epoch, &pieces);
+}
+
 static void print_verdict(struct merging *merging)
 {
 	uint64_t records = records_of(merging);
@@ -159,6 +176,12 @@ static void print_verdict(struct merging *merging)
 		print_replay(merging);
 		break;
 	case IMALOG_MERGE_RECEIPTS:
+		if (is_compared(merging)) {
+			print_replay(merging);
+			puts("Records were left out by receipts alone: that they are there once "
+			     "is not proved.");
+			break;
+		}
 		printf("By their receipts the pieces are one log of %" PRIu64
 		       " record%s.  Nothing was compared: it is not proved.\n",
 		       records, plural(records));
@@ -179,6 +202,11 @@ static void print_verdict(struct merging *merging)
 		puts("A piece cannot be read to its end.");
 		break;
 	case IMALOG_MERGE_EPOCHS:
+		if (merging->epoch && !has_receipts(merging)) {
+			puts("No receipt was given, so that nothing says which piece is of the "
+			     "epoch.");
+			break;
+		}
 		puts("The pieces are of several epochs, or not of the one that is wanted: --epoch "
 		     "says which.");
 		break;
@@ -224,7 +252,9 @@ static json_t *json_parts(const struct merging *merging)
 			json_object_set_new(
 				json, "segment",
 				json_integer((json_int_t)imalog_receipt_segment(part.receipt)));
-			json_object_set_new(json, "fits", json_boolean(part.fits));
+			json_object_set_new(json, "fits", part.checked ?
+								  json_boolean(part.fits) :
+								  json_null());
 		}
 		json_array_append_new(parts, json);
 	}

@@ -78,6 +78,12 @@ make_parts() {
 	expect_stdout '^By their receipts the pieces are one log of '
 	expect_code 0 merge --store copy rest --expect "$(mklog pcrs --bank sha256 ever)" -o out
 	expect_same ever out
+	# What is no segment by its name, and a store that is being changed
+	echo junk >copy/current/log.bak
+	expect_code 0 merge --store copy rest --expect "$(mklog pcrs --bank sha256 ever)"
+	touch copy/lock
+	flock -x copy/lock "$IMALOG" merge --store copy >locked 2>&1 && fail 'the lock was not taken'
+	grep -q 'another program is working on the store' locked || fail 'it says not why'
 	# Without the store around them
 	cp copy/current/log.00000001 b
 	cp copy/current/log.00000002 a
@@ -91,7 +97,7 @@ make_parts() {
 	expect_code 1 merge --store copy rest --expect "$(mklog pcrs --bank sha256 ever)"
 	expect_stdout '^missing: segment 1, records 1 to [0-9]+, is missing'
 	expect_code 4 merge --store absent
-	expect_stderr "^imalog: cannot read 'absent/current': "
+	expect_stderr "^imalog: 'absent': cannot open the store: "
 }
 
 @test "merge: epochs of a store are kept apart" {

@@ -259,7 +259,21 @@ split_log() {
 	expect_stdout '^cut: short cannot be read' \
 		'^cut: short seems to be segment 3, cut: it has 3 whole records, its receipt says 5\.$'
 
+	# Where two may be the missing one, neither is called so, whatever its name is.
+	cp "$NG" log.00000003
 	records e 1 4 >short
+	imalog merge a b c d short log.00000003 --receipts receipts "${expect[@]}"
+	expect_status 1
+	expect_stdout '^missing: segment 3, records 17 to 21, is missing\.$'
+	[[ $output != *'seems to be'* ]] || fail 'a name was believed'
+	imalog merge a b --epoch 3 "${expect[@]}"
+	expect_status 4
+	expect_stdout '^No receipt was given, so that nothing says which piece'
+	# A piece behind one that cannot be read was not read itself.
+	{ head -c 24 d && printf '\377\377\377\377' && tail -c +29 d; } >broken
+	imalog merge a b c broken e --receipts receipts "${expect[@]}"
+	expect_status 3
+	expect_stdout '^broken  no records  segment 1, sha256 not checked$'
 	imalog merge a b c d short --receipts receipts "${expect[@]}"
 	expect_status 1
 	expect_stdout '^cut: short seems to be segment 3, cut: it has 4 whole records'
@@ -267,7 +281,7 @@ split_log() {
 	flip e 10
 	imalog merge a b c d e --receipts receipts "${expect[@]}"
 	expect_status 1
-	expect_stdout '^edited: e, record 1 .*does not fit' \
+	expect_stdout '^edited: e, record 17 of the log, .*does not fit' \
 		'^edited: e seems to be segment 3 .*: it was changed\.$'
 	[ "$(ls receipts | wc -l)" -eq 5 ] || fail 'receipts were changed'
 }

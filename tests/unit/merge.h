@@ -229,6 +229,31 @@ TEST_FN void empty_receipts_dir(bool and_remove)
 		rmdir(receipts_path);
 }
 
+/* ---- logs of letters ---- */
+
+/* A character for each record, V is a violation, B the boot_aggregate */
+TEST_FN struct bytes log_of(const char *text)
+{
+	struct build list = { .order = IMALOG_ORDER_LE };
+	struct bytes bytes;
+
+	for (; *text; text++) {
+		char name[2] = { *text };
+
+		put_ng(&list, *text == 'V' ? 0 : (uint8_t)*text,
+		       *text == 'B' ? "boot_aggregate" : name);
+	}
+	bytes = bytes_copy(list.data, list.size);
+	build_free(&list);
+	return bytes;
+}
+
+TEST_FN void receipt_of(const struct parsed *log, unsigned int segment, size_t from, size_t to)
+{
+	write_receipt(receipts_path, log,
+		      (struct receipt_text){ .segment = segment, .from = from, .to = to });
+}
+
 /* ---- a merge ---- */
 
 struct trial {

@@ -20,28 +20,6 @@ ssize_t __wrap_read(int fd, void *to, size_t size)
 	return n;
 }
 
-/* A character for each record, V is a violation */
-static struct bytes log_of(const char *text)
-{
-	struct build list = { .order = IMALOG_ORDER_LE };
-	struct bytes bytes;
-
-	for (; *text; text++) {
-		char name[2] = { *text };
-
-		put_ng(&list, *text == 'V' ? 0 : (uint8_t)*text, name);
-	}
-	bytes = bytes_copy(list.data, list.size);
-	build_free(&list);
-	return bytes;
-}
-
-static void receipt_of(const struct parsed *log, unsigned int segment, size_t from, size_t to)
-{
-	write_receipt(receipts_path, log,
-		      (struct receipt_text){ .segment = segment, .from = from, .to = to });
-}
-
 /* ---- a segment that may begin with the one before ---- */
 
 /* The store counted the second as new; @text is what was really measured. */
