@@ -107,7 +107,7 @@ expect_finding() {
 	status_is 0 --json --config conf
 	expect_json 'len(rows) == 1' \
 		"d['kernel']['staging'] is True and d['kernel']['trim'] is True" \
-		"d['kernel']['kexec'] is None and d['kernel']['lists'] == ['sha1', 'sha256']" \
+		"d['kernel']['kexec'] is False and d['kernel']['lists'] == ['sha1', 'sha256']" \
 		"d['kernel']['read_policy'] is True and d['kernel']['write_policy'] is True" \
 		"d['list'] == {'records': 1, 'staged': 0, 'violations': 0, 'holder': None}" \
 		"d['store']['there'] and d['store']['segments'] == 1 and d['store']['records'] == 2" \
