@@ -27,6 +27,7 @@ struct run {
 	struct exporting exporting;
 	struct imalog_kexec_question question;
 	struct imalog_kexec *kexec;
+	struct imalog_error *error;
 	int exported; /* the exit code of what was exported */
 	json_t *segments, *notes;
 };
@@ -141,7 +142,6 @@ static int export_all(struct run *run)
 static int look(struct run *run)
 {
 	const struct exporting *exporting = &run->exporting;
-	struct imalog_error *error = imalog_error_new();
 	int rc;
 
 	run->question.root = run->options.root;
@@ -151,10 +151,9 @@ static int look(struct run *run)
 	run->question.loaded = exporting->given[OPT_CHECK];
 	run->question.unchanged = exporting->given[OPT_UNCHANGED];
 	run->question.wait_ms = exporting->config.wait_ms;
-	rc = error ? imalog_kexec_look(&run->question, &run->kexec, error) : -IMALOG_ERR_NOMEM;
-	if (rc < 0 && error)
-		complain_of(NULL, error);
-	imalog_error_free(&error);
+	rc = imalog_kexec_look(&run->question, &run->kexec, run->error);
+	if (rc < 0)
+		complain_of(NULL, run->error);
 	return rc < 0 ? exit_code_of(rc) : EXIT_YES;
 }
 
@@ -250,9 +249,12 @@ static bool print_json_verdict(struct run *run, int rc)
 		json_array_append_new(run->notes, json_note(kind, note));
 	json_object_set(json, "segments", run->segments);
 	json_object_set(json, "notes", run->notes);
-	if (rc != EXIT_YES && run->exporting.error)
-		json_object_set_new(json, "error",
-				    json_string(imalog_error_detail(run->exporting.error)));
+	if (rc != EXIT_YES)
+		json_object_set_new(
+			json, "error",
+			json_string(imalog_error_detail(imalog_error_code(run->error) ?
+								run->error :
+								run->exporting.error)));
 	return print_json(stdout, json);
 }
 
@@ -284,14 +286,16 @@ static int cmd_kexec_prepare_run(const struct command *command, int argc, char *
 	/* tpm2-tss would print what it tried; what failed in the end is said here. */
 	setenv("TSS2_LOG", "all+none", 0);
 	run->exporting.options = &run->options;
+	run->error = imalog_error_new();
 	run->segments = json_array();
 	run->notes = json_array();
-	rc = options_init(&run->options, command);
+	rc = run->error ? options_init(&run->options, command) : out_of_memory();
 	if (rc == EXIT_YES)
 		rc = parse(run, argc, argv);
 	if (rc == EXIT_YES)
 		rc = prepare(run);
 	imalog_kexec_free(&run->kexec);
+	imalog_error_free(&run->error);
 	json_decref(run->segments);
 	json_decref(run->notes);
 	exporting_free(&run->exporting);
