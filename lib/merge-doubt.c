@@ -105,14 +105,15 @@ static int say_later(struct doubt *doubt, const struct imalog_part *part)
 				imalog_piece_show(doubt->merge, part->piece, shown));
 }
 
-/* Does a record follow the part's, by what joins the pieces, that is not behind the anchor? */
+/* Is it of this machine, whose order is known, and the record that follows it not too late? */
 static bool is_followed(const struct doubt *doubt, size_t part, uint64_t before)
 {
 	const struct imalog_merge *merge = doubt->merge;
 	const struct imalog_plan *plan = &merge->plan;
 
 	for (size_t i = part + 1; i < plan->nr_parts; i++) {
-		if (merge->items[plan->parts[i - 1].piece].next != plan->parts[i].piece)
+		if (!merge->items[plan->parts[i - 1].piece].machine ||
+		    !merge->items[plan->parts[i].piece].machine)
 			return false;
 		if (plan->parts[i].records)
 			return before < doubt->matched_at;
