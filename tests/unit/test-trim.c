@@ -28,6 +28,7 @@ static struct run run_trim(uint64_t records)
 static void check_refused(uint64_t records, int os_errno, const char *why)
 {
 	size_t before = kernel->nr_current;
+	bool had_store = store_has("");
 	struct run run = run_trim(records);
 
 	CHECK_INT(run.rc, -IMALOG_ERR_OS);
@@ -36,6 +37,7 @@ static void check_refused(uint64_t records, int os_errno, const char *why)
 		run_show(&run);
 	CHECK_INT(kernel->nr_current, before);
 	CHECK(!store_has("epoch-000001/pending.00000001"));
+	CHECK_INT(store_has(""), had_store);
 	run_free(&run);
 }
 
@@ -370,9 +372,9 @@ TEST(a_machine_that_goes_down)
 		run_free(&run);
 		CHECK_INT(kernel->nr_current, carries ? 4 : 1);
 		do_kexec(carries);
-		/* V was to be deleted; and of what is left the next one */
-		CHECK_TRIM(1, 2);
-		CHECK_INT(kernel->nr_current, carries ? 3 : 0);
+		/* V was to be deleted, and is; or is gone, and then it is the next one */
+		CHECK_TRIM(1, carries ? 1 : 2);
+		CHECK_INT(kernel->nr_current, carries ? 4 : 0);
 		check_whole(1);
 		CHECK_INT(store_has("epoch-000001/dropped.00000002"), carries);
 		CHECK_EXPORT(carries);
@@ -419,9 +421,17 @@ TEST(deleted_or_not)
 		run_free(&run);
 		CHECK_INT(kernel->nr_current, done ? 3 : 5);
 		kernel->discards_all_the_same = false;
-		/* Finished first, if it was not done; then one more */
-		CHECK_TRIM(1, 2);
-		CHECK_INT(kernel->nr_current, 2);
+		/* One of the list as it is now; but two are saved that are there still */
+		if (!done) {
+			run = run_trim(1);
+			CHECK_INT(run.rc, -IMALOG_ERR_INVALID);
+			CHECK(strstr(imalog_error_detail(run.error),
+				     "has saved the first 2 records of the list, more than"));
+			run_free(&run);
+			CHECK_INT(kernel->nr_current, 5);
+		}
+		CHECK_TRIM(done ? 1 : 2, done ? 2 : 1);
+		CHECK_INT(kernel->nr_current, done ? 2 : 3);
 		check_whole(1);
 		CHECK_EXPORT(1);
 		check_whole(1);
@@ -443,14 +453,73 @@ TEST(doubt_without_a_tpm)
 	run = run_trim(2);
 	run_free(&run);
 	kernel->discards_all_the_same = false;
+	/* Which records of the epoch the list has is not known, */
+	CHECK_INT(trim_to(4), -IMALOG_ERR_INVALID);
 	run = run_trim(1);
-	CHECK_INT(run.rc, 3);
+	CHECK_INT(run.rc, -IMALOG_ERR_INVALID);
+	CHECK(strstr(imalog_error_detail(run.error), "nothing tells whether"));
+	run_free(&run);
+	CHECK_INT(kernel->nr_current, 3);
+	/* but which are the first of it: what is not proved to be gone is saved once more. */
+	run = run_trim(2);
+	CHECK_INT(run.rc, 2);
 	CHECK(run_said(&run, "both are kept"));
 	CHECK_INT(imalog_receipt_may_repeat(imalog_export_receipt(run.export, 1, NULL)), 2);
 	run_free(&run);
-	/* What is not proved to be gone is deleted once more, when it is saved once more. */
-	CHECK_INT(kernel->nr_current, 0);
+	CHECK_INT(kernel->nr_current, 1);
 	check_whole(1);
+}
+
+/* What an interrupted one has saved is part of what is asked for, and not more. */
+TEST(no_more_than_is_asked_for)
+{
+	struct seen seen = { .to = 6 };
+	struct run run;
+
+	for (int how = 0; how < 3; how++) {
+		machine_new();
+		measure_all("VVVVVVV");
+		CHECK_TRIM(1, 1);
+		kernel->discard_errno = EIO;
+		run = run_trim(2);
+		run_free(&run);
+		CHECK_INT(kernel->nr_current, 7);
+		if (how == 0)
+			CHECK_TRIM(5, 1);
+		else
+			CHECK_INT(how == 1 ? trim_to(6) : trim_replayed(&seen), 1);
+		CHECK_INT(kernel->nr_current, 2);
+		CHECK(store_has("epoch-000001/dropped.00000002"));
+		check_whole(1);
+		check_epoch(1);
+	}
+}
+
+/* A replay that proves less than what an interrupted one has saved */
+TEST(less_than_was_saved)
+{
+	struct seen seen = { .to = 2 };
+	struct run run;
+
+	machine_new();
+	measure_all("VVVVVVV");
+	CHECK_TRIM(1, 1);
+	kernel->discard_errno = EIO;
+	run = run_trim(4);
+	run_free(&run);
+	CHECK_INT(trim_replayed(&seen), -IMALOG_ERR_INVALID);
+	seen.rc = -1;
+	CHECK_INT(trim_replayed(&seen), -IMALOG_ERR_INVALID);
+	CHECK_INT(seen.records, 8);
+	CHECK_INT(kernel->nr_current, 7);
+	seen = (struct seen){ .to = 0 };
+	CHECK_INT(trim_replayed(&seen), 0);
+	CHECK_INT(kernel->nr_current, 7);
+	seen.to = 5;
+	CHECK_INT(trim_replayed(&seen), 1);
+	CHECK_INT(kernel->nr_current, 3);
+	check_whole(1);
+	check_epoch(1);
 }
 
 /* ---- two actors ---- */
@@ -499,11 +568,11 @@ TEST(somebody_else_is_quicker)
 	CHECK_INT(run.rc, -IMALOG_ERR_OS);
 	run_free(&run);
 	kernel->before_open = repeat;
-	run = run_trim(1);
-	/* Finished, since it was there when that was proved; then one more */
-	CHECK_INT(run.rc, 3);
+	run = run_trim(3);
+	/* It was there when that was proved, and is deleted now by him and by us. */
+	CHECK_INT(run.rc, 2);
 	run_free(&run);
-	CHECK_INT(kernel->nr_current, 0);
+	CHECK_INT(kernel->nr_current, 1);
 	check_whole(1);
 	check_epoch(1);
 }
@@ -576,6 +645,7 @@ TEST_MAIN(CASE(exactly_the_first_records), CASE(more_than_there_are),
 	  CASE(no_slices_with_ima_flush_htable), CASE(a_kernel_that_cannot_stage),
 	  CASE(records_that_come_meanwhile), CASE(what_does_not_fit),
 	  CASE(a_machine_that_goes_down), CASE(a_kernel_that_refuses), CASE(deleted_or_not),
-	  CASE(doubt_without_a_tpm), CASE(somebody_else_deletes_what_is_saved),
+	  CASE(doubt_without_a_tpm), CASE(no_more_than_is_asked_for), CASE(less_than_was_saved),
+	  CASE(somebody_else_deletes_what_is_saved),
 	  CASE(somebody_else_is_quicker), CASE(somebody_else_stages_what_is_saved),
 	  CASE(somebody_else_stages_what_was_there_already))
