@@ -32,15 +32,17 @@ left() {
 	[ ! -s "$IMA/binary_runtime_measurements_staged" ] || fail 'something is staged'
 }
 
-# Nothing is deleted, and nothing is said to be.
+# Nothing is deleted, nothing is said to be, and no store is made.
 expect_refused() {
-	local status=$1 why=$2 before
+	local status=$1 why=$2 before there=
 	shift 2
+	[ ! -e "$STORE" ] || there=yes
 	before=$(cat "$IMA/runtime_measurements_count")
 	expect_code "$status" trim "$@"
 	expect_stderr "$why"
 	[ "$(cat "$IMA/runtime_measurements_count")" = "$before" ] || fail 'deleted'
 	[ ! -e "$STORE/current/pending.00000001" ] || fail 'saved'
+	[ -n "$there" ] || [ ! -e "$STORE" ] || fail 'there is a store now'
 }
 
 # ---- N
@@ -49,7 +51,7 @@ expect_refused() {
 	imafs_ctl violation /x 4
 	imafs_ctl add /one
 	expect_code 0 trim 3
-	expect_stdout '^epoch 1, segment 1: 3 records from 1, [0-9]+ bytes: not-checked$'
+	expect_stdout '^epoch 1, segment 1: 3 records from 1, [0-9]+ bytes: match after record 3$'
 	expect_no_stderr
 	left 3
 	expect_all
@@ -235,23 +237,65 @@ expect_refused() {
 # ---- interruptions
 
 # What each trim takes are violations, before and behind which are others.
-@test "trim: killed before and after its request" {
+@test "trim: killed before its request: what it was to delete counts" {
+	imafs_ctl violation /x 3
+	expect_code 0 export
+	imafs_ctl violation /x 6
+	imafs_at before N kill
+	imalog --root "$ROOT" trim 3
+	[ "$status" = 137 ] || fail "status $status"
+	expect_code 4 trim 2
+	expect_stderr 'has saved the first 3 records of the list, more than the 2 to be deleted: nothing is deleted; imalog trim 3 or imalog export finishes it'
+	expect_no_stdout
+	left 6
+	expect_code 0 trim 5
+	expect_stderr '^imalog: note: segment 2: an earlier run had saved it and deleted nothing'
+	expect_stdout '^epoch 1, segment 3: 5 records from 5,'
+	left 1
+	expect_all
+	expect_code 0 export
+	expect_proved
+	imafs_single 2
+}
+
+@test "trim: killed after its request: the next one counts from what is the first now" {
+	imafs_ctl violation /x 3
+	expect_code 0 export
+	imafs_ctl violation /x 6
+	imafs_at after N kill
+	imalog --root "$ROOT" trim 2
+	[ "$status" = 137 ] || fail "status $status"
+	expect_code 0 trim 1
+	expect_stderr '^imalog: note: segment 2: an earlier run had saved it, and it is finished now$'
+	expect_stdout '^epoch 1, segment 2: 2 records from 5,' 'segment 3: 1 record from 7,'
+	left 3
+	expect_all
+	imafs_at after N kill
+	imalog --root "$ROOT" trim 1
+	expect_code 0 trim -q 1
+	expect_no_stderr
+	left 1
+	expect_code 0 export
+	expect_proved
+}
+
+@test "trim: killed, and no TPM to say whether it was deleted" {
 	local when
 	imafs_ctl violation /x 3
 	expect_code 0 export
 	for when in before after; do
 		imafs_ctl violation /x 6
 		imafs_at "$when" N kill
-		imalog --root "$ROOT" trim 2
-		[ "$status" = 137 ] || fail "status $status"
-		# It is finished, then one more is taken.
-		expect_code 0 trim 1
-		left 3
-		expect_all
+		imalog --root "$ROOT" trim --no-tpm 3
+		left "$([ "$when" = before ] && echo 6 || echo 3)"
+		expect_code 4 trim --no-tpm 2
+		expect_stderr 'nothing tells whether an interrupted run has deleted its records'
+		expect_code 4 trim --no-tpm --to-record 9
+		expect_stderr 'nothing is deleted now; imalog export takes all of them'
+		left "$([ "$when" = before ] && echo 6 || echo 3)"
 		expect_code 0 export
 		expect_proved
 	done
-	imafs_single 2
 }
 
 @test "trim: killed, and then an export" {
@@ -329,8 +373,10 @@ expect_refused_while_staged() {
 		[ "$(segments)" = pending.00000001 ] || fail "$(segments)"
 		left 7
 	done
-	expect_code 0 trim 1
-	left 4
+	expect_code 4 trim 1
+	expect_stderr 'the first 2 records of the list, more than the 1 to be deleted'
+	expect_code 0 trim 2
+	left 5
 	expect_code 0 export
 	expect_proved
 }
@@ -344,7 +390,11 @@ expect_refused_while_staged() {
 	expect_stderr 'segment 2 is saved and stays pending' \
 		'the machine is going down, and a kexec may take the records along'
 	imafs_ctl kexec carried
-	expect_code 0 trim 1
+	# Two that are saved, two others, and the boot_aggregate
+	expect_code 4 trim 1
+	expect_stderr 'nothing is deleted; imalog trim 2'
+	left 5
+	expect_code 0 trim 3
 	left 2
 	expect_all
 	expect_code 0 export
@@ -430,6 +480,23 @@ some() {
 		expect_code 0 export
 		expect_proved
 	done
+}
+
+@test "trim: a quote, an earlier trim that was killed, and a PCR that others extended" {
+	make_ak ak
+	expect_code 0 export
+	imafs_ctl violation /x 5
+	imafs_at before N kill
+	imalog --root "$ROOT" trim 3
+	imafs_ctl extend 10 foreign
+	make_quote wrong
+	# Nothing tells any more whether they were deleted.
+	expect_code 4 trim "${quote[@]}"
+	expect_stderr 'nothing tells whether an interrupted run has deleted .* nothing is deleted'
+	expect_code 4 trim "${quote[@]}" --json
+	expect_json "d['segments'] == [] and 'nothing is deleted' in d['error']"
+	left 5
+	[ "$(segments)" = 'log.00000001 pending.00000002' ] || fail "$(segments)"
 }
 
 @test "trim: a quote that proves nothing here" {
