@@ -190,8 +190,8 @@ static void judge_match(struct status *status)
 	if (later && status->quiet == IMALOG_UNKNOWN)
 		status_find(status, IMALOG_NOTE_UNCHECKED, NULL,
 			    "whether the last %" PRIu64
-			    " records reached the TPM is not known: it cannot be read once more",
-			    later);
+			    " record%s reached the TPM is not known: it cannot be read once more",
+			    later, later == 1 ? "" : "s");
 	if (later && status->quiet == IMALOG_YES)
 		status_find(
 			status, IMALOG_NOTE_WRONG,
@@ -285,7 +285,9 @@ void status_look_at_log(struct status *status)
 	bool has_tpm = read_tpm(status);
 	int rc = view ? attempt(status, view) : -IMALOG_ERR_NOMEM;
 
-	for (int i = 1; has_tpm && i < ATTEMPTS && rc == 0 && !covers_all(status); i++) {
+	for (int i = 1; has_tpm && i < ATTEMPTS && rc == 0 && !covers_all(status) &&
+			status->quiet != IMALOG_UNKNOWN;
+	     i++) {
 		nanosleep(&pause, NULL);
 		if (compare_read_live(&status->compare, &status->options) == EXIT_YES)
 			rc = attempt(status, view);
