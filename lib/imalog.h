@@ -1978,6 +1978,18 @@ enum imalog_tpm_use {
 	IMALOG_TPM_NONE = 3,
 };
 
+/** IMALOG_TCTI_MAX - what a TCTI that is found fits in */
+#define IMALOG_TCTI_MAX 512
+
+/**
+ * imalog_tpm_find() - what IMALOG_TPM_AUTO stands for on this machine
+ * @root: prefix of /dev and /sys
+ * @tcti: gets the TCTI for IMALOG_TPM_TSS, "" for what tpm2-tss itself chooses
+ *
+ * Returns another value than IMALOG_TPM_AUTO.
+ */
+IMALOG_API enum imalog_tpm_use imalog_tpm_find(const char *root, char tcti[IMALOG_TCTI_MAX]);
+
 /**
  * imalog_export_set_tpm() - says which TPM
  * @tcti: as for imalog_tpm_open(), may be NULL; copied
