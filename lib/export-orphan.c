@@ -93,6 +93,25 @@ void imalog_orphan_remove(struct imalog_export *export, bool saved_again, uint64
 	export->partial[0] = '\0';
 }
 
+static void remove_saved(void *arg, const char *name)
+{
+	struct imalog_export *export = arg;
+
+	if (imalog_partial_is_saved(export->epoch, name) &&
+	    unlinkat(export->epoch->dir, name, 0) == 0)
+		imalog_export_say(export, IMALOG_NOTE_INFO,
+				  "'%s', what an interrupted run had begun to save, is removed: "
+				  "segments have all of it",
+				  name);
+}
+
+void imalog_orphan_sweep(struct imalog_export *export)
+{
+	/* Nobody waits for it: what cannot be read now is there the next time. */
+	if (export->epoch && export->nr_done && export->nr_pending == 0)
+		imalog_epoch_partials(export->epoch, remove_saved, export, NULL);
+}
+
 /* ---- perhaps a part of it ---- */
 
 /* What a receipt says of the records, and of a pending segment that it may begin with once more */

@@ -436,6 +436,7 @@ static int run(struct imalog_export *export, struct imalog_error *error)
 		rc = all_rounds(export, error);
 	if (rc == 0 && export->deletes)
 		imalog_export_say_end(export);
+	imalog_orphan_sweep(export);
 	imalog_trim_end(export);
 	reset(export);
 	return rc < 0 ? rc : (int)export->nr_done;

@@ -186,6 +186,8 @@ int imalog_orphan_settle(struct imalog_export *export, struct imalog_error *erro
  * many bytes, begins with it
  */
 void imalog_orphan_remove(struct imalog_export *export, bool saved_again, uint64_t bytes);
+/* When segments were committed: what earlier crashes left goes, too, if these have all of it. */
+void imalog_orphan_sweep(struct imalog_export *export);
 
 /* ---- sequence.c: what a sequence of records leads to ---- */
 
