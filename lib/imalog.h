@@ -1985,6 +1985,18 @@ enum imalog_tpm_use {
 	IMALOG_TPM_NONE = 3,
 };
 
+/** IMALOG_TCTI_MAX - what a TCTI that is found fits in */
+#define IMALOG_TCTI_MAX 512
+
+/**
+ * imalog_tpm_find() - what IMALOG_TPM_AUTO stands for on this machine
+ * @root: prefix of /dev and /sys
+ * @tcti: gets the TCTI for IMALOG_TPM_TSS, "" for what tpm2-tss itself chooses
+ *
+ * Returns another value than IMALOG_TPM_AUTO.
+ */
+IMALOG_API enum imalog_tpm_use imalog_tpm_find(const char *root, char tcti[IMALOG_TCTI_MAX]);
+
 /**
  * imalog_export_set_tpm() - says which TPM
  * @tcti: as for imalog_tpm_open(), may be NULL; copied
@@ -2228,6 +2240,16 @@ IMALOG_API size_t imalog_plan_parts(const struct imalog_plan *plan);
 
 /** imalog_plan_name() - the name of part @i, from 0, for messages: as it was given, not escaped */
 IMALOG_API const char *imalog_plan_name(const struct imalog_plan *plan, size_t i);
+
+/** enum imalog_part_kind - where a part of a plan comes from */
+enum imalog_part_kind {
+	IMALOG_PART_FILE = 0, /* a file, such as a segment of the store */
+	IMALOG_PART_STAGED = 1, /* what this machine's kernel has staged */
+	IMALOG_PART_LIST = 2, /* the list of this machine's kernel */
+};
+
+/** imalog_plan_kind() - where part @i comes from */
+IMALOG_API enum imalog_part_kind imalog_plan_kind(const struct imalog_plan *plan, size_t i);
 
 /** imalog_plan_skip() - how many of the first records of part @i are to be left out */
 IMALOG_API uint64_t imalog_plan_skip(const struct imalog_plan *plan, size_t i);

@@ -164,6 +164,9 @@ struct imalog_durable {
 /* Makes a temporary file (mode 0600) beside @name, which is a name in @dir, not a path. */
 int imalog_durable_begin(struct imalog_durable *file, int dir, const char *name,
 			 struct imalog_error *error);
+/* The same without a name, if it can be: for a commit that does not replace. */
+int imalog_durable_begin_unnamed(struct imalog_durable *file, int dir, const char *name,
+				 struct imalog_error *error);
 int imalog_durable_write(struct imalog_durable *file, struct imalog_span bytes,
 			 struct imalog_error *error);
 /*
