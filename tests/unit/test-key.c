@@ -276,7 +276,7 @@ TEST(public_areas_that_lie)
 	bytes_free(&area);
 	check_bad_bytes(twice, IMALOG_ERR_TRAILING, "public area");
 	area = public_area(ec, RESTRICTED_SIGN, 0x0018, SHA256_ID);
-	area.data[17] = 5; /* curveID */
+	area.data[17] = 1; /* curveID: P-192 */
 	check_bad(span_of_bytes(area), IMALOG_ERR_UNSUPPORTED, "curveID");
 	area.data[17] = 4;
 	area.data[21] = 33; /* size of x */
