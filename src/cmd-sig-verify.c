@@ -193,7 +193,7 @@ const struct command cmd_sig_verify = {
 		"Output:\n"
 		"      --json                 print one JSON object a record, and a last one\n"
 		"  -q, --quiet                print errors only: the exit status tells\n"
-		"  -v, --verbose              say how each LOG was read, and which files hold no key\n"
+		"  -v, --verbose              say how LOGs were read, and which files have no key\n"
 		"\n"
 		"How to read the LOGs, where that cannot be told from them:\n"
 		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"

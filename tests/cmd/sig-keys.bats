@@ -78,10 +78,10 @@ setup_file() {
 	expect_verdict_of fail 1
 	expect_json "rows[0]['digest_fits'] is False" "rows[-1]['bad_digests'] == 1"
 	# The end is missing
-	head -c -1 log >cut
-	imalog sig-verify --key "$KEYS/rsa.crt" cut
+	head -c -1 log >shorter
+	imalog sig-verify --key "$KEYS/rsa.crt" shorter
 	expect_status 3
-	expect_stderr "^imalog: 'cut': record 2 "
+	expect_stderr "^imalog: 'shorter': record 2 "
 	expect_stdout '^    1 ok ' '^Verdict: '
 }
 

@@ -213,7 +213,7 @@ evm_record() {
 	ima=0404$(digest_of sha256 text)
 	from_hex <(echo "$ima 61626300") >values
 	sig=$(mksig evm --key "$KEYS/rsa.key" --keyid "$(keyid rsa)" --uid 5 --gid 6 values)
-	usual=('xattrnames=security.ima|security.selinux' xattrlengths=34,4 iuid=5 igid=6
+	usual=('xattrnames=security.ima|security.selinux' 'xattrlengths=34,4' iuid=5 igid=6
 		imode=0o100644)
 	{
 		evm_record ok "${usual[@]}" "evmsig=$sig"
