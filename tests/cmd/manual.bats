@@ -318,7 +318,7 @@ example() {
 	expect_status 1
 	expect_stdout '^Verdict: FAIL: a file has no signature$'
 	cp -f "$RIG/sig/binary_runtime_measurements" log
-	example imalog-sig-verify.1 "$ imalog sig-verify --key keys/rsa.der log | grep 'unknown key'"
+	example imalog-sig-verify.1 '$ imalog sig-verify --key keys/rsa.der log | grep unknown'
 	expect_status 0
 	expect_stdout ' unknown key   c2b32965 /data/ec256 '
 	# Of this machine; keyrings are the kernel's, wherever the log is
