@@ -263,11 +263,14 @@ static struct imalog_span next_block(struct imalog_span *text)
 {
 	static const char begin[] = "-----BEGIN ";
 	const size_t size = sizeof(begin) - 1;
-	const uint8_t *start = memmem(text->data, text->size, begin, size), *next;
-	struct imalog_span block = { start, 0 };
+	const uint8_t *start = NULL, *next;
+	struct imalog_span block = { NULL, 0 };
 
+	if (text->size)
+		start = memmem(text->data, text->size, begin, size);
 	if (!start)
 		return block;
+	block.data = start;
 	block.size = text->size - (size_t)(start - text->data);
 	next = memmem(start + size, block.size - size, begin, size);
 	*text = (struct imalog_span){ next, next ? block.size - (size_t)(next - start) : 0 };
