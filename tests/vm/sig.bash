@@ -28,8 +28,8 @@ statuses() {
 
 # check_keyring STATUS: of what is signed with ECDSA
 check_keyring() {
-	local name ecdsa=", ('keyring', True, '$(keyid p256)')"
-	[ "$1" != unknown-key ] || ecdsa=
+	local name ecdsa=
+	[ "$1" = unknown-key ] || ecdsa=", ('keyring', True, '$(keyid p256)')"
 	for name in name number live; do
 		vm_step $name
 		expect_status 4
