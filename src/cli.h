@@ -392,34 +392,9 @@ bool parse_hex(const char *text, struct imalog_span *ret);
 /* "0" to "63" in *@ret, or false. */
 bool parse_pcr(const char *text, uint32_t *ret);
 
-/* ---- boot.c ---- */
-
-/* boot_aggregate records whose verdicts are kept; each kexec adds one. */
-#define BOOT_MAX 1000
-
-/* What boot_aggregate records are checked against, and what came of it. */
-struct boot {
-	bool wanted;
-	const char *eventlog;
-	struct imalog_pcrs *firmware; /* values that the event log leads to, NULL without one */
-	struct imalog_hasher *hasher;
-	size_t nr; /* those beyond BOOT_MAX are checked but not kept */
-	struct {
-		uint64_t record;
-		enum imalog_verdict verdict;
-	} records[BOOT_MAX];
-	bool mismatch, unchecked;
-};
-
-int boot_open(struct boot *boot, const struct options *options, bool live,
-	      const struct compare *compare);
-void boot_close(struct boot *boot);
-void boot_check(struct boot *boot, const struct imalog_record *record,
-		const struct compare *compare);
-/* The verdict over the log, with that over its boot_aggregate records. */
-enum imalog_verdict boot_verdict(const struct boot *boot, enum imalog_verdict verdict);
-
 /* ---- report.c ---- */
+
+struct boot;
 
 /* A record that a replay complained of. */
 struct complaint {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "boot.h"
 
 enum {
 	OPT_PRINT = OPT_COMMAND,
@@ -128,10 +128,11 @@ static int exit_code(const struct report *report, int failed)
 	if (!report->print || compare_has_source(report->compare) ||
 	    imalog_replay_problems(report->replay))
 		return EXIT_UNABLE;
-	/* What is only to be printed need not be compared; what is to be checked, checked. */
-	if (!report->boot->wanted || boot_verdict(report->boot, IMALOG_MATCH) == IMALOG_MATCH)
+	/* What is only to be printed need not be compared; what is to be checked, proved. */
+	if (!report->boot->wanted)
 		return EXIT_YES;
-	complain("no boot_aggregate could be checked");
+	complain("no boot_aggregate could be checked: without values to compare with, nothing "
+		 "proves the record");
 	return EXIT_UNABLE;
 }
 
@@ -148,6 +149,8 @@ static int finish(struct replay *replay, int failed)
 		report->verdict = IMALOG_NOT_CHECKED;
 	if (log_is_doubtful(&replay->log))
 		report->verdict = IMALOG_NOT_CHECKED;
+	boot_settle(&replay->boot, replay->engine,
+		    report->verdict == IMALOG_MATCH ? report->matched_at : 0);
 	if (replay->boot.wanted)
 		report->verdict = boot_verdict(&replay->boot, report->verdict);
 	code = exit_code(report, failed);
@@ -175,9 +178,7 @@ static int replay_log(struct replay *replay, enum imalog_padding padding)
 	}
 	report->replay = replay->engine;
 	report->nr_complaints = 0;
-	replay->boot.nr = 0;
-	replay->boot.mismatch = false;
-	replay->boot.unchecked = false;
+	boot_begin(&replay->boot);
 	rc = compare_apply(&replay->compare, padding, replay->engine);
 	if (rc != EXIT_YES)
 		return rc;

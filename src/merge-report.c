@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "boot.h"
 #include "merge.h"
 
 static const char *plural(uint64_t n)

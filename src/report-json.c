@@ -2,7 +2,7 @@
 /* What a replay came to, as an object for programs. */
 #include <string.h>
 
-#include "cli.h"
+#include "boot.h"
 
 static json_t *json_values(const struct report *report)
 {
@@ -128,9 +128,10 @@ static json_t *json_boot(const struct boot *boot)
 
 	for (size_t i = 0; i < boot->nr; i++)
 		json_array_append_new(records,
-				      json_pack("{s:I, s:s}", "record",
+				      json_pack("{s:I, s:s, s:b}", "record",
 						(json_int_t)boot->records[i].record, "verdict",
-						imalog_verdict_name(boot->records[i].verdict)));
+						imalog_verdict_name(boot->records[i].verdict),
+						"proved", (int)boot->records[i].proved));
 	return records;
 }
 

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cli.h"
+#include "boot.h"
 
 /* Complaints that are printed one by one as text. */
 #define SHOWN_MAX 10
@@ -306,9 +306,11 @@ static void print_boot(const struct report *report)
 	if (!report->boot->wanted)
 		return;
 	for (size_t i = 0; i < report->boot->nr; i++)
-		printf("The boot_aggregate in record %" PRIu64 " %s%s.\n",
+		printf("The boot_aggregate in record %" PRIu64 " %s%s%s.\n",
 		       report->boot->records[i].record, texts[report->boot->records[i].verdict],
-		       report->boot->firmware ? " (event log)" : "");
+		       report->boot->firmware ? " (event log)" : "",
+		       report->boot->records[i].proved ? "" :
+							 ", but no value proves the record");
 	if (report->boot->nr == 0)
 		puts("There is no boot_aggregate to check.");
 }
