@@ -682,6 +682,7 @@ struct imalog_writer {
 	struct imalog_buffer swapped;
 	enum imalog_alg column; /* of a kernel list, from its first record on */
 	struct imalog_hasher *hasher; /* NULL: digests that are not recorded are missing */
+	struct imalog_hasher *checker; /* of digests that the list has no room for */
 	enum imalog_int_width int_width;
 	bool sequence, force, has_count;
 	uint64_t count;	  /* of a CBOR array */

@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Canonical Event Logs: what is refused or said, rather than changed or lost.
+
+load helpers
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	need_libcbor
+}
+
+mkcel() {
+	"$PYTHON" -I -S "${MKLOG%/*}/mkcel" "$@"
+}
+
+# edit IN OUT STATEMENT...: changes a log in JSON; log is the array of its records
+edit() {
+	"$PYTHON" -I -S -c 'import hashlib, json, sys
+log = json.load(open(sys.argv[1]))
+for statement in sys.argv[3:]:
+    exec(statement)
+json.dump(log, open(sys.argv[2], "w"))' "$@"
+}
+
+# add_digests ALG: an edit that adds the digests of another algorithm
+add_digests() {
+	echo "for r in log: r['digests'].append({'hashAlg': '$1', 'digest':" \
+		"hashlib.new('$1', bytes.fromhex(r['content']['template_data'])).hexdigest()})"
+}
+
+# refused LOG RECORD WHY FORMAT...: LOG is not written as any FORMAT
+refused() {
+	local log=$1 record=$2 why=$3 format
+	shift 3
+	for format; do
+		imalog convert -t "$format" -o none "$log"
+		expect_status 4 "$format"
+		expect_stderr "^imalog: '$log': record $record at 0x[0-9a-f]+: .*$why"
+		[ ! -e none ] || fail 'there is an output file'
+	done
+}
+
+@test "cel-strict: digests that a kernel list has no room for must be of the content" {
+	imalog_to log convert -t cel-json "$NG"
+	edit log two "$(add_digests sha256)"
+	imalog_to out convert -t kernel two
+	expect_status 0
+	expect_same out "$NG"
+	edit two bad "log[6]['digests'][1]['digest'] = '11' * 32"
+	refused bad 7 'one of several does not fit' kernel kernel-be ascii
+	# to CEL it goes as it is
+	imalog_to tlv convert -t cel-tlv bad
+	expect_status 0
+	imalog_to out convert -t cel-json tlv
+	"$PYTHON" -I -S -c 'import json
+assert json.load(open("out")) == json.load(open("bad"))'
+	# the padded digest of a bank that the kernel could not compute is of the content
+	edit log padded "for r in log: r['digests'].append({'hashAlg': 'sha384', 'digest':
+    r['digests'][0]['digest'] + '00' * 28})"
+	imalog_to out convert -t kernel padded
+	expect_same out "$NG"
+	# and so is that of a violation, whatever it is of
+	mklog generate --records 20 --violations 3 -o violated
+	imalog_to log convert -t cel-json violated
+	edit log two "for r in log:
+    d = r['digests'][0]['digest']
+    r['digests'].append({'hashAlg': 'sha256', 'digest': 'ff' * 32 if d == 'ff' * 20 else
+        hashlib.sha256(bytes.fromhex(r['content']['template_data'])).hexdigest()})"
+	imalog_to out convert -t kernel two
+	expect_status 0
+	expect_same out violated
+}
+
+@test "cel-strict: zeros among other digests do not become a violation" {
+	imalog_to log convert -t cel-json "$NG"
+	edit log two "$(add_digests sha256)" "log[4]['digests'][0]['digest'] = '00' * 20"
+	imalog show --fields record,note two
+	expect_status 1
+	! grep -q VIOLATION <<<"$output" || fail 'no violation expected'
+	refused two 5 '' kernel ascii
+}
