@@ -377,6 +377,14 @@ enum imalog_index {
 IMALOG_API enum imalog_index imalog_record_index(const struct imalog_record *record);
 
 /**
+ * imalog_record_mapped_pcr() - the PCR that the record's RTMR stands for, as CEL-JSON can say
+ * @ret: gets its number
+ *
+ * Returns false, and leaves @ret alone, when the log does not say.
+ */
+IMALOG_API bool imalog_record_mapped_pcr(const struct imalog_record *record, uint32_t *ret);
+
+/**
  * imalog_record_is_measured() - was anything extended with it?
  *
  * Not with CEL's version and end of the firmware, nor with the firmware's EV_NO_ACTION: what

@@ -427,6 +427,10 @@ extern const struct imalog_format_ops imalog_kernel_ops, imalog_ascii_ops,
 struct imalog_hasher *imalog_reader_hasher(struct imalog_reader *reader,
 					   struct imalog_error *error);
 
+/* Makes @size bytes available; 1, 0 when the log has ended cleanly before, or negative. */
+int imalog_reader_need(struct imalog_reader *reader, size_t size, const char *part,
+		       struct imalog_error *error);
+
 /* ---- detect.c ---- */
 
 /*

@@ -79,3 +79,33 @@ assert json.load(open("out")) == json.load(open("bad"))'
 	! grep -q VIOLATION <<<"$output" || fail 'no violation expected'
 	refused two 5 '' kernel ascii
 }
+
+@test "cel-strict: what a log says of an RTMR, and of a list of 2018, is shown" {
+	echo '{"rtmr":2,"mapped_pcr":9,"content_type":"cel","content":{"type":"firmware_end"}}' >log
+	imalog show --json log
+	expect_status 0
+	expect_json "d['rtmr'] == 2 and d['mapped_pcr'] == 9"
+	imalog_to again convert -t cel-json log
+	imalog show --json again
+	expect_json "d['mapped_pcr'] == 9"
+	refused log 1 'mapped_pcr' cel-tlv
+	mkcel tlv2018 --records 2 -o log >expected
+	imalog show --json log
+	expect_json "[r['content_type'] for r in rows] == ['tlv2018'] * 2" \
+		"'mapped_pcr' not in d"
+}
+
+@test "cel-strict: names and text of systemd do not act on a terminal" {
+	printf '%s\n' '{"pcr":9,"content_type":"ima_template","content":' \
+		$'{"template_name":"\u009b\u202e","template_data":""}}' \
+		'{"pcr":9,"content_type":"systemd","content":' \
+		$'{"string":"\u009b","eventType":0}}' >log
+	for format in cel-json cel-json-seq; do
+		imalog_to out convert -t "$format" log
+		expect_status 0
+		[ -z "$(LC_ALL=C tr -d '\n\036 -~' <out)" ] || fail 'more than ASCII'
+		imalog_to again convert -t cel-tlv out
+		imalog_to want convert -t cel-tlv log
+		expect_same again want
+	done
+}

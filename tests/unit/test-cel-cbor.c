@@ -346,6 +346,8 @@ TEST(what_cbor_cannot_hold)
 		const char *hex, *field;
 	} cases[] = {
 		{ CEL_HEAD "50 00000000", "content" },
+		{ CEL_HEAD "04 0000000d 50 00000008 0000000000000001", "content" },
+		{ CEL_HEAD "04 00000006 81 00000001 02", "content" },
 		{ CEL_HEAD "07 0000000b 00 00000001 ff 01 00000000", "template name" },
 		{ "00 00000001 00 6c 00000001 0a 03 00000000 09 00000000", "rtmr" },
 	};
