@@ -463,6 +463,9 @@ bool imalog_digest_equal(const struct imalog_recorded_digest *digest, const uint
 /* Is it the SHA-1 digest, padded with zeros? */
 bool imalog_digest_is_padded_sha1(const struct imalog_recorded_digest *digest,
 				  const uint8_t sha1[20]);
+/* imalog_record_verify(); if not @padded, such a digest does not fit. */
+int imalog_record_verify_as(struct imalog_record *record, struct imalog_hasher *hasher,
+			    bool padded, struct imalog_error *error);
 
 /* ---- chain.c ---- */
 

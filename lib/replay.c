@@ -228,7 +228,7 @@ static bool digests_fit(struct imalog_replay *replay, size_t i)
 		if (alg == IMALOG_ALG_NONE ||
 		    imalog_digest_equal(&record->digests[d], replay->digests[alg][i]))
 			continue;
-		if (!replay->needed[IMALOG_ALG_SHA1] ||
+		if (replay->padding == IMALOG_PADDING_PERBANK ||
 		    !imalog_digest_is_padded_sha1(&record->digests[d],
 						  replay->digests[IMALOG_ALG_SHA1][i]))
 			return false;
@@ -240,7 +240,9 @@ static bool digests_fit(struct imalog_replay *replay, size_t i)
 static int retry(struct imalog_replay *replay, size_t i, struct imalog_error *error)
 {
 	struct imalog_record *record = replay->batch[i];
-	int fit = imalog_record_verify(record, replay->hasher, error), rc;
+	int fit = imalog_record_verify_as(record, replay->hasher,
+					  replay->padding != IMALOG_PADDING_PERBANK, error);
+	int rc;
 
 	if (fit != IMALOG_FIT_YES)
 		return fit;

@@ -204,6 +204,10 @@ static int replay_paddings(struct replay *replay)
 	if (padding != IMALOG_PADDING_AUTO || !log_can_rewind(&replay->log))
 		return replay_log(replay, padding);
 	rc = replay_log(replay, IMALOG_PADDING_PERBANK);
+	/* A recorded digest may be a padded one. */
+	if (rc == EXIT_YES && imalog_replay_verdict(replay->engine, NULL) == IMALOG_MISMATCH &&
+	    imalog_replay_problems(replay->engine))
+		return replay_log(replay, padding);
 	/* What is in a marker may be the value of a padded bank, too. */
 	for (size_t i = 0; rc == EXIT_YES && i < imalog_replay_markers(replay->engine); i++) {
 		struct imalog_marker_check marker;
