@@ -37,6 +37,11 @@ void imalog_writer_set_force(struct imalog_writer *writer)
 	writer->force = true;
 }
 
+uint64_t imalog_writer_renumbered(const struct imalog_writer *writer)
+{
+	return writer->renumbered;
+}
+
 /* ---- record numbers ---- */
 
 static struct imalog_counter *find_counter(struct imalog_writer *writer,
@@ -93,6 +98,7 @@ void imalog_cel_wrote(struct imalog_writer *writer, const struct imalog_record *
 	struct imalog_counter *counter =
 		find_counter(writer, imalog_record_index(record), record->index);
 
+	writer->renumbered += record->cel.has_recnum && record->cel.recnum != view->recnum;
 	counter->next = view->recnum == UINT64_MAX ? UINT64_MAX : view->recnum + 1;
 }
 

@@ -719,6 +719,13 @@ IMALOG_API void imalog_writer_set_count(struct imalog_writer *writer, uint64_t r
 IMALOG_API void imalog_writer_set_force(struct imalog_writer *writer);
 
 /**
+ * imalog_writer_renumbered() - how many records were written with another number of CEL
+ *
+ * Numbers are kept, unless one is not more than that of a record of its index before it.
+ */
+IMALOG_API uint64_t imalog_writer_renumbered(const struct imalog_writer *writer);
+
+/**
  * imalog_writer_put() - writes one record
  *
  * Returns 0, -IMALOG_ERR_UNSUPPORTED (the format cannot express the record, or the library was

@@ -694,6 +694,7 @@ struct imalog_writer {
 	bool sequence, force, has_count;
 	uint64_t count;	  /* of a CBOR array */
 	uint64_t written; /* records */
+	uint64_t renumbered;
 	struct imalog_counter *counters;
 	size_t nr_counters;
 };

@@ -412,6 +412,7 @@ struct report {
 	const struct log *log;
 	struct complaint *complaints;
 	size_t nr_complaints;
+	uint64_t extended; /* PCRs */
 	bool starts_with_boot_aggregate;
 	bool padded[IMALOG_ALG_COUNT]; /* would match with --padding sha1 */
 	bool print;
@@ -433,6 +434,9 @@ struct imalog_check report_check(const struct report *report, size_t i);
 struct imalog_span report_digest(enum imalog_alg alg, const uint8_t *data);
 /* PCR number @i that was asked for and not given; IMALOG_ALG_NONE: in no bank. */
 bool report_missing(const struct report *report, size_t i, enum imalog_alg *alg, uint32_t *pcr);
+
+/* Has a PCR whose value was to be printed none?  Then says which. */
+bool report_lacks_values(const struct report *report);
 
 /* ---- report-marker.c ---- */
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "boot.h"
+#include "recnum.h"
 
 enum {
 	OPT_PRINT = OPT_COMMAND,
@@ -35,6 +36,7 @@ struct replay {
 	struct imalog_replay *engine;
 	struct report report;
 	struct boot boot;
+	struct recnums recnums;
 	bool json;
 	bool allow_opaque;
 };
@@ -98,6 +100,9 @@ static void on_record(void *arg, const struct imalog_record *record)
 		replay->report.starts_with_boot_aggregate |= imalog_record_number(record) == 1;
 		boot_check(&replay->boot, record, &replay->compare);
 	}
+	if (!imalog_record_is_nv(record) && imalog_record_is_measured(record))
+		replay->report.extended |= (uint64_t)1 << imalog_record_pcr(record);
+	recnum_look(&replay->recnums, &replay->log, record);
 	progress(imalog_record_number(record));
 }
 
@@ -127,6 +132,8 @@ static int exit_code(const struct report *report, int failed)
 		return EXIT_YES;
 	if (!report->print || compare_has_source(report->compare) ||
 	    imalog_replay_problems(report->replay))
+		return EXIT_UNABLE;
+	if (report_lacks_values(report))
 		return EXIT_UNABLE;
 	/* What is only to be printed need not be compared; what is to be checked, proved. */
 	if (!report->boot->wanted)
@@ -158,6 +165,8 @@ static int finish(struct replay *replay, int failed)
 		written = report_json(report);
 	else if (!replay->options.quiet)
 		report_text(report);
+	if (!replay->options.quiet)
+		recnum_complain(&replay->recnums);
 	flushed = stdout_flush();
 	if (!written && flushed == EXIT_YES)
 		return out_of_memory();
@@ -179,6 +188,8 @@ static int replay_log(struct replay *replay, enum imalog_padding padding)
 	report->replay = replay->engine;
 	report->nr_complaints = 0;
 	boot_begin(&replay->boot);
+	report->extended = 0;
+	replay->recnums = (struct recnums){ .file = 0 };
 	rc = compare_apply(&replay->compare, padding, replay->engine);
 	if (rc != EXIT_YES)
 		return rc;

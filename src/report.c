@@ -59,6 +59,51 @@ bool report_missing(const struct report *report, size_t i, enum imalog_alg *alg,
 	return false;
 }
 
+static bool has_value(const struct imalog_pcrs *pcrs, const struct compare *compare, uint32_t pcr)
+{
+	bool any = false, all = true;
+
+	for (int a = 1; a < IMALOG_ALG_COUNT; a++) {
+		bool has = imalog_pcrs_get(pcrs, (enum imalog_alg)a, pcr);
+
+		any |= has;
+		all &= has || !compare_wants(compare, (enum imalog_alg)a, pcr);
+	}
+	/* A bank that was asked for must be there; of those that were not, some. */
+	return compare->any_bank ? all : any;
+}
+
+bool report_lacks_values(const struct report *report)
+{
+	const struct compare *compare = report->compare;
+	struct imalog_pcrs *pcrs = imalog_pcrs_new();
+	bool lacks = !pcrs || imalog_replay_pcrs(report->replay, pcrs, NULL) < 0;
+
+	if (lacks)
+		complain("out of memory");
+	if (!report->extended && imalog_replay_records(report->replay)) {
+		lacks = true;
+		complain("there is nothing to print: the log extends no PCR");
+	}
+	for (uint32_t pcr = 0; pcr <= IMALOG_PCR_MAX && !lacks; pcr++) {
+		bool extended = report->extended >> pcr & 1;
+
+		if (compare->any_pcr ? !compare->pcrs[pcr] : !extended)
+			continue;
+		lacks = !extended || !has_value(pcrs, compare, pcr);
+		if (!extended)
+			complain("PCR %u has no value: the log does not extend it", pcr);
+		else if (lacks)
+			complain("PCR %u could not be computed: it is extended with content that "
+				 "no rule computes, and of which %s",
+				 pcr,
+				 compare->any_bank ? "a bank that was asked for has no digest" :
+						     "no bank has every digest");
+	}
+	imalog_pcrs_free(&pcrs);
+	return lacks;
+}
+
 /* ---- text ---- */
 
 static void print_values(const struct report *report)

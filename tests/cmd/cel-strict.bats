@@ -109,3 +109,55 @@ assert json.load(open("out")) == json.load(open("bad"))'
 		expect_same again want
 	done
 }
+
+@test "cel-strict: a value that was to be printed and is none is said to be none" {
+	mkcel tlv2018 --records 4 -o list >expected
+	imalog_to log convert -t cel-tlv --force -q list
+	imalog replay --print --allow-opaque log
+	expect_status 0
+	expect_stdout "^$(cat expected)$"
+	imalog replay --print --allow-opaque --bank sha256 log
+	expect_status 4
+	expect_stderr '^imalog: PCR 10 could not be computed: .* has no digest$'
+	imalog replay --print --allow-opaque --json --bank sha1 --bank sha256 log
+	expect_status 4
+	expect_json "list(d['pcrs']) == ['sha1']"
+	imalog replay --print --pcr 11 "$NG"
+	expect_status 4
+	expect_stderr '^imalog: PCR 11 has no value: '
+	echo '{"nv_index":29425969,"content_type":"systemd","content":"00"}' >log
+	imalog replay --print --allow-opaque log
+	expect_status 4
+	expect_stderr 'the log extends no PCR$'
+	: >empty
+	imalog replay --print empty
+	expect_status 0
+}
+
+@test "cel-strict: record numbers that do not go up are said, and what becomes of them" {
+	local command
+	imalog_to log convert -t cel-json "$NG"
+	edit log bad "log[9]['recnum'] = 3" "log[20]['recnum'] = 2"
+	for command in 'show --fields record' 'replay --print' 'convert -t cel-tlv -o out'; do
+		# shellcheck disable=SC2086
+		imalog $command log
+		expect_status 0
+		expect_no_stderr
+		# shellcheck disable=SC2086
+		imalog $command bad
+		expect_status 0
+		expect_stderr '^imalog: note: the numbers that the log gives 2 records, record 10 first, are not more than those before them$'
+		# shellcheck disable=SC2086
+		imalog $command -q bad
+		expect_no_stderr
+	done
+	imalog_to out convert -t cel-tlv bad
+	expect_stderr 'note: 2 records got another number: '
+	imalog_to again convert -t cel-tlv log
+	expect_same out again
+	# Each log begins anew: that is no fault, but numbers become others
+	imalog_to out convert -t cel-tlv log log
+	expect_status 0
+	[ "$stderr" = 'imalog: note: 45 records got another number: the one it had was given to a record before it' ] ||
+		fail "$stderr"
+}
