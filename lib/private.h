@@ -630,10 +630,11 @@ void imalog_quote_judge_values(struct imalog_quote *quote, const struct imalog_s
 
 /* ---- replay.c ---- */
 
-/* What was prepared: the values it compares with, and those it starts from */
+/* What was prepared: the values it compares with, those it starts from, and so on */
 struct imalog_setup {
 	const struct imalog_pcrs *expected, *start;
 	enum imalog_padding padding;
+	bool allow_opaque;
 };
 struct imalog_setup imalog_replay_setup(const struct imalog_replay *replay);
 /* Computes every variant that the padding allows, also of PCRs without an expected value. */

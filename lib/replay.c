@@ -136,7 +136,8 @@ static struct imalog_chain *chain_of(struct imalog_replay *replay, enum imalog_a
 
 struct imalog_setup imalog_replay_setup(const struct imalog_replay *replay)
 {
-	return (struct imalog_setup){ replay->expected, replay->start, replay->padding };
+	return (struct imalog_setup){ replay->expected, replay->start, replay->padding,
+				      replay->allow_opaque };
 }
 
 int imalog_replay_compute_every_variant(struct imalog_replay *replay, struct imalog_error *error)
@@ -257,10 +258,12 @@ static int retry(struct imalog_replay *replay, size_t i, struct imalog_error *er
 static void complain(struct imalog_replay *replay, const struct imalog_record *record,
 		     enum imalog_problem problem)
 {
-	if (problem == IMALOG_PROBLEM_OPAQUE || problem == IMALOG_PROBLEM_UNCHECKED)
+	if (problem == IMALOG_PROBLEM_OPAQUE || problem == IMALOG_PROBLEM_UNCHECKED) {
 		replay->opaque++;
-	else
-		replay->bad++;
+	} else if (replay->bad++ == 0) {
+		replay->first_bad = record->number;
+		replay->first_bad_problem = problem;
+	}
 	if (!replay->first_problem)
 		replay->first_problem = record->number;
 	if (replay->on_problem)

@@ -435,6 +435,9 @@ struct imalog_span report_digest(enum imalog_alg alg, const uint8_t *data);
 /* PCR number @i that was asked for and not given; IMALOG_ALG_NONE: in no bank. */
 bool report_missing(const struct report *report, size_t i, enum imalog_alg *alg, uint32_t *pcr);
 
+/* Start value number @i that nothing was computed from */
+bool report_unused_start(const struct report *report, size_t i, enum imalog_alg *alg,
+			 uint32_t *pcr);
 /* Has a PCR whose value was to be printed none?  Then says which. */
 bool report_lacks_values(const struct report *report);
 

@@ -124,6 +124,9 @@ static int run_files(struct replay *replay)
 
 static int exit_code(const struct report *report, int failed)
 {
+	enum imalog_alg alg;
+	uint32_t pcr;
+
 	if (failed)
 		return failed;
 	if (report->verdict == IMALOG_MISMATCH)
@@ -133,6 +136,10 @@ static int exit_code(const struct report *report, int failed)
 	if (!report->print || compare_has_source(report->compare) ||
 	    imalog_replay_problems(report->replay))
 		return EXIT_UNABLE;
+	if (report_unused_start(report, 0, &alg, &pcr)) {
+		complain("the start value of %s:%u was not used", imalog_alg_name(alg), pcr);
+		return EXIT_UNABLE;
+	}
 	if (report_lacks_values(report))
 		return EXIT_UNABLE;
 	/* What is only to be printed need not be compared; what is to be checked, proved. */
@@ -152,7 +159,9 @@ static int finish(struct replay *replay, int failed)
 	bool written = true;
 
 	report->verdict = imalog_replay_verdict(report->replay, &report->matched_at);
-	if (failed || (report->verdict == IMALOG_MATCH && report_missing(report, 0, &alg, &pcr)))
+	if (failed || (report->verdict == IMALOG_MATCH &&
+		       (report_missing(report, 0, &alg, &pcr) ||
+			report_unused_start(report, 0, &alg, &pcr))))
 		report->verdict = IMALOG_NOT_CHECKED;
 	if (log_is_doubtful(&replay->log))
 		report->verdict = IMALOG_NOT_CHECKED;

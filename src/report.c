@@ -59,6 +59,22 @@ bool report_missing(const struct report *report, size_t i, enum imalog_alg *alg,
 	return false;
 }
 
+bool report_unused_start(const struct report *report, size_t i, enum imalog_alg *alg,
+			 uint32_t *pcr)
+{
+	const struct imalog_pcrs *start = report->compare->start;
+	struct imalog_pcrs *pcrs = imalog_pcrs_count(start) ? imalog_pcrs_new() : NULL;
+	bool found = false;
+
+	if (pcrs && imalog_replay_pcrs(report->replay, pcrs, NULL) == 0)
+		for (size_t at = 0; at < imalog_pcrs_count(start) && !found; at++) {
+			imalog_pcrs_at(start, at, alg, pcr);
+			found = !imalog_pcrs_get(pcrs, *alg, *pcr) && i-- == 0;
+		}
+	imalog_pcrs_free(&pcrs);
+	return found;
+}
+
 static bool has_value(const struct imalog_pcrs *pcrs, const struct compare *compare, uint32_t pcr)
 {
 	bool any = false, all = true;
@@ -201,6 +217,18 @@ static void print_unchecked(const struct imalog_check *check)
 		       plural(check->unchecked, "record", "records"));
 }
 
+/* Start values that nothing was computed from */
+static void print_unused_start(const struct report *report)
+{
+	enum imalog_alg alg;
+	uint32_t pcr;
+
+	for (size_t i = 0; report_unused_start(report, i, &alg, &pcr); i++)
+		printf("The start value of %s:%u was not used: the log does not extend the PCR, or "
+		       "the bank is not computed.\n",
+		       imalog_alg_name(alg), pcr);
+}
+
 /* What a match rests on besides the log. */
 static void print_conditions(const struct report *report)
 {
@@ -306,6 +334,7 @@ static void print_help_for_mismatch(const struct report *report)
 			       "it is as expected.\n",
 			       imalog_alg_name((enum imalog_alg)alg));
 	print_complaints(report);
+	print_unused_start(report);
 	if (imalog_replay_records(report->replay) && !report->starts_with_boot_aggregate &&
 	    any_check(report, IMALOG_MISMATCH) && imalog_pcrs_count(report->compare->start) == 0)
 		puts("The first record is no boot_aggregate: the start of the log may be missing.");
@@ -332,6 +361,7 @@ static void print_not_checked(const struct report *report)
 		else
 			print_unchecked(&check);
 	}
+	print_unused_start(report);
 	for (size_t i = 0; report_missing(report, i, &alg, &pcr); i++)
 		printf("PCR %u%s%s was to be checked, but no value is given for it.\n",
 		       pcr, alg ? " of bank " : "", alg ? imalog_alg_name(alg) : "");
