@@ -161,3 +161,31 @@ assert json.load(open("out")) == json.load(open("bad"))'
 	[ "$stderr" = 'imalog: note: 45 records got another number: the one it had was given to a record before it' ] ||
 		fail "$stderr"
 }
+
+# A digest of ima_template is of its data, whatever the name says that the data is: what is
+# proved are these bytes.
+@test "cel-strict: a template that nobody knows is checked, and its name proves nothing" {
+	imalog_to log convert -t cel-json "$NG"
+	edit log renamed "for r in log: r['content']['template_name'] = 'nobody-knows'"
+	imalog replay --pcr 10 --pcrs "$RIG/ng/pcrs.yaml" renamed
+	expect_status 0
+	imalog show renamed
+	expect_status 0
+	expect_stdout ' nobody-knows .*template not known'
+	# Other content under the same digest is found out
+	edit renamed bad "c = log[20]['content']; c['template_data'] = c['template_data'][:-2] + 'ff'"
+	imalog replay --pcr 10 --pcrs "$RIG/ng/pcrs.yaml" bad
+	expect_status 1
+	# An event whose digest is of its data proves, under that label, these bytes alone
+	imalog_to bios convert -t cel-json "$RIG/ng/binary_bios_measurements"
+	edit bios relabelled "for r in log:
+    if r['content'].get('event_type') != 'EV_NO_ACTION':
+        r['content'] = {'template_name': 'x', 'template_data': r['content']['event_data']}
+        r['content_type'] = 'ima_template'"
+	imalog replay --pcr 0 --pcrs "$RIG/ng/pcrs.yaml" relabelled
+	expect_status 0
+	edit relabelled bad "log[3]['content']['template_data'] += '00'"
+	imalog replay --pcr 0 --pcrs "$RIG/ng/pcrs.yaml" bad
+	expect_status 1
+	expect_stdout 'digest does not fit'
+}
