@@ -40,6 +40,46 @@ refused() {
 	done
 }
 
+@test "cel-strict: every other content there and back, as an independent program has it" {
+	local from to
+	for from in tlv json json-seq cbor cbor-seq; do
+		mkcel mixed --bank sha1 --bank sha256 --to "$from" -o log >expected
+		for to in tlv json json-seq cbor cbor-seq; do
+			mkcel mixed --bank sha1 --bank sha256 --to "$to" -o want >/dev/null
+			imalog_to out convert -t "cel-$to" log
+			expect_status 0 "$from to $to"
+			expect_same out want "$from to $to"
+		done
+		imalog replay --json --allow-opaque --pcrs expected log
+		expect_status 0 "$from"
+		expect_verdict match "verdicts == ['match'] * 8" "d['unmeasured'] == 3" \
+			"d['elsewhere'] == 1" "sum(c['unchecked'] for c in d['checks']) == 10"
+		imalog replay --pcrs expected log
+		expect_status 4 "$from"
+		refused log 1 '' kernel ascii tlv2018
+	done
+	# What only some encodings have: an RTMR, types without a name
+	for to in tlv json json-seq; do
+		mkcel mixed --rtmr --to tlv -o log >expected
+		mkcel mixed --rtmr --to "$to" -o want >/dev/null
+		imalog_to out convert -t "cel-$to" log
+		expect_same out want "$to"
+		imalog replay --json --allow-opaque --pcrs expected log
+		expect_status 0
+		expect_json "d['elsewhere'] == 2"
+	done
+	refused log 10 'CEL-CBOR knows PCRs and NV indexes alone' cel-cbor cel-cbor-seq
+	mkcel mixed --private --to tlv -o log >expected
+	imalog_to out convert -t cel-tlv log
+	expect_same out log
+	imalog replay -q --allow-opaque --pcrs expected log
+	expect_status 0
+	refused log 10 'content of type 80' cel-json cel-cbor
+	imalog show --fields pcr,template,name log
+	expect_stdout '^ *14 content-80 ' '^ *4 pcclient_std event-0x12345678$' \
+		' cel +firmware_end,state_trans=kexec$' 'nv:0x01c10131 systemd .*volume-key:.?"x'
+}
+
 @test "cel-strict: digests that a kernel list has no room for must be of the content" {
 	imalog_to log convert -t cel-json "$NG"
 	edit log two "$(add_digests sha256)"
