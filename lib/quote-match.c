@@ -216,7 +216,7 @@ static bool is_believed(const struct imalog_quote_match *match,
 	return imalog_replay_setup(match->replay).allow_opaque;
 }
 
-static void note_content(struct imalog_quote_match *match, const struct imalog_record *record)
+static void note_unchecked(struct imalog_quote_match *match, const struct imalog_record *record)
 {
 	if (imalog_record_is_checked(record) || !imalog_record_extends_pcr(record))
 		return;
@@ -235,7 +235,7 @@ static void note(struct imalog_quote_match *match, const struct imalog_record *r
 	match->seen.has_violation |= record->violation;
 	if (record->fit == IMALOG_FIT_NO && !match->seen.first_bad)
 		match->seen.first_bad = record->number;
-	note_content(match, record);
+	note_unchecked(match, record);
 }
 
 void imalog_quote_match_feed(struct imalog_quote_match *match,

@@ -467,12 +467,12 @@ first() {
 }
 
 @test "made quote: a merge says of a later record what is wrong with it, or nothing" {
-	records "$NG" 1 20 >head
-	mklog pcrs --bank sha256 head >values
+	records "$NG" 1 20 >front
+	mklog pcrs --bank sha256 front >values
 	made_of sha256:10
 	# Content that no rule checks behind what the quote covers does not make it worse.
 	echo '{"pcr":11,"content_type":"systemd","content":"00","digests":[{"hashAlg":"sha256","digest":"'"$(zeros 32)"'"}]}' >later
-	imalog_to both convert -t cel-json-seq head later
+	imalog_to both convert -t cel-json-seq front later
 	imalog merge --json both "${quote[@]}"
 	expect_status 0
 	verify both
