@@ -377,6 +377,14 @@ enum imalog_index {
 IMALOG_API enum imalog_index imalog_record_index(const struct imalog_record *record);
 
 /**
+ * imalog_record_mapped_pcr() - the PCR that the record's RTMR stands for, as CEL-JSON can say
+ * @ret: gets its number
+ *
+ * Returns false, and leaves @ret alone, when the log does not say.
+ */
+IMALOG_API bool imalog_record_mapped_pcr(const struct imalog_record *record, uint32_t *ret);
+
+/**
  * imalog_record_is_measured() - was anything extended with it?
  *
  * Not with CEL's version and end of the firmware, nor with the firmware's EV_NO_ACTION: what
@@ -711,6 +719,13 @@ IMALOG_API void imalog_writer_set_count(struct imalog_writer *writer, uint64_t r
 IMALOG_API void imalog_writer_set_force(struct imalog_writer *writer);
 
 /**
+ * imalog_writer_renumbered() - how many records were written with another number of CEL
+ *
+ * Numbers are kept, unless one is not more than that of a record of its index before it.
+ */
+IMALOG_API uint64_t imalog_writer_renumbered(const struct imalog_writer *writer);
+
+/**
  * imalog_writer_put() - writes one record
  *
  * Returns 0, -IMALOG_ERR_UNSUPPORTED (the format cannot express the record, or the library was
@@ -926,6 +941,16 @@ IMALOG_API uint64_t imalog_replay_problems(const struct imalog_replay *replay);
 
 /** imalog_replay_first_problem() - number of the first such record, 0 when there is none */
 IMALOG_API uint64_t imalog_replay_first_problem(const struct imalog_replay *replay);
+
+/**
+ * imalog_replay_first_bad() - number of the first record that makes the verdict a mismatch
+ * @problem: gets what is wrong with it
+ *
+ * As of all problems but content that no rule checks, or that cannot be recomputed.  Returns 0,
+ * and leaves @problem alone, when there is none.
+ */
+IMALOG_API uint64_t imalog_replay_first_bad(const struct imalog_replay *replay,
+					    enum imalog_problem *problem);
 
 /** enum imalog_marker_kind - records that tell of a list that was not kept whole */
 enum imalog_marker_kind {
@@ -1362,8 +1387,8 @@ IMALOG_API void imalog_quote_set_hash(struct imalog_quote *quote, enum imalog_al
  * imalog_quote_check_signature() - decides IMALOG_QUOTE_SIGNATURE
  * @signature: TPMT_SIGNATURE (TPM 2.0 Part 2, 11.3.4), with or without a 2-byte size before
  *             it, of scheme RSASSA, RSAPSS or ECDSA; or the plain signature (PKCS #1, DER)
- * @hash:      of a plain signature; IMALOG_ALG_NONE: what the key's public area says, or
- *             SHA-256
+ * @hash:      that it must be made with; IMALOG_ALG_NONE: any, and of a plain signature what
+ *             the key's public area says, or SHA-256
  *
  * The signature must be of the scheme and hash that the key's public area prescribes, if it
  * does.  SHA-1 is refused.  Signatures of weak keys are not checked.  Also sets the hash of
@@ -1489,6 +1514,14 @@ IMALOG_API int imalog_quote_match_finish(struct imalog_quote_match *match,
 
 /** imalog_quote_match_at() - the first record after which the digest holds; 0 when none */
 IMALOG_API uint64_t imalog_quote_match_at(const struct imalog_quote_match *match);
+
+/**
+ * imalog_quote_match_unchecked() - how many covered records have content that no rule checks
+ *
+ * Where that is allowed (imalog_replay_allow_opaque() before imalog_quote_match_new()) and each
+ * signed bank of their PCR has a digest of them.
+ */
+IMALOG_API uint64_t imalog_quote_match_unchecked(const struct imalog_quote_match *match);
 
 /**
  * imalog_quote_match_padding() - what a bank was extended with where the digest holds

@@ -433,6 +433,10 @@ extern const struct imalog_format_ops imalog_kernel_ops, imalog_ascii_ops,
 struct imalog_hasher *imalog_reader_hasher(struct imalog_reader *reader,
 					   struct imalog_error *error);
 
+/* Makes @size bytes available; 1, 0 when the log has ended cleanly before, or negative. */
+int imalog_reader_need(struct imalog_reader *reader, size_t size, const char *part,
+		       struct imalog_error *error);
+
 /* ---- detect.c ---- */
 
 /*
@@ -465,6 +469,9 @@ bool imalog_digest_equal(const struct imalog_recorded_digest *digest, const uint
 /* Is it the SHA-1 digest, padded with zeros? */
 bool imalog_digest_is_padded_sha1(const struct imalog_recorded_digest *digest,
 				  const uint8_t sha1[20]);
+/* imalog_record_verify(); if not @padded, such a digest does not fit. */
+int imalog_record_verify_as(struct imalog_record *record, struct imalog_hasher *hasher,
+			    bool padded, struct imalog_error *error);
 
 /* ---- chain.c ---- */
 
@@ -647,10 +654,11 @@ void imalog_quote_judge_values(struct imalog_quote *quote, const struct imalog_s
 
 /* ---- replay.c ---- */
 
-/* What was prepared: the values it compares with, and those it starts from */
+/* What was prepared: the values it compares with, those it starts from, and so on */
 struct imalog_setup {
 	const struct imalog_pcrs *expected, *start;
 	enum imalog_padding padding;
+	bool allow_opaque;
 };
 struct imalog_setup imalog_replay_setup(const struct imalog_replay *replay);
 /* Computes every variant that the padding allows, also of PCRs without an expected value. */
@@ -706,10 +714,12 @@ struct imalog_writer {
 	struct imalog_buffer swapped;
 	enum imalog_alg column; /* of a kernel list, from its first record on */
 	struct imalog_hasher *hasher; /* NULL: digests that are not recorded are missing */
+	struct imalog_hasher *checker; /* of digests that the list has no room for */
 	enum imalog_int_width int_width;
 	bool sequence, force, has_count;
 	uint64_t count;	  /* of a CBOR array */
 	uint64_t written; /* records */
+	uint64_t renumbered;
 	struct imalog_counter *counters;
 	size_t nr_counters;
 };

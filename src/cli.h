@@ -393,34 +393,9 @@ bool parse_hex(const char *text, struct imalog_span *ret);
 /* "0" to "63" in *@ret, or false. */
 bool parse_pcr(const char *text, uint32_t *ret);
 
-/* ---- boot.c ---- */
-
-/* boot_aggregate records whose verdicts are kept; each kexec adds one. */
-#define BOOT_MAX 1000
-
-/* What boot_aggregate records are checked against, and what came of it. */
-struct boot {
-	bool wanted;
-	const char *eventlog;
-	struct imalog_pcrs *firmware; /* values that the event log leads to, NULL without one */
-	struct imalog_hasher *hasher;
-	size_t nr; /* those beyond BOOT_MAX are checked but not kept */
-	struct {
-		uint64_t record;
-		enum imalog_verdict verdict;
-	} records[BOOT_MAX];
-	bool mismatch, unchecked;
-};
-
-int boot_open(struct boot *boot, const struct options *options, bool live,
-	      const struct compare *compare);
-void boot_close(struct boot *boot);
-void boot_check(struct boot *boot, const struct imalog_record *record,
-		const struct compare *compare);
-/* The verdict over the log, with that over its boot_aggregate records. */
-enum imalog_verdict boot_verdict(const struct boot *boot, enum imalog_verdict verdict);
-
 /* ---- report.c ---- */
+
+struct boot;
 
 /* A record that a replay complained of. */
 struct complaint {
@@ -438,6 +413,7 @@ struct report {
 	const struct log *log;
 	struct complaint *complaints;
 	size_t nr_complaints;
+	uint64_t extended; /* PCRs */
 	bool starts_with_boot_aggregate;
 	bool padded[IMALOG_ALG_COUNT]; /* would match with --padding sha1 */
 	bool print;
@@ -459,6 +435,12 @@ struct imalog_check report_check(const struct report *report, size_t i);
 struct imalog_span report_digest(enum imalog_alg alg, const uint8_t *data);
 /* PCR number @i that was asked for and not given; IMALOG_ALG_NONE: in no bank. */
 bool report_missing(const struct report *report, size_t i, enum imalog_alg *alg, uint32_t *pcr);
+
+/* Start value number @i that nothing was computed from */
+bool report_unused_start(const struct report *report, size_t i, enum imalog_alg *alg,
+			 uint32_t *pcr);
+/* Has a PCR whose value was to be printed none?  Then says which. */
+bool report_lacks_values(const struct report *report);
 
 /* ---- report-marker.c ---- */
 
