@@ -16,8 +16,8 @@
 load helpers
 load swtpm
 load imafs
+load manual
 
-MAN=$IMALOG_SRC/man
 PAGES='imalog imalog-show imalog-convert imalog-replay imalog-merge imalog-quote-verify
 	imalog-stage imalog-save imalog-confirm imalog-export imalog-trim imalog-store
 	imalog-kexec-prepare imalog-policy-load imalog-sig-verify imalog-status'
@@ -54,21 +54,6 @@ make_root() {
 		mkdir -p "$tpm/pcr-$bank"
 		echo "${value^^}" >"$tpm/pcr-$bank/$pcr"
 	done < <(values_of pcrs.yaml)
-}
-
-# examples_of PAGE: its commands, one a line
-examples_of() {
-	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$MAN/$1" |
-		sed -e ':more' -e '/\\e$/{N;s/ *\\e\n */ /;b more' -e '}' | grep '^[$#] '
-}
-
-# example PAGE COMMAND [WITH]: the page has this command; runs it, as WITH if given
-example() {
-	examples_of "$1" | grep -qxF -- "$2" || fail "not in the examples of $1: $2"
-	local command=${3:-${2#??}}
-	[ "${2%"${2#?}"}" != '#' ] || command="imalog() { command imalog --root root \"\$@\"; }
-		$command"
-	run --separate-stderr bash -c "$command"
 }
 
 # ---- what is in the pages
@@ -108,7 +93,7 @@ example() {
 		examples_of "$page.1" >commands
 		[ -s commands ] || fail "no examples in $page"
 		while read -r command; do
-			grep -qF "example $page.1 '${command//\'/"'\''"}'" "$BATS_TEST_FILENAME" ||
+			grep -qF "example $page.1 '${command//\'/"'\''"}'" "$BATS_TEST_DIRNAME"/manual*.bats ||
 				fail "$page: not run: $command"
 		done <commands
 	done
@@ -593,24 +578,4 @@ expect_keys() {
 	sed 's/ ima-ng / mine /' "$RIG/ng/ascii_runtime_measurements" | head -n 1 >ascii
 	imalog show --json ascii
 	expect_json "[k for k in open('keys').read().split() if k in d] == list(d)" "'text' in d"
-}
-
-@test "manual: imalog-kexec-prepare.1" {
-	start_kernel_with_tpm
-	config=$(ls root/boot/config-*)
-	echo CONFIG_IMA_KEXEC=y >>"$config"
-	example imalog-kexec-prepare.1 '# imalog kexec-prepare --no-export'
-	expect_status 0
-	expect_stdout '^A kexec carries the list over'
-	example imalog-kexec-prepare.1 '# imalog kexec-prepare'
-	expect_status 0
-	kexec() { :; }
-	export -f kexec
-	example imalog-kexec-prepare.1 '# kexec -s -l /boot/vmlinuz --initrd=/boot/initrd.img --reuse-cmdline'
-	# The stand-in's buffers are not those of this machine.
-	mkdir -p root/sys/kernel
-	echo 0 >root/sys/kernel/kexec_loaded
-	example imalog-kexec-prepare.1 '# imalog kexec-prepare --check --reserve 1K && kexec -e'
-	expect_status 4
-	expect_stderr 'no kernel is loaded'
 }
