@@ -19,6 +19,9 @@ vm_systemd() {
 	for file in systemd systemd-executor systemd-journald systemd-shutdown; do
 		[ ! -x $dir/$file ] || vm_install $dir/$file usr/lib/systemd
 	done
+	# Some of its paths are below /lib.
+	mkdir -p root/lib
+	[ -e root/lib/systemd ] || ln -s ../usr/lib/systemd root/lib/systemd
 	vm_install "$(command -v systemctl)" usr/bin
 	mkdir -p root/usr/lib/systemd/system root/etc/systemd/system root/var/lib
 	for unit in $VM_UNITS; do
