@@ -440,6 +440,8 @@ static int look_at_newest(struct imalog_export *export, struct imalog_receipt *n
 		return IMALOG_OUTCOME_AGAIN;
 	if (export->sure && imalog_same_as_staged(export, newest)) {
 		rc = imalog_same_mend(export, newest, error);
+		if (rc == 0 && export->keeps && !imalog_keep_is_all(export, newest))
+			return take_and_save(export, staged, newest, error);
 		if (rc == 0 && !export->deletes)
 			return IMALOG_OUTCOME_SAVED;
 		if (rc == 0)

@@ -212,6 +212,9 @@ struct imalog_kernel_info {
 /* Is it yes in the configuration of the kernel of this release? */
 enum imalog_answer imalog_kernel_option(const char *root, const char *release,
 					const char *option);
+/* Its number; IMALOG_NO: the kernel has no such option */
+enum imalog_answer imalog_kernel_option_number(const char *root, const char *release,
+					       const char *option, uint64_t *ret);
 /* Fails only for want of memory or with an error of the system that is not "not there". */
 int imalog_kernel_probe(const char *root, struct imalog_kernel_info *ret,
 			struct imalog_error *error);
