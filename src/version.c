@@ -3,19 +3,9 @@
 #include "cli.h"
 #include "version.h"
 
-/* In the order of configure --help; each begins with ", ", which the first one loses. */
-static const char left_out[] = ""
-#ifndef HAVE_LIBCBOR
-	", libcbor"
-#endif
-#ifndef HAVE_TPM2_TSS
-	", tpm2-tss"
-#endif
-	;
-
 const char *version_left_out(void)
 {
-	return sizeof(left_out) > 1 ? left_out + 2 : NULL;
+	return LEFT_OUT[0] ? LEFT_OUT : NULL;
 }
 
 int version_print(bool verbose)

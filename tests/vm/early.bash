@@ -8,7 +8,8 @@
 # What the file "early" of a scenario says is done there, before imalog's own script.
 
 # What configure leaves out of it; see imalog-boot(7)
-VM_SMALL='--without-tpm2-tss --without-libcbor --disable-shared'
+VM_SMALL='--without-tpm2-tss --without-libcbor --without-keyutils --without-fuse
+	--disable-shared'
 
 vm_small_imalog() {
 	local build=$PWD/small

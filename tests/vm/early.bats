@@ -16,9 +16,9 @@ setup_file() {
 
 # What the systems after a kexec have of it
 vm_early() {
-	vm_install "$(command -v kexec)" usr/sbin
-	install "$IMALOG_SRC/dist/initramfs/imalog-initramfs" root/usr/bin/
 	rm root/usr/bin/kexec
+	vm_install "$(command -v kexec)" usr/bin
+	install "$IMALOG_SRC/dist/initramfs/imalog-initramfs" root/usr/bin/
 }
 
 setup() {
@@ -31,7 +31,7 @@ expect_left() {
 }
 
 @test "initramfs: imalog is the small one" {
-	[ "$(<early.done)" = 0 ] || fail "$(<early.said)"
+	[ ! -s early.said ] || fail "$(<early.said)"
 	grep -qx 'left out: .*libcbor.*tpm2-tss.*' version || fail "$(<version)"
 	echo "# imalog alone: $(stat -c %s ../small/libexec/imalog/imalog) bytes" >&3
 }
