@@ -119,6 +119,11 @@ static int settle(struct imalog_export *export, int verdict, struct imalog_error
 	if (verdict < 0)
 		return verdict;
 	if (verdict == IMALOG_MATCH) {
+		imalog_export_say(export, IMALOG_NOTE_INFO,
+				  "segment %" PRIu64
+				  ": an earlier run had saved it and deleted nothing: segment "
+				  "%" PRIu64 " has its records, too",
+				  first->segment, newest->segment);
 		newest->may_repeat = 0;
 		return imalog_tail_drop_first(export, error);
 	}

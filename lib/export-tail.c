@@ -444,8 +444,10 @@ int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 		rc = prepare_to_write(export, error);
 	if (rc == 0)
 		rc = check_order(export, &nr, error);
-	if (rc == 0)
+	if (rc == 0) {
+		export->found = imalog_epoch_last(export->epoch);
 		rc = take_finished(export, error);
+	}
 	for (size_t i = nr; rc == 0 && i < export->epoch->nr; i++) {
 		const struct imalog_segment *segment = &export->epoch->segments[i];
 

@@ -306,7 +306,7 @@ static int look_at_saved(struct imalog_export *export, struct imalog_error *erro
 	bool here, listed;
 	int verdict;
 
-	export->sure = false;
+	export->sure = export->proved = false;
 	if (!newest)
 		return 0;
 	here = imalog_tail_same_boot(export, newest);
@@ -317,6 +317,7 @@ static int look_at_saved(struct imalog_export *export, struct imalog_error *erro
 	verdict = imalog_evidence_saved(export, NULL);
 	export->sure = here && newest->state == IMALOG_RECEIPT_SAVED &&
 		       verdict != IMALOG_MISMATCH;
+	export->proved = listed && verdict == IMALOG_MATCH;
 	return verdict == IMALOG_MISMATCH && listed ? commit_all(export, error) : 0;
 }
 
@@ -447,6 +448,8 @@ static int run(struct imalog_export *export, struct imalog_error *error)
 		rc = imalog_keep_mark(export, error);
 	else if (rc == 0 && export->crossed)
 		imalog_boundary_remove(export->store->dir);
+	imalog_orphan_sweep(export);
+	imalog_trim_end(export);
 	reset(export);
 	return rc < 0 ? rc : (int)export->nr_done;
 }

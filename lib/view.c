@@ -261,7 +261,11 @@ static int add_piece(struct imalog_view *view, struct imalog_piece piece, uint64
 static int add_list(struct imalog_view *view, size_t list, struct imalog_error *error)
 {
 	const char *root = view->export->root;
-	struct imalog_piece piece = { .open = open_list, .i = list };
+	struct imalog_piece piece = { .open = open_list,
+				      .i = list,
+				      .kind = list == IMALOG_VIEW_STAGED ?
+						      IMALOG_PART_STAGED :
+						      IMALOG_PART_LIST };
 
 	if (asprintf(&piece.name, "%s/" IMALOG_LIST_DIR "/%s",
 		     strcmp(root, "/") == 0 ? "" : root,
