@@ -4,7 +4,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "cli.h"
+#include "recnum.h"
 #include "show.h"
 
 enum {
@@ -39,6 +39,7 @@ struct show {
 	struct log log;
 	struct columns columns;
 	struct imalog_hasher *hasher;
+	struct recnums recnums;
 	char **patterns, **templates; /* arguments, of which any may match */
 	size_t nr_patterns, nr_templates;
 	bool pcrs[IMALOG_PCR_MAX + 1], any_pcr;
@@ -212,12 +213,15 @@ static int show_all(struct show *show)
 
 	while (rc == EXIT_YES && show->log.records < show->to &&
 	       (more = log_next(&show->log, &record)) > 0) {
+		recnum_look(&show->recnums, &show->log, record);
 		rc = show_record(show, record);
 		imalog_reader_release(show->log.reader, show->log.records);
 	}
 	flushed = stdout_flush();
 	if (show->options.verbose)
 		log_print_facts(&show->log, stderr);
+	if (!show->options.quiet)
+		recnum_complain(&show->recnums);
 	if (rc != EXIT_YES || flushed != EXIT_YES)
 		return EXIT_UNABLE;
 	if (more < 0)
