@@ -559,6 +559,24 @@ static inline bool imalog_key_is_weak(const struct imalog_key *key)
 	return key->is_rsa && key->bits < IMALOG_KEY_RSA_MIN;
 }
 
+/* False: its certificate says what it is for, and that is something else. */
+bool imalog_key_is_for_signatures(const struct imalog_key *key);
+
+/* ---- ca.c ---- */
+
+/* Certificates that are trusted */
+struct imalog_ca;
+
+/* PEM (one or more) or DER (one); not empty */
+int imalog_ca_parse(struct imalog_span bytes, struct imalog_ca **ret,
+		    struct imalog_error *error);
+void imalog_ca_free(struct imalog_ca **ca);
+/* Whether certificates have expired does not matter. */
+void imalog_ca_ignore_time(struct imalog_ca *ca);
+/* Does the key's certificate, which it has, chain to them?  1, 0 and the reason, or negative */
+int imalog_ca_check(const struct imalog_ca *ca, const struct imalog_key *key,
+		    const char **reason, struct imalog_error *error);
+
 /* ---- quote.c ---- */
 
 /* TPM 2.0 Part 2, 6.2 and 6.9 */

@@ -4,13 +4,13 @@
 #define IMALOG_CLI_H
 
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <jansson.h>
 
 #include "imalog.h"
+#include "print.h"
 
 /* Exit codes, the same in every command. */
 enum exit_code {
@@ -36,7 +36,8 @@ struct command {
 };
 
 extern const struct command cmd_show, cmd_convert, cmd_replay, cmd_merge, cmd_quote_verify;
-extern const struct command cmd_stage, cmd_save, cmd_confirm, cmd_kexec_prepare;
+extern const struct command cmd_sig_verify, cmd_stage, cmd_save, cmd_confirm;
+extern const struct command cmd_kexec_prepare;
 extern const struct command cmd_export, cmd_trim, cmd_store, cmd_status, cmd_policy_load;
 
 /* ---- options.c ---- */
@@ -445,28 +446,6 @@ bool report_lacks_values(const struct report *report);
 
 void report_markers_text(const struct report *report);
 json_t *report_markers_json(const struct report *report);
-
-/* ---- print.c ---- */
-
-/* Says so; EXIT_UNABLE. */
-int out_of_memory(void);
-/* One line on standard error: "imalog: " and the text. */
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* "imalog: 'FILE': record 1 at 0x0: ..." */
-void complain_of(const char *file, const struct imalog_error *error);
-/* A message of the tool's own, which may hold names: all but backslashes escaped. */
-void print_message(FILE *file, const char *format, va_list args)
-	__attribute__((format(printf, 2, 0)));
-/* Untrusted text for a terminal: escapes all that is not plain printable text. */
-void print_text(FILE *file, struct imalog_span text);
-/* As print_text(), between quotes that the text cannot end. */
-void print_quoted(FILE *file, struct imalog_span text);
-void print_hex(FILE *file, struct imalog_span bytes);
-json_t *json_hex(struct imalog_span bytes);
-/* A JSON string, or {"hex": "..."} when the bytes are not UTF-8. */
-json_t *json_text(struct imalog_span text);
-/* One line; takes the value; false when it could not be written. */
-bool print_json(FILE *file, json_t *value);
 
 /* ---- cmd-store.c ---- */
 
