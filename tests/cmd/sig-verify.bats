@@ -169,6 +169,27 @@ setup_file() {
 	verify --key "$KEYS/rsa.crt"
 	expect_verdict_of ok 0
 	expect_json "[s['field'] for r in rows[:2] for s in r['signatures']] == ['modsig'] * 2"
+	# Of two signers both must be known, and trusted.
+	openssl cms -sign -binary -noattr -nocerts -nosmimecap -outform DER -md sha256 \
+		-signer "$KEYS/rsa.crt" -inkey "$KEYS/rsa.key" -signer "$KEYS/p256.crt" \
+		-inkey "$KEYS/p256.key" -in module -out cms
+	mv log one
+	mksig record ima-modsig d-ng= n-ng=/two.ko sig= "d-modsig=sha256:$digest" \
+		"modsig=$(od -An -v -tx1 cms | tr -d ' \n')" >two
+	cp two log
+	verify --key "$KEYS/rsa.crt" --key "$KEYS/p256.crt"
+	expect_verdict_of ok 0
+	verify --key "$KEYS/rsa.crt"
+	expect_verdict_of not-checked 4
+	expect_record 1 unknown-key
+	{
+		measured_key .ima p256
+		cat two
+	} >log
+	verify --key "$KEYS/rsa.crt" --keys-from-log
+	expect_verdict_of not-checked 4
+	expect_record 2 ok
+	mv one log
 	# A bare key has no issuer, but the usual identifier
 	verify --key "$KEYS/rsa.pub"
 	expect_verdict_of not-checked 4
@@ -262,6 +283,17 @@ evm_record() {
 	expect_record 2 unknown-key 'security.ima, which it covers'
 	verify --key "$KEYS/rsa.crt" --key "$KEYS/p384.pub"
 	expect_verdict_of ok 0
+	# Both keys must be trusted.
+	mv log two
+	{
+		measured_key .ima p384
+		cat two
+	} >log
+	verify --key "$KEYS/rsa.crt" --keys-from-log
+	expect_verdict_of not-checked 4
+	expect_json "[r['status'] for r in rows[:-1]] == ['none', 'ok', 'ok']" \
+		"[s['trust'] for r in rows[1:3] for s in r['signatures']] == ['match',
+			'not-checked']"
 }
 
 @test "sig-verify: a log that a big-endian machine has written" {
