@@ -17,7 +17,7 @@ make_root() {
 	local name ima=root/sys/kernel/security/integrity/ima
 	mkdir -p root/{bin,proc,run,etc,dev,var/lib/imalog} $ima root/sys/class/tpm/tpm0
 	cp -L "$(command -v busybox)" root/bin/busybox
-	for name in sh cat echo mount rm sleep sync timeout; do
+	for name in sh cat echo ls mount rm sleep sync timeout; do
 		ln -s busybox root/bin/$name
 	done
 	for name in imalog kexec; do
@@ -26,7 +26,7 @@ make_root() {
 			"[ ! -e /$name ] || . /$name" >root/bin/$name
 		chmod +x root/bin/$name
 	done
-	touch $ima/binary_runtime_measurements{,_staged} root/var/lib/imalog/lock root/called
+	touch $ima/binary_runtime_measurements{,_sha1,_staged} root/var/lib/imalog/lock root/called
 	# The shell wants one for what runs in the background.
 	touch root/dev/null
 	echo 'quiet ro' >root/proc/cmdline
@@ -134,7 +134,15 @@ OPTIONS='--config /dev/null --store'
 
 @test "initramfs: kernels without lists, or which keep them, or imalog=off" {
 	local command
-	rm root/sys/kernel/security/integrity/ima/binary_runtime_measurements_staged
+	local ima=root/sys/kernel/security/integrity/ima
+	rm $ima/binary_runtime_measurements_staged
+	# Linux 7.2 without CONFIG_IMA_STAGING
+	chmod 660 $ima/binary_runtime_measurements_sha1
+	initramfs export /
+	expect_status 0
+	expect_called "imalog export --sysfs $OPTIONS /var/lib/imalog"
+	: >root/called
+	chmod 440 $ima/binary_runtime_measurements_sha1
 	initramfs export /
 	expect_status 0
 	expect_stderr '^imalog: this kernel keeps its measurement list'

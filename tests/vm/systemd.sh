@@ -30,9 +30,9 @@ told() {
 
 service=imalog-export.service
 
-# This kernel cannot stage: nothing is to be done.
-step skipped systemctl start $service
-told skipped $service
+# This kernel cannot give records away.
+step cannot-start systemctl start $service
+told cannot-start $service
 
 # What is denied does not keep the kernel's list and the TPM from it. Its programs are those
 # of the unit, so that each has its output in a file.
