@@ -10,8 +10,7 @@ UNITS=$BUILD/dist/systemd
 setup_file() {
 	PYTHON=$(python3 -c 'import sys; print(sys.executable)')
 	export PYTHON
-	[ -e "$UNITS/imalog-export.service" ] ||
-		make -s -C "$BUILD" dist/systemd/imalog-export.service >&2 3>&-
+	make -s -C "$BUILD" dist/systemd/imalog-{export,kexec}.service >&2 3>&-
 }
 
 need_systemd() {
@@ -20,17 +19,20 @@ need_systemd() {
 
 # The units as they are installed, in systemd/, with a program that is there
 make_units() {
+	local unit
 	need_systemd
 	mkdir -p systemd
-	sed "s|^ExecStart=[^ ]*|ExecStart=$IMALOG|" "$UNITS/imalog-export.service" \
-		>systemd/imalog-export.service
+	for unit in imalog-export.service imalog-kexec.service; do
+		sed "s|^ExecStart=[^ ]*|ExecStart=$IMALOG|" "$UNITS/$unit" >systemd/$unit
+	done
 	cp "$IMALOG_SRC/dist/systemd/imalog-export.timer" systemd/
 }
 
 @test "dist: systemd finds nothing wrong with the units" {
 	make_units
 	run --separate-stderr systemd-analyze verify --man=no --recursive-errors=no \
-		"$PWD/systemd/imalog-export.service" "$PWD/systemd/imalog-export.timer"
+		"$PWD/systemd/imalog-export.service" "$PWD/systemd/imalog-export.timer" \
+		"$PWD/systemd/imalog-kexec.service"
 	expect_status 0
 	expect_no_stdout
 	expect_no_stderr
@@ -62,6 +64,20 @@ make_units() {
 			ConditionPathExists=/sys/kernel/security/integrity/ima ] ||
 			fail "conditions of $unit"
 	done
+}
+
+# That it does stop a kexec is seen in a guest (tests/vm/systemd-kexec.bats).
+@test "dist: the unit before a kexec is one without which there is none" {
+	local key unit=$UNITS/imalog-kexec.service
+	for key in Before=systemd-kexec.service RequiredBy=systemd-kexec.service \
+		DefaultDependencies=no FailureAction=reboot-force TimeoutStartSec=1min; do
+		grep -qx "$key" "$unit" || fail "no $key"
+	done
+	grep -qE '^ExecStart=/[^ ]*/bin/imalog kexec-prepare --check$' "$unit" ||
+		fail 'another program'
+	mkdir none
+	imalog --root none kexec-prepare --check
+	expect_status 4
 }
 
 @test "dist: the example has every key of the configuration, and imalog reads it" {
