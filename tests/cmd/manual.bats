@@ -93,8 +93,8 @@ make_root() {
 		examples_of "$page.1" >commands
 		[ -s commands ] || fail "no examples in $page"
 		while read -r command; do
-			grep -qF "example $page.1 '${command//\'/"'\''"}'" "$BATS_TEST_DIRNAME"/manual*.bats ||
-				fail "$page: not run: $command"
+			grep -qF "example $page.1 '${command//\'/"'\''"}'" \
+				"$IMALOG_SRC"/tests/cmd/*.bats || fail "$page: not run: $command"
 		done <commands
 	done
 }
@@ -289,26 +289,6 @@ make_root() {
 	example imalog-quote-verify.1 '$ imalog quote-verify --quote quote2.msg --signature quote2.sig --key ak.crt --ca ca.crt --nonce-file nonce --previous quote1.msg log'
 	expect_status 0
 	expect_stdout '^key +ok .*trusted' '^clock +ok' '1\.\.96 of 96; 0 later'
-}
-
-@test "manual: imalog-sig-verify.1" {
-	cp -r "$RIG/sig/keys" keys
-	cp -f "$RIG/evmsig/binary_runtime_measurements" log
-	example imalog-sig-verify.1 '$ imalog sig-verify --key keys log'
-	expect_status 0
-	cat "$RIG/buf/binary_runtime_measurements" log >both
-	mv both log
-	cp keys/rsa.crt ca.crt
-	example imalog-sig-verify.1 '$ imalog sig-verify --keys-from-log --ca ca.crt --policy all log'
-	expect_status 1
-	expect_stdout '^Verdict: FAIL: a file has no signature$'
-	cp -f "$RIG/sig/binary_runtime_measurements" log
-	example imalog-sig-verify.1 '$ imalog sig-verify --key keys/rsa.der log | grep unknown'
-	expect_status 0
-	expect_stdout ' unknown key   c2b32965 /data/ec256 '
-	# Of this machine; keyrings are the kernel's, wherever the log is
-	example imalog-sig-verify.1 '# imalog sig-verify --keyring .ima'
-	expect_status 4
 }
 
 # start_kernel [OPTION...]: a machine that can stage, in place of the files

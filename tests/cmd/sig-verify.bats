@@ -3,6 +3,7 @@
 # imalog sig-verify: signatures of real kernels, of evmctl and of openssl.
 
 load helpers
+load manual
 load sig
 
 setup_file() {
@@ -338,4 +339,25 @@ ima:v2:hash-99:$(keyid rsa)
 digest,appended:3" ] || fail 'other signatures'
 	imalog show --signatures --fields record log
 	expect_usage_error show
+}
+
+@test "manual: imalog-sig-verify.1" {
+	mkdir bin
+	ln -s "$IMALOG" bin/imalog
+	PATH=$PWD/bin:$PATH
+	cp -r "$RIGKEYS" keys
+	cp keys/rsa.crt ca.crt
+	cat "$RIG"/{buf,evmsig}/binary_runtime_measurements >log
+	example imalog-sig-verify.1 '$ imalog sig-verify --key keys log'
+	expect_status 0
+	example imalog-sig-verify.1 '$ imalog sig-verify --keys-from-log --ca ca.crt --policy all log'
+	expect_status 1
+	expect_stdout '^Verdict: FAIL: a file has no signature$'
+	cp -f "$RIG/sig/binary_runtime_measurements" log
+	example imalog-sig-verify.1 '$ imalog sig-verify --key keys/rsa.der log | grep unknown'
+	expect_status 0
+	expect_stdout ' unknown key   c2b32965 /data/ec256 '
+	# Of this machine, which has no such keyring, or one without these keys
+	example imalog-sig-verify.1 '# imalog sig-verify --keyring .ima'
+	expect_status 4
 }
