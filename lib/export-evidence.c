@@ -272,7 +272,12 @@ int imalog_evidence_judge(struct imalog_export *export, struct imalog_error *err
 	bool known, reset, new;
 	int rc;
 
-	/* An epoch without segments begins with what is there now. */
+	/*
+	 * An epoch without segments begins with what is there now.  A segment with all of it proves
+	 * that itself, but the first records of the list do not.
+	 */
+	if (!boot_id && export->trim.wanted && export->witness.pcrs)
+		export->placed = is_fresh(export, NULL) > 0;
 	if (!boot_id || (boot_id[0] && strcmp(boot_id, export->kernel.boot_id) == 0))
 		return IMALOG_BELONGS;
 	if (!export->witness.pcrs)
@@ -286,6 +291,7 @@ int imalog_evidence_judge(struct imalog_export *export, struct imalog_error *err
 	}
 	if (rc < 0)
 		return rc;
+	export->placed = rc;
 	if (rc)
 		return new ? IMALOG_BELONGS_TO_NEW : IMALOG_BELONGS;
 	return reset ? IMALOG_BELONGS_AFTER_RESET : IMALOG_BELONGS_UNKNOWN;
