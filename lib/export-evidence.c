@@ -268,7 +268,6 @@ static bool has_been_reset(const struct imalog_export *export, bool *known)
 
 int imalog_evidence_judge(struct imalog_export *export, struct imalog_error *error)
 {
-	const char *boot_id = imalog_tail_boot_id(export);
 	bool known, reset, new;
 	int rc;
 
@@ -276,14 +275,14 @@ int imalog_evidence_judge(struct imalog_export *export, struct imalog_error *err
 	 * An epoch without segments begins with what is there now.  A segment with all of it proves
 	 * that itself, but the first records of the list do not.
 	 */
-	if (!boot_id && export->trim.wanted && export->witness.pcrs)
+	if (!imalog_tail_boot_id(export) && export->trim.wanted && export->witness.pcrs)
 		export->placed = is_fresh(export, NULL) > 0;
-	if (!boot_id || (boot_id[0] && strcmp(boot_id, export->kernel.boot_id) == 0))
+	if (!imalog_tail_is_of_other_boot(export))
 		return IMALOG_BELONGS;
 	if (!export->witness.pcrs)
 		return IMALOG_BELONGS_NO_TPM;
 	reset = has_been_reset(export, &known);
-	new = !known || reset;
+	new = reset || (!known && !imalog_boundary_is_crossed(export));
 	rc = new ? is_fresh(export, error) : follows(export, error);
 	if (rc == 0) {
 		new = !new;
@@ -301,6 +300,10 @@ int imalog_evidence_epoch(struct imalog_export *export, struct imalog_error *err
 {
 	int rc = imalog_evidence_judge(export, error);
 
+	if (rc >= 0 && export->boundary && !export->crossed) {
+		imalog_boundary_say(export, (enum imalog_belongs)rc);
+		export->crossed = true;
+	}
 	switch (rc) {
 	case IMALOG_BELONGS_TO_NEW:
 		return start_new(export, error);

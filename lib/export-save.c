@@ -416,10 +416,8 @@ static int take_and_save(struct imalog_export *export, bool staged,
 static int discard_saved(struct imalog_export *export, struct imalog_receipt *newest,
 			 struct imalog_error *error)
 {
-	int rc = imalog_same_mend(export, newest, error);
+	int rc;
 
-	if (rc < 0)
-		return rc;
 	if (!export->deletes)
 		return IMALOG_OUTCOME_SAVED;
 	rc = discard(export, newest, error);
@@ -433,6 +431,8 @@ static int look_at_newest(struct imalog_export *export, struct imalog_receipt *n
 			  const struct imalog_prefix *sum, bool staged,
 			  struct imalog_error *error)
 {
+	int rc;
+
 	if (!imalog_same_sum(sum, newest))
 		/* Its records were deleted, by us or by somebody else. */
 		return IMALOG_OUTCOME_AGAIN;
@@ -442,8 +442,14 @@ static int look_at_newest(struct imalog_export *export, struct imalog_receipt *n
 		export->proved = export->proved && !newest->moment.known;
 	}
 	/* A trim deletes what it is told to, not what an earlier one was told. */
-	if (export->sure && (!export->trim.wanted || imalog_trim_is_for(export, newest)))
-		return discard_saved(export, newest, error);
+	if (export->sure && (!export->trim.wanted || imalog_trim_is_for(export, newest))) {
+		rc = imalog_same_mend(export, newest, error);
+		if (rc < 0)
+			return rc;
+		if (!export->keeps || imalog_keep_is_all(export, newest))
+			return discard_saved(export, newest, error);
+		return take_and_save(export, staged, newest, error);
+	}
 	/* Deleted and there once more, or never deleted: bytes do not tell. */
 	if (export->nr_pending == IMALOG_PENDING_MAX)
 		return IMALOG_OUTCOME_SETTLE;

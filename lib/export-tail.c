@@ -62,6 +62,13 @@ const char *imalog_tail_boot_id(const struct imalog_export *export)
 	return export->past.there ? export->past.boot_id : NULL;
 }
 
+bool imalog_tail_is_of_other_boot(const struct imalog_export *export)
+{
+	const char *boot_id = imalog_tail_boot_id(export);
+
+	return boot_id && (!boot_id[0] || strcmp(boot_id, export->kernel.boot_id) != 0);
+}
+
 /* The TPM's values prove where the records belong; else that it is the same boot does. */
 bool imalog_tail_is_undetermined(const struct imalog_export *export,
 				 const struct imalog_receipt *receipt)
@@ -455,6 +462,8 @@ int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 	if (rc < 0)
 		return rc;
 	export->last_number = imalog_epoch_last(export->epoch);
+	if (imalog_tail_is_of_other_boot(export))
+		imalog_boundary_load(export);
 	return put_in_place(export, error);
 }
 
@@ -464,6 +473,8 @@ void imalog_tail_free(struct imalog_export *export)
 		imalog_receipt_free(&export->pending[i]);
 	export->nr_pending = 0;
 	imalog_receipt_free(&export->orphan);
+	free(export->boundary);
+	export->boundary = NULL;
 	export->partial[0] = '\0';
 	export->partial_sum = (struct imalog_prefix){ 0 };
 	export->partial_is_spare = false;

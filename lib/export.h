@@ -85,6 +85,10 @@ struct imalog_export {
 		void *arg;
 	} trim;
 
+	bool keeps; /* for a kexec: save what is in the kernel, and delete nothing */
+	struct imalog_boundary *boundary; /* of a kexec after which nobody exported; or NULL */
+	bool crossed;			  /* and it was said what became of that */
+
 	const struct imalog_world *world;
 	struct imalog_templates *templates;
 	struct imalog_kernel_info kernel;
@@ -170,6 +174,8 @@ bool imalog_tail_was_staged(const struct imalog_export *export,
 int imalog_tail_new_epoch(struct imalog_export *export, struct imalog_error *error);
 /* The boot in which the newest segment was saved, "" when not known; NULL: there is none */
 const char *imalog_tail_boot_id(const struct imalog_export *export);
+/* Was that another one than this? */
+bool imalog_tail_is_of_other_boot(const struct imalog_export *export);
 bool imalog_tail_is_undetermined(const struct imalog_export *export,
 				 const struct imalog_receipt *receipt);
 int imalog_tail_write(struct imalog_export *export, const struct imalog_receipt *receipt,
@@ -307,5 +313,29 @@ int imalog_trim_take(struct imalog_export *export, const struct imalog_receipt *
 int imalog_trim_refuse_staged(struct imalog_error *error);
 /* When it is over: if it was refused, there is no store that was not there before. */
 void imalog_trim_end(struct imalog_export *export);
+
+/* ---- export-keep.c: before a kexec ---- */
+
+/* Refuses where there is no list. */
+int imalog_keep_begin(struct imalog_export *export, struct imalog_error *error);
+/* Is the whole list what the newest pending segment has, which it begins with? */
+bool imalog_keep_is_all(const struct imalog_export *export,
+			const struct imalog_receipt *newest);
+/* Of two pending segments the first goes, or becomes part of the log. */
+int imalog_keep_settle(struct imalog_export *export, struct imalog_error *error);
+/* Writes down what was kept. */
+int imalog_keep_mark(struct imalog_export *export, struct imalog_error *error);
+
+/* ---- kexec-boundary.c: and after it ---- */
+
+/* Looks for what a kexec from another boot has left, if that is the end of the store. */
+void imalog_boundary_load(struct imalog_export *export);
+/*
+ * Is the list expected to go on in the same epoch?  What the store has before it proves that, or
+ * the list begins with all that was kept.
+ */
+bool imalog_boundary_is_crossed(const struct imalog_export *export);
+/* Says what became of the records. */
+void imalog_boundary_say(struct imalog_export *export, enum imalog_belongs belongs);
 
 #endif /* IMALOG_EXPORT_H */

@@ -160,6 +160,7 @@ static void look_at_store(struct status *status)
 	status->store.there = true;
 	status->store.epochs = imalog_store_epochs(store);
 	status->store.current = imalog_store_current(store);
+	status->store.kept = imalog_store_kept(store);
 	if (status->store.current) {
 		rc = imalog_epoch_open(store, status->store.current, &epoch,
 				       status->error);
@@ -230,7 +231,12 @@ static void judge_exports(struct status *status)
 	uint64_t listed = status->listed.known ? status->listed.records : 0;
 	const struct status_store *store = &status->store;
 
-	if (status->staged.records)
+	if (store->pending && store->pending == store->kept)
+		status_find(status, IMALOG_NOTE_INFO, NULL,
+			    "segment %" PRIu64 " was saved for a kexec, and is what the kernel had "
+			    "then: the next export finishes it",
+			    store->pending);
+	else if (status->staged.records)
 		status_find(status, IMALOG_NOTE_WRONG, advice,
 			    "%" PRIu64
 			    " record%s staged, and nobody is at work: an export was "

@@ -41,6 +41,7 @@ struct status {
 		uint64_t segments, records;
 		uint64_t unread; /* segments whose records are not among these */
 		uint64_t pending; /* the first such segment, or 0 */
+		uint64_t kept;	  /* that is so for a kexec, or 0 */
 		char newest[24];  /* when it was saved; "": nothing was, or it is not known */
 	} store;
 
