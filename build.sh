@@ -22,9 +22,9 @@ usage() {
 	END
 }
 
-build_packages='autoconf automake gcc libc6-dev libcbor-dev libjansson-dev libssl-dev
-	libtool libtss2-dev make pkg-config'
-check_packages='bats fuse3 g++ git libfuse3-dev libtss2-tcti-swtpm0 mandoc
+build_packages='autoconf automake gcc libc6-dev libcbor-dev libfuse3-dev libjansson-dev
+	libssl-dev libtool libtss2-dev make pkg-config'
+check_packages='bats fuse3 g++ git libtss2-tcti-swtpm0 mandoc
 	openssl python3 shellcheck strace swtpm swtpm-tools systemd tpm2-tools zsh'
 long_packages='clang ima-evm-utils libc6-dbg libclang-rt-14-dev libtss2-tcti-device0
 	llvm valgrind xz-utils'

@@ -684,6 +684,7 @@ struct imalog_writer {
 	struct imalog_hasher *hasher; /* NULL: digests that are not recorded are missing */
 	enum imalog_int_width int_width;
 	bool sequence, force, has_count;
+	bool pads; /* instead of computing: the SHA-1 that is recorded, and zeros */
 	uint64_t count;	  /* of a CBOR array */
 	uint64_t written; /* records */
 	struct imalog_counter *counters;
