@@ -19,14 +19,26 @@
 
 #define CHUNK ((size_t)32 << 10)
 
+/* What may still be somewhere else later: pending segments, what is staged, and the list */
+struct tail {
+	int fd;
+	bool opened;
+	uint64_t from, size; /* bytes of the file */
+	uint64_t start;	     /* in the log */
+};
+
+#define TAILS_MAX (IMALOG_PENDING_MAX + IMALOG_VIEW_LISTS)
+
 /* What is there now */
 struct found {
 	uint64_t epoch;
 	bool moved; /* it is another epoch or boot */
-	bool stops; /* behind the pieces nothing is decided */
+	bool stops; /* behind these nothing is decided */
 	struct imalog_follow_piece *pieces;
 	size_t nr;
 	struct imalog_mark end; /* of the pieces */
+	struct tail tails[TAILS_MAX];
+	size_t nr_tails;
 	uint64_t list_start, size;
 };
 
@@ -75,10 +87,62 @@ static int list_pieces(const struct imalog_follower *follower, struct found *fou
 		return imalog_fail_nomem(error);
 	found->stops = view->doubtful && epoch;
 	for (size_t i = 0; i < nr && (!found->stops || i <= last); i++)
-		if (imalog_view_takes(view, i, &skip))
+		if (epoch->segments[i].kind == IMALOG_SEGMENT_LOG &&
+		    imalog_view_takes(view, i, &skip))
 			found->pieces[found->nr++] = (struct imalog_follow_piece){
 				.segment = epoch->segments[i].number, .skip = skip
 			};
+	return 0;
+}
+
+static uint64_t size_of(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+static void add_tail(struct found *found, int fd, bool opened, uint64_t from)
+{
+	found->tails[found->nr_tails++] = (struct tail){
+		.fd = fd, .opened = opened, .from = from, .size = size_of(fd) - from
+	};
+}
+
+static int skip_records(struct imalog_follower *follower, int fd, uint64_t skip, uint64_t *ret,
+			struct imalog_error *error);
+
+/* Behind the pieces, in this order */
+static int list_tails(struct imalog_follower *follower, struct found *found,
+		      struct imalog_error *error)
+{
+	const struct imalog_view *view = follower->view;
+	const struct imalog_epoch *epoch =
+		imalog_view_is_of_epoch(view) ? view->export->epoch : NULL;
+	size_t nr = epoch ? epoch->nr : 0, last = last_certain(view);
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < nr && (!found->stops || i <= last); i++) {
+		uint64_t skip, from;
+		int fd;
+
+		if (epoch->segments[i].kind != IMALOG_SEGMENT_PENDING ||
+		    !imalog_view_takes(view, i, &skip) ||
+		    found->nr_tails == IMALOG_PENDING_MAX)
+			continue;
+		fd = imalog_segment_open(epoch, &epoch->segments[i], error);
+		rc = fd < 0 ? fd : skip_records(follower, fd, skip, &from, error);
+		if (rc == 0)
+			add_tail(found, fd, true, from);
+		else if (fd >= 0)
+			close(fd);
+	}
+	if (rc == 0)
+		rc = imalog_view_copy_rest(follower->view, error);
+	if (rc < 0 || found->stops)
+		return rc;
+	add_tail(found, view->copies[IMALOG_VIEW_STAGED], false, 0);
+	add_tail(found, view->copies[IMALOG_VIEW_LIST], false, 0);
 	return 0;
 }
 
@@ -123,15 +187,15 @@ static int count_record(void *arg, const struct imalog_record *record, struct im
 }
 
 /* Without the records that come before: where those end in the file */
-static int skip_records(struct imalog_follower *follower, int fd, uint64_t size,
-			struct imalog_follow_piece *piece, struct imalog_error *error)
+static int skip_records(struct imalog_follower *follower, int fd, uint64_t skip, uint64_t *ret,
+			struct imalog_error *error)
 {
-	struct scan scan = { .follower = follower, .fd = fd, .stop = piece->skip };
-	const struct imalog_walk walk = { read_file, count_record, &scan, size };
+	struct scan scan = { .follower = follower, .fd = fd, .stop = skip };
+	const struct imalog_walk walk = { read_file, count_record, &scan, size_of(fd) };
 	struct imalog_mark at = { 0, 0, IMALOG_ASCII_UNKNOWN };
-	int rc = piece->skip ? imalog_follow_walk(follower, &walk, &at, error) : 0;
+	int rc = skip ? imalog_follow_walk(follower, &walk, &at, error) : 0;
 
-	piece->skip_bytes = at.bytes;
+	*ret = at.bytes;
 	return rc;
 }
 
@@ -142,17 +206,14 @@ static int measure(struct imalog_follower *follower, int fd, struct imalog_follo
 	const struct imalog_receipt *receipt = receipt_of(follower->view, piece->segment);
 	struct scan scan = { .follower = follower, .fd = fd };
 	struct imalog_walk walk = { read_file, count_record, &scan, 0 };
-	struct stat st;
-	int rc;
+	uint64_t size = size_of(fd);
+	int rc = skip_records(follower, fd, piece->skip, &piece->skip_bytes, error);
 
-	if (fstat(fd, &st) != 0)
-		return imalog_fail_errno(error, errno, "cannot look at a segment");
-	rc = skip_records(follower, fd, (uint64_t)st.st_size, piece, error);
 	if (rc < 0)
 		return rc;
 	piece->start = *end;
-	piece->bytes = (uint64_t)st.st_size - piece->skip_bytes;
-	if (!piece->skip && receipt && receipt->bytes == (uint64_t)st.st_size) {
+	piece->bytes = size - piece->skip_bytes;
+	if (!piece->skip && receipt && receipt->bytes == size) {
 		end->records += receipt->records;
 		end->bytes += receipt->bytes;
 		if (!receipt->has_ascii_bytes)
@@ -226,34 +287,22 @@ static int compare_pieces(struct imalog_follower *follower, struct found *found,
 	return rc;
 }
 
-static uint64_t size_of(int fd)
-{
-	struct stat st;
-
-	return fd >= 0 && fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
-}
-
 /* Is it the log that is known, perhaps with more?  1, 0, or negative */
 static int compare(struct imalog_follower *follower, struct found *found,
 		   struct imalog_error *error)
 {
-	const int *copies = follower->view->copies;
-	uint64_t staged, list;
 	int rc = compare_pieces(follower, found, error);
 
 	found->list_start = found->size = found->end.bytes;
-	if (rc != 1 || found->stops)
-		return rc;
-	staged = size_of(copies[IMALOG_VIEW_STAGED]);
-	list = size_of(copies[IMALOG_VIEW_LIST]);
-	found->list_start = found->end.bytes + staged;
-	found->size = found->list_start + list;
-	if (found->size < follower->end.bytes)
+	for (size_t i = 0; rc == 1 && i < found->nr_tails; i++) {
+		struct tail *tail = &found->tails[i];
+
+		tail->start = found->list_start = found->size;
+		found->size += tail->size;
+		rc = has_bytes(follower, tail->fd, tail->from, tail->start, tail->size, error);
+	}
+	if (rc == 1 && !found->stops && found->size < follower->end.bytes)
 		return 0;
-	rc = has_bytes(follower, copies[IMALOG_VIEW_STAGED], 0, found->end.bytes, staged, error);
-	if (rc == 1)
-		rc = has_bytes(follower, copies[IMALOG_VIEW_LIST], 0, found->list_start, list,
-			       error);
 	return rc;
 }
 
@@ -277,24 +326,23 @@ int imalog_follow_keep(struct imalog_follower *follower, uint64_t at, struct ima
 	return 0;
 }
 
-/* What of a list is not in memory yet */
-static int keep_list(struct imalog_follower *follower, const struct found *found, int fd,
-		     uint64_t start, struct imalog_error *error)
+/* What of it is not in memory yet */
+static int keep_tail(struct imalog_follower *follower, const struct tail *tail,
+		     struct imalog_error *error)
 {
-	uint64_t known = follower->end.bytes > found->end.bytes ? follower->end.bytes :
-								  found->end.bytes;
-	uint64_t from = known > start ? known - start : 0, size = size_of(fd);
+	uint64_t known = follower->end.bytes;
+	uint64_t at = known > tail->start ? known - tail->start : 0;
 	uint8_t chunk[CHUNK];
 	int rc = 0;
 
-	while (rc == 0 && from < size) {
-		size_t n = size - from < CHUNK ? (size_t)(size - from) : CHUNK;
+	while (rc == 0 && at < tail->size) {
+		size_t n = tail->size - at < CHUNK ? (size_t)(tail->size - at) : CHUNK;
 
-		rc = imalog_follow_pread(fd, from, chunk, n, error);
+		rc = imalog_follow_pread(tail->fd, tail->from + at, chunk, n, error);
 		if (rc == 0)
-			rc = imalog_follow_keep(follower, start + from,
+			rc = imalog_follow_keep(follower, tail->start + at,
 						(struct imalog_span){ chunk, n }, error);
-		from += n;
+		at += n;
 	}
 	return rc;
 }
@@ -360,12 +408,8 @@ static int accept(struct imalog_follower *follower, struct found *found,
 	bool ahead = found->end.bytes > follower->end.bytes;
 	int rc = check_end(follower, &found->end, error);
 
-	if (rc == 0 && !found->stops)
-		rc = keep_list(follower, found, view->copies[IMALOG_VIEW_STAGED],
-			       found->end.bytes, error);
-	if (rc == 0 && !found->stops)
-		rc = keep_list(follower, found, view->copies[IMALOG_VIEW_LIST],
-			       found->list_start, error);
+	for (size_t i = 0; rc == 0 && i < found->nr_tails; i++)
+		rc = keep_tail(follower, &found->tails[i], error);
 	if (rc == 0)
 		rc = imalog_follow_extend(follower, ahead ? found->end : follower->end,
 					  found->size, error);
@@ -415,7 +459,7 @@ static int look(struct imalog_follower *follower, struct found *found,
 		return fail_store_gone(follower, error);
 	rc = list_pieces(follower, found, error);
 	if (rc == 0)
-		rc = imalog_view_copy_rest(follower->view, error);
+		rc = list_tails(follower, found, error);
 	if (rc == 0)
 		rc = follower->log ? compare(follower, found, error) : 0;
 	if (rc != 0)
@@ -442,6 +486,9 @@ int imalog_follow_take(struct imalog_follower *follower, struct imalog_error *er
 		rc = look(follower, &found, error);
 	if (rc == 0)
 		rc = accept(follower, &found, error);
+	for (size_t i = 0; i < found.nr_tails; i++)
+		if (found.tails[i].opened)
+			close(found.tails[i].fd);
 	free(found.pieces);
 	imalog_view_forget(follower->view);
 	if (rc < 0)

@@ -42,9 +42,11 @@ static bool is_left_over(const char *dir)
 /* What a process that was killed has left is taken away. */
 static int take_away_left_over(const char *dir)
 {
-	struct stat st;
+	DIR *open = opendir(dir);
 
-	if (stat(dir, &st) == 0 || errno != ENOTCONN || !is_left_over(dir))
+	if (open)
+		closedir(open);
+	if (open || errno != ENOTCONN || !is_left_over(dir))
 		return EXIT_YES;
 	if (umount2(dir, MNT_DETACH) == 0)
 		return EXIT_YES;

@@ -83,17 +83,19 @@ static bool is_built_in(const char *root, const char *name)
 static bool is_padded(const struct mount_file *file, const char *root)
 {
 	const char *alg = imalog_alg_name(file->shape.alg);
-	char *path = NULL;
-	int padded;
+	int padded = -1;
 
 	if (file->shape.padded || file->shape.alg == IMALOG_ALG_SHA1)
 		return file->shape.padded;
-	path = path_of(root, IMA_DIR "/binary_runtime_measurements", alg);
-	if (!path)
-		return false;
-	*strrchr(path, '/') = '_';
-	padded = is_padded_in(path, file->shape.alg);
-	free(path);
+	for (int staged = 0; padded < 0 && staged < 2; staged++) {
+		char name[96], *path;
+
+		snprintf(name, sizeof(name), "binary_runtime_measurements_%s%s", alg,
+			 staged ? "_staged" : "");
+		path = path_of(root, IMA_DIR, name);
+		padded = path ? is_padded_in(path, file->shape.alg) : -1;
+		free(path);
+	}
 	return padded < 0 ? !is_built_in(root, alg) : padded;
 }
 
