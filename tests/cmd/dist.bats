@@ -10,8 +10,11 @@ UNITS=$BUILD/dist/systemd
 setup_file() {
 	PYTHON=$(python3 -c 'import sys; print(sys.executable)')
 	export PYTHON
-	[ -e "$UNITS/imalog-export.service" ] ||
-		make -s -C "$BUILD" dist/systemd/imalog-export.service >&2 3>&-
+	local unit
+	for unit in export mount; do
+		[ -e "$UNITS/imalog-$unit.service" ] ||
+			make -s -C "$BUILD" "dist/systemd/imalog-$unit.service" >&2 3>&-
+	done
 }
 
 need_systemd() {
@@ -22,15 +25,19 @@ need_systemd() {
 make_units() {
 	need_systemd
 	mkdir -p systemd
-	sed "s|^ExecStart=[^ ]*|ExecStart=$IMALOG|" "$UNITS/imalog-export.service" \
-		>systemd/imalog-export.service
+	local unit
+	for unit in export mount; do
+		sed "s|^ExecStart=[^ ]*|ExecStart=$IMALOG|" "$UNITS/imalog-$unit.service" \
+			>"systemd/imalog-$unit.service"
+	done
 	cp "$IMALOG_SRC/dist/systemd/imalog-export.timer" systemd/
 }
 
 @test "dist: systemd finds nothing wrong with the units" {
 	make_units
 	run --separate-stderr systemd-analyze verify --man=no --recursive-errors=no \
-		"$PWD/systemd/imalog-export.service" "$PWD/systemd/imalog-export.timer"
+		"$PWD/systemd/imalog-export.service" "$PWD/systemd/imalog-export.timer" \
+		"$PWD/systemd/imalog-mount.service"
 	expect_status 0
 	expect_no_stdout
 	expect_no_stderr
@@ -47,6 +54,27 @@ make_units() {
 	run --separate-stderr systemd-analyze security --offline=true --threshold=30 \
 		"$PWD/systemd/imalog-export.service"
 	expect_status 0 'more exposed than 3.0 of 10'
+}
+
+# What it mounts would be seen by nobody else, if it had a mount namespace of its own.
+@test "dist: the service that mounts has no rights but to mount, and no namespace" {
+	local key keys='ProtectSystem ProtectHome PrivateTmp PrivateDevices PrivateMounts
+		ProtectKernelTunables ProtectKernelModules ProtectKernelLogs
+		ProtectControlGroups ReadWritePaths ReadOnlyPaths InaccessiblePaths BindPaths
+		BindReadOnlyPaths ProtectProc TemporaryFileSystem RootDirectory MountFlags'
+	make_units
+	for key in $keys; do
+		! grep -q "^$key=" systemd/imalog-mount.service || fail "$key makes one"
+	done
+	for key in Type=notify NoNewPrivileges=yes DevicePolicy=closed; do
+		grep -q "^$key\$" systemd/imalog-mount.service || fail "no $key"
+	done
+	grep -qE '^ExecStart=/[^ ]*/bin/imalog mount --foreground /run/imalog/ima$' \
+		"$UNITS/imalog-mount.service" || fail 'another program'
+	systemd-analyze security --help | grep -q -- --offline || skip 'an old systemd'
+	run --separate-stderr systemd-analyze security --offline=true --threshold=60 \
+		"$PWD/systemd/imalog-mount.service"
+	expect_status 0 'more exposed than 6.0 of 10'
 }
 
 @test "dist: the units name each other, the installed program, and options that it has" {

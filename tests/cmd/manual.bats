@@ -20,7 +20,7 @@ load imafs
 MAN=$IMALOG_SRC/man
 PAGES='imalog imalog-show imalog-convert imalog-replay imalog-merge imalog-quote-verify
 	imalog-stage imalog-save imalog-confirm imalog-export imalog-trim imalog-store
-	imalog-policy-load imalog-status'
+	imalog-policy-load imalog-status imalog-mount'
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
@@ -407,6 +407,26 @@ start_kernel_with_tpm() {
 	expect_status 0
 	expect_stdout '^epoch 1, segment 3: 2 records from 3, '
 	[ "$(cat "$IMA/runtime_measurements_count")" = 1 ] || fail 'not one is left'
+}
+
+@test "manual: imalog-mount.1" {
+	start_kernel_with_tpm
+	imafs_ctl add /one
+	imalog --root root export
+	imafs_ctl add /two
+	mkdir ima
+	example imalog-mount.1 '# imalog mount /run/imalog/ima' 'imalog mount ima'
+	expect_status 0
+	example imalog-mount.1 '# cat /run/imalog/ima/runtime_measurements_count' \
+		'cat ima/runtime_measurements_count'
+	[ "$output" = 3 ] || fail 'three records expected'
+	example imalog-mount.1 '# imalog replay --tpm /run/imalog/ima/binary_runtime_measurements' \
+		'imalog replay --tpm --pcr 10 ima/binary_runtime_measurements'
+	expect_status 0
+	example imalog-mount.1 '# umount /run/imalog/ima' 'umount ima'
+	expect_status 0
+	# The unit is looked at by dist.bats
+	example imalog-mount.1 '# systemctl enable --now imalog-mount.service' true
 }
 
 @test "manual: imalog-store.1" {
