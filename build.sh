@@ -13,7 +13,7 @@ usage() {
 	  (none)           build
 	  check [NAME...]  build with -Werror and run the tests (tests/run-tests --help)
 	  check-long       run the long tests too: sanitizers, fuzzing, valgrind, vm
-  vm [NAME...]     build and run these tests in virtual machines, or all of them
+	  vm [NAME...]     build and run these tests in virtual machines, or all of them
 	  bench            build and measure
 	  demo             build and show what imalog does
 	  clean            remove build/ and what autoreconf wrote
@@ -48,7 +48,8 @@ install_packages() {
 	[ -n "$missing" ] || return 0
 	export DEBIAN_FRONTEND=noninteractive
 	# shellcheck disable=SC2086 # a list of words
-	{ apt-get -q update && apt-get -q install -y --no-install-recommends $missing; } \
+	{ apt-get -q update &&
+		apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $missing; } \
 		</dev/null || die "cannot install$missing"
 	rm -f build/Makefile # configure is to find them
 }

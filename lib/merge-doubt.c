@@ -105,16 +105,37 @@ static int say_later(struct doubt *doubt, const struct imalog_part *part)
 				imalog_piece_show(doubt->merge, part->piece, shown));
 }
 
+/* Is it of this machine, whose order is known, and the record that follows it not too late? */
+static bool is_followed(const struct doubt *doubt, size_t part, uint64_t before)
+{
+	const struct imalog_merge *merge = doubt->merge;
+	const struct imalog_plan *plan = &merge->plan;
+
+	for (size_t i = part + 1; i < plan->nr_parts; i++) {
+		if (!merge->items[plan->parts[i - 1].piece].machine ||
+		    !merge->items[plan->parts[i].piece].machine)
+			return false;
+		if (plan->parts[i].records)
+			return before < doubt->matched_at;
+	}
+	return false;
+}
+
 /*
  * One that adds records is weighed if its first is not behind the anchor, and what is left out
- * ends with one of a PCR that is compared: to leave out less would have it twice.
+ * ends with one of a PCR that is compared: to leave out less would have it twice.  One that adds
+ * none is, if it cannot be later than the anchor.
  */
-static int is_doubtful(struct doubt *doubt, const struct imalog_part *part, uint64_t before)
+static int is_doubtful(struct doubt *doubt, size_t index, uint64_t before)
 {
+	const struct imalog_part *part = &doubt->merge->plan.parts[index];
+
 	if (doubt->merge->items[part->piece].skip == 0)
 		return 0;
 	if (part->records)
 		return before >= doubt->matched_at || !part->weighed;
+	if (is_followed(doubt, index, before))
+		return 0;
 	return may_be_later(doubt, part->piece);
 }
 
@@ -128,7 +149,7 @@ static int look_at_parts(struct doubt *doubt)
 	for (size_t i = 0; i < plan->nr_parts; i++) {
 		const struct imalog_part *part = &plan->parts[i];
 
-		rc = is_doubtful(doubt, part, before);
+		rc = is_doubtful(doubt, i, before);
 		if (rc)
 			return rc < 0 ? rc : say_overlap(doubt, part);
 		if (!later && before >= doubt->matched_at && part->records &&
