@@ -3,8 +3,8 @@
  * The end of the list alone, when nothing but that can have changed
  *
  * While the list is open nobody can stage or delete.  If the store has the same files, and
- * something is staged or not as before, then what is behind the place where it was left is new.
- * What is right before that place is compared, too.
+ * something is staged or not as before, then what is behind the place where it was left is
+ * new.  What is right before that place is compared, too.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -131,9 +131,8 @@ static int same_overlap(const struct imalog_follower *follower, int fd,
 	}
 	if (rc < 0 || got < size)
 		return rc < 0 ? rc : 0;
-	rc = size ? imalog_follow_pread(follower->memory, follower->end.bytes - size, ours, size,
-					error) :
-		    0;
+	rc = imalog_follow_pread(follower->memory, follower->end.bytes - size, ours, size,
+				 error);
 	return rc < 0 ? rc : memcmp(ours, theirs, size) == 0;
 }
 
@@ -162,8 +161,9 @@ static int read_rest(struct imalog_follower *follower, int fd, struct imalog_err
 static int peek_list(struct imalog_follower *follower, struct imalog_error *error)
 {
 	const struct imalog_export *export = follower->view->export;
-	int fd, rc = export->world->open_list(export->root, false, export->wait_ms, &fd, error);
+	int fd, rc;
 
+	rc = export->world->open_list(export->root, false, export->wait_ms, &fd, error);
 	if (rc < 0)
 		return rc;
 	rc = same_staged(follower, error);

@@ -89,8 +89,8 @@ static int read_segment(const struct imalog_follower *follower, uint64_t at, uin
 	return rc < 0 ? rc : (int)size;
 }
 
-int imalog_follow_bytes(struct imalog_follower *follower, uint64_t at, uint8_t *to, size_t size,
-			struct imalog_error *error)
+int imalog_follow_bytes(struct imalog_follower *follower, uint64_t at, uint8_t *to,
+			size_t size, struct imalog_error *error)
 {
 	int rc;
 
@@ -129,9 +129,11 @@ static int read_bytes(void *arg, uint64_t at, uint8_t *to, size_t size,
 /* The part of a record's text that is wanted */
 static void copy_text(struct reading *reading, struct imalog_span text)
 {
-	uint64_t skip = reading->wanted > reading->offset ? reading->wanted - reading->offset : 0;
+	uint64_t skip = 0;
 	size_t size;
 
+	if (reading->wanted > reading->offset)
+		skip = reading->wanted - reading->offset;
 	if (skip >= text.size)
 		return;
 	size = text.size - (size_t)skip;
@@ -191,8 +193,8 @@ static int check_shape(const struct imalog_shape *shape, struct imalog_error *er
 {
 	if (imalog_alg_size(shape->alg) >= imalog_alg_size(IMALOG_ALG_SHA1))
 		return 0;
-	return imalog_fail(error, IMALOG_ERR_INVALID, "", "no list has digests of algorithm %d",
-			   (int)shape->alg);
+	return imalog_fail(error, IMALOG_ERR_INVALID, "",
+			   "no list has digests of algorithm %d", (int)shape->alg);
 }
 
 int imalog_follower_read(struct imalog_follower *follower, const struct imalog_shape *shape,

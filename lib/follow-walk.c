@@ -95,7 +95,8 @@ static int find_layout(struct imalog_follower *follower, struct imalog_span byte
 
 /* The record at the start of the window: 1, 0 at the end, or negative */
 static int parse(struct imalog_follower *follower, const struct imalog_walk *walk,
-		 struct window *window, struct imalog_record *record, struct imalog_error *error)
+		 struct window *window, struct imalog_record *record,
+		 struct imalog_error *error)
 {
 	const char *part = "";
 	size_t size = 0;
@@ -193,8 +194,26 @@ int imalog_follow_write(struct imalog_follower *follower, const struct imalog_sh
 	return rc == 0 && follower->text.failed ? imalog_fail_nomem(error) : rc;
 }
 
-void imalog_follow_count(struct imalog_follower *follower, const struct imalog_record *record,
-			 struct imalog_mark *at)
+/* ---- counting ---- */
+
+struct counting {
+	struct imalog_follower *follower;
+	const struct imalog_follow_scan *scan;
+};
+
+static int read_file(void *arg, uint64_t at, uint8_t *to, size_t size,
+		     struct imalog_error *error)
+{
+	const struct counting *counting = arg;
+	int rc = imalog_follow_pread(counting->scan->fd, at - counting->scan->start, to, size,
+				     error);
+
+	return rc < 0 ? rc : (int)size;
+}
+
+/* Adds the text of a record, where it is known. */
+static void count_text(struct imalog_follower *follower, const struct imalog_record *record,
+		       struct imalog_mark *at)
 {
 	static const struct imalog_shape ascii = { .ascii = true, .alg = IMALOG_ALG_SHA1 };
 
@@ -204,4 +223,25 @@ void imalog_follow_count(struct imalog_follower *follower, const struct imalog_r
 		at->ascii = IMALOG_ASCII_UNKNOWN;
 	else
 		at->ascii += follower->text.size;
+}
+
+static int count_record(void *arg, const struct imalog_record *record, struct imalog_mark *at,
+			struct imalog_error *error)
+{
+	const struct counting *counting = arg;
+	int rc = 0;
+
+	count_text(counting->follower, record, at);
+	if (counting->scan->marks && at->records % IMALOG_MARK_SPACE == 0)
+		rc = imalog_follow_mark(counting->follower, at, error);
+	return rc < 0 ? rc : at->records == counting->scan->stop;
+}
+
+int imalog_follow_scan(struct imalog_follower *follower, const struct imalog_follow_scan *scan,
+		       struct imalog_mark *at, struct imalog_error *error)
+{
+	struct counting counting = { follower, scan };
+	const struct imalog_walk walk = { read_file, count_record, &counting, scan->end };
+
+	return imalog_follow_walk(follower, &walk, at, error);
 }

@@ -81,12 +81,20 @@ struct imalog_walk {
 /* From @at, which goes along, to the end */
 int imalog_follow_walk(struct imalog_follower *follower, const struct imalog_walk *walk,
 		       struct imalog_mark *at, struct imalog_error *error);
+/* The same over a file, counting; without its first bytes, or from the log's memory */
+struct imalog_follow_scan {
+	int fd;
+	uint64_t start; /* offset in the log of the file's first byte */
+	uint64_t end;	/* of the log */
+	uint64_t stop;	/* behind this record; 0: at the end */
+	bool marks;
+};
+
+int imalog_follow_scan(struct imalog_follower *follower, const struct imalog_follow_scan *scan,
+		       struct imalog_mark *at, struct imalog_error *error);
 /* A record as text or bytes in follower->text */
 int imalog_follow_write(struct imalog_follower *follower, const struct imalog_shape *shape,
 			const struct imalog_record *record, struct imalog_error *error);
-/* Adds the text of a record, where it is known. */
-void imalog_follow_count(struct imalog_follower *follower, const struct imalog_record *record,
-			 struct imalog_mark *at);
 
 /* ---- follow-marks.c ---- */
 
@@ -113,6 +121,39 @@ int imalog_follow_bytes(struct imalog_follower *follower, uint64_t at, uint8_t *
 /* All of @size bytes of an open file, or an error */
 int imalog_follow_pread(int fd, uint64_t at, uint8_t *to, size_t size,
 			struct imalog_error *error);
+
+/* ---- follow-found.c ---- */
+
+/* What may still be somewhere else later: pending segments, what is staged, and the list */
+struct imalog_follow_tail {
+	int fd;
+	bool opened;
+	uint64_t from, size; /* bytes of the file */
+	uint64_t start;	     /* in the log */
+};
+
+#define IMALOG_FOLLOW_TAILS (IMALOG_PENDING_MAX + IMALOG_VIEW_LISTS)
+
+/* What is there now */
+struct imalog_found {
+	uint64_t epoch;
+	bool moved; /* it is another epoch or boot */
+	bool stops; /* behind these nothing is decided */
+	struct imalog_follow_piece *pieces;
+	size_t nr;
+	struct imalog_mark end; /* of the pieces */
+	struct imalog_follow_tail tails[IMALOG_FOLLOW_TAILS];
+	size_t nr_tails;
+	uint64_t list_start, size;
+};
+
+/* Lists what the view has.  Some of it is open until it is closed. */
+int imalog_found_list(struct imalog_follower *follower, struct imalog_found *found,
+		      struct imalog_error *error);
+/* Is it the log that is known, perhaps with more?  1, 0, or negative */
+int imalog_found_compare(struct imalog_follower *follower, struct imalog_found *found,
+			 struct imalog_error *error);
+void imalog_found_close(struct imalog_found *found);
 
 /* ---- follow-take.c ---- */
 

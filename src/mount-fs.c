@@ -265,8 +265,10 @@ static int read_count(fuse_req_t req, uint64_t offset, char *to, size_t size, si
 	records = imalog_follower_records(log->follower);
 	pthread_mutex_unlock(&log->lock);
 	length = (size_t)snprintf(text, sizeof(text), "%" PRIu64 "\n", records);
-	*got = offset >= length ? 0 : length - (size_t)offset < size ? length - (size_t)offset : size;
-	memcpy(to, text + (*got ? offset : 0), *got);
+	*got = offset < length ? length - (size_t)offset : 0;
+	*got = *got < size ? *got : size;
+	if (*got)
+		memcpy(to, text + offset, *got);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The log that `imalog mount` shows: one thread at a time looks or reads, all wait without it. */
+/* The log that `imalog mount` shows: one thread at a time looks or reads. */
 #include <errno.h>
 #include <string.h>
 #include <syslog.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Tells the service manager how far it is: a datagram to $NOTIFY_SOCKET, as sd_notify(3) says */
+/* Tells the service manager how far it is, with a datagram to $NOTIFY_SOCKET: sd_notify(3) */
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
