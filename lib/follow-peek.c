@@ -179,11 +179,10 @@ static int peek_list(struct imalog_follower *follower, struct imalog_error *erro
 
 static bool same_boot(const struct imalog_follower *follower)
 {
+	const struct imalog_export *export = follower->view->export;
 	char boot_id[sizeof(follower->boot_id)];
 
-	if (!imalog_root_read_line(follower->view->export->root,
-				   "proc/sys/kernel/random/boot_id", boot_id, sizeof(boot_id)))
-		boot_id[0] = '\0';
+	export->world->boot_id(export->root, boot_id);
 	return strcmp(boot_id, follower->boot_id) == 0;
 }
 

@@ -212,6 +212,8 @@ struct imalog_kernel_info {
 /* Is it yes in the configuration of the kernel of this release? */
 enum imalog_answer imalog_kernel_option(const char *root, const char *release,
 					const char *option);
+/* Of this boot; "" when it cannot be told */
+void imalog_kernel_boot_id(const char *root, char ret[40]);
 /* Fails only for want of memory or with an error of the system that is not "not there". */
 int imalog_kernel_probe(const char *root, struct imalog_kernel_info *ret,
 			struct imalog_error *error);
