@@ -3,7 +3,9 @@
  * Files that appear under their name complete and durable, or not at all
  *
  * temporary file -> write -> fsync -> close -> rename -> fsync of the directory.  After a
- * power cut a temporary file may be left over; nothing ever reads one.
+ * power cut a temporary file may be left over; nothing ever reads one.  In directories that
+ * are not imalog's own it has no name, where the file system can do that (O_TMPFILE): then
+ * nothing is left over.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,6 +62,48 @@ int imalog_durable_begin(struct imalog_durable *file, int dir, const char *name,
 	return fail(error, "create", name);
 }
 
+/* The only name that a file without a name has: it takes /proc. */
+static void name_of_fd(int fd, char path[32])
+{
+	snprintf(path, 32, "/proc/self/fd/%d", fd);
+}
+
+int imalog_durable_begin_unnamed(struct imalog_durable *file, int dir, const char *name,
+				 struct imalog_error *error)
+{
+	struct stat st;
+	char path[32];
+	int fd = -1;
+
+	if (strlen(name) < sizeof(file->name))
+		fd = openat(dir, ".", O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+	name_of_fd(fd, path);
+	if (fd < 0 || stat(path, &st) != 0) {
+		if (fd >= 0)
+			close(fd);
+		return imalog_durable_begin(file, dir, name, error);
+	}
+	*file = (struct imalog_durable){ .dir = dir, .fd = fd };
+	strcpy(file->name, name);
+	return 0;
+}
+
+/* What is linked last must be on the disk with its name: not all file systems do that by fsync. */
+static int commit_unnamed(struct imalog_durable *file, struct imalog_error *error)
+{
+	char path[32];
+	int fd = file->fd, rc;
+
+	name_of_fd(fd, path);
+	if (linkat(AT_FDCWD, path, file->dir, file->name, AT_SYMLINK_FOLLOW) != 0)
+		return fail(error, "create", file->name);
+	rc = imalog_durable_sync(fd, file->name, error);
+	file->fd = -1;
+	if (close(fd) != 0 && rc == 0)
+		rc = fail(error, "write", file->name);
+	return rc < 0 ? rc : imalog_durable_sync(file->dir, "the directory", error);
+}
+
 int imalog_durable_write(struct imalog_durable *file, struct imalog_span bytes,
 			 struct imalog_error *error)
 {
@@ -108,6 +152,8 @@ int imalog_durable_commit(struct imalog_durable *file, bool replace,
 
 	if (rc < 0)
 		return rc;
+	if (!file->named)
+		return commit_unnamed(file, error);
 	file->fd = -1;
 	if (close(fd) != 0)
 		return fail(error, "write", file->name);

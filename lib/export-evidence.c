@@ -119,6 +119,11 @@ static int settle(struct imalog_export *export, int verdict, struct imalog_error
 	if (verdict < 0)
 		return verdict;
 	if (verdict == IMALOG_MATCH) {
+		imalog_export_say(export, IMALOG_NOTE_INFO,
+				  "segment %" PRIu64
+				  ": an earlier run had saved it and deleted nothing: segment "
+				  "%" PRIu64 " has its records, too",
+				  first->segment, newest->segment);
 		newest->may_repeat = 0;
 		return imalog_tail_drop_first(export, error);
 	}
@@ -263,17 +268,16 @@ static bool has_been_reset(const struct imalog_export *export, bool *known)
 
 int imalog_evidence_judge(struct imalog_export *export, struct imalog_error *error)
 {
-	const char *boot_id = imalog_tail_boot_id(export);
 	bool known, reset, new;
 	int rc;
 
 	/* An epoch without segments begins with what is there now. */
-	if (!boot_id || (boot_id[0] && strcmp(boot_id, export->kernel.boot_id) == 0))
+	if (!imalog_tail_is_of_other_boot(export))
 		return IMALOG_BELONGS;
 	if (!export->witness.pcrs)
 		return IMALOG_BELONGS_NO_TPM;
 	reset = has_been_reset(export, &known);
-	new = !known || reset;
+	new = reset || (!known && !imalog_boundary_is_crossed(export));
 	rc = new ? is_fresh(export, error) : follows(export, error);
 	if (rc == 0) {
 		new = !new;
@@ -290,6 +294,10 @@ int imalog_evidence_epoch(struct imalog_export *export, struct imalog_error *err
 {
 	int rc = imalog_evidence_judge(export, error);
 
+	if (rc >= 0 && export->boundary && !export->crossed) {
+		imalog_boundary_say(export, (enum imalog_belongs)rc);
+		export->crossed = true;
+	}
 	switch (rc) {
 	case IMALOG_BELONGS_TO_NEW:
 		return start_new(export, error);

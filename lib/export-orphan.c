@@ -67,6 +67,51 @@ static int set_aside(struct imalog_export *export, const struct imalog_segment *
 	return imalog_durable_rename(export->epoch->dir, from, export->partial, error);
 }
 
+/* What is saved now begins with its bytes, or the log is whole without it: of no use any more */
+void imalog_orphan_remove(struct imalog_export *export, bool saved_again, uint64_t bytes)
+{
+	bool spare = saved_again || export->partial_is_spare;
+
+	if (!export->partial[0])
+		return;
+	if (spare && unlinkat(export->epoch->dir, export->partial, 0) == 0)
+		imalog_export_say(export, IMALOG_NOTE_INFO,
+				  saved_again ? "what an interrupted run had begun to save is "
+						"saved anew" :
+						"what an interrupted run had saved once more is "
+						"removed");
+	else if (bytes < export->partial_sum.size)
+		imalog_export_say(export, IMALOG_NOTE_INFO,
+				  "'%s' is what an interrupted run had begun to save, more "
+				  "than is saved now: it is kept, but no part of the log",
+				  export->partial);
+	else
+		imalog_export_say(export, spare ? IMALOG_NOTE_INFO : IMALOG_NOTE_WRONG,
+				  "'%s' is what an interrupted run had saved, and its records are "
+				  "no longer in the kernel: it is kept, but no part of the log",
+				  export->partial);
+	export->partial[0] = '\0';
+}
+
+static void remove_saved(void *arg, const char *name)
+{
+	struct imalog_export *export = arg;
+
+	if (imalog_partial_is_saved(export->epoch, name) &&
+	    unlinkat(export->epoch->dir, name, 0) == 0)
+		imalog_export_say(export, IMALOG_NOTE_INFO,
+				  "'%s', what an interrupted run had begun to save, is removed: "
+				  "segments have all of it",
+				  name);
+}
+
+void imalog_orphan_sweep(struct imalog_export *export)
+{
+	/* Nobody waits for it: what cannot be read now is there the next time. */
+	if (export->epoch && export->nr_done && export->nr_pending == 0)
+		imalog_epoch_partials(export->epoch, remove_saved, export, NULL);
+}
+
 /* ---- perhaps a part of it ---- */
 
 /* What a receipt says of the records, and of a pending segment that it may begin with once more */

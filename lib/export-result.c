@@ -12,6 +12,19 @@
 	"segment %" PRIu64 ": the log does not lead to the TPM's values: a record did not " \
 	"reach it, or somebody else extended a PCR"
 
+/* What it would have said, nobody knows any more; only how bad it was. */
+static void lose(struct imalog_export *export, enum imalog_note_kind kind)
+{
+	struct imalog_note *lost = &export->lost;
+
+	if (kind == IMALOG_NOTE_INFO)
+		kind = IMALOG_NOTE_UNCHECKED;
+	if (!lost->text[0] || kind > lost->kind)
+		lost->kind = kind;
+	snprintf(lost->text, sizeof(lost->text),
+		 "out of memory: not all that was found can be said");
+}
+
 void imalog_export_say(struct imalog_export *export, enum imalog_note_kind kind,
 		       const char *format, ...)
 {
@@ -20,8 +33,10 @@ void imalog_export_say(struct imalog_export *export, enum imalog_note_kind kind,
 	struct imalog_note *note;
 	va_list args;
 
-	if (!notes)
+	if (!notes) {
+		lose(export, kind);
 		return;
+	}
 	export->notes = notes;
 	note = notes + export->nr_notes;
 	note->kind = kind;
@@ -40,15 +55,20 @@ void imalog_export_forget_notes(struct imalog_export *export)
 	free(export->notes);
 	export->notes = NULL;
 	export->nr_notes = 0;
+	export->lost.text[0] = '\0';
 }
 
 const char *imalog_export_note(const struct imalog_export *export, size_t i,
 			       enum imalog_note_kind *kind)
 {
-	if (i >= export->nr_notes)
+	const struct imalog_note *note = &export->lost;
+
+	if (i < export->nr_notes)
+		note = &export->notes[i];
+	else if (i > export->nr_notes || !note->text[0])
 		return NULL;
-	*kind = export->notes[i].kind;
-	return export->notes[i].text;
+	*kind = note->kind;
+	return note->text;
 }
 
 /* The TPM had no value that the log leads to one of. */
@@ -101,6 +121,11 @@ int imalog_export_add(struct imalog_export *export, const struct imalog_receipt 
 	copy->before = copy->after = (struct imalog_state){ NULL, 0 };
 	copy->pcrs = NULL;
 	done[export->nr_done++] = (struct imalog_done){ export->epoch->number, copy };
+	if (receipt->segment <= export->found && receipt->state == IMALOG_RECEIPT_COMMITTED)
+		imalog_export_say(export, IMALOG_NOTE_INFO,
+				  "segment %" PRIu64
+				  ": an earlier run had saved it, and it is finished now",
+				  receipt->segment);
 	say_verdict(export, copy, receipt->pcrs);
 	return 0;
 }

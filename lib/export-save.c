@@ -227,33 +227,6 @@ static int write_segment(struct imalog_export *export, struct imalog_pass *pass,
 	return rc;
 }
 
-/* What is saved now begins with its bytes, or the log is whole without it: of no use any more */
-static void remove_partial(struct imalog_export *export, bool saved_again,
-			   uint64_t bytes)
-{
-	bool spare = saved_again || export->partial_is_spare;
-
-	if (!export->partial[0])
-		return;
-	if (spare && unlinkat(export->epoch->dir, export->partial, 0) == 0)
-		imalog_export_say(export, IMALOG_NOTE_INFO,
-				  saved_again ? "what an interrupted run had begun to save is "
-						"saved anew" :
-						"what an interrupted run had saved once more is "
-						"removed");
-	else if (bytes < export->partial_sum.size)
-		imalog_export_say(export, IMALOG_NOTE_INFO,
-				  "'%s' is what an interrupted run had begun to save, more "
-				  "than is saved now: it is kept, but no part of the log",
-				  export->partial);
-	else
-		imalog_export_say(export, spare ? IMALOG_NOTE_INFO : IMALOG_NOTE_WRONG,
-				  "'%s' is what an interrupted run had saved, and its records are "
-				  "no longer in the kernel: it is kept, but no part of the log",
-				  export->partial);
-	export->partial[0] = '\0';
-}
-
 /*
  * The kernel still has what was to be saved.  The receipt is taken back first, durably: a
  * segment that is missing would stop all exports.
@@ -334,7 +307,7 @@ static int save(struct imalog_export *export, const struct imalog_receipt *doubt
 	}
 	export->pending[export->nr_pending++] = receipt;
 	export->last_number = receipt->segment;
-	remove_partial(export, pass.prefixes[1].found, receipt->bytes);
+	imalog_orphan_remove(export, pass.prefixes[1].found, receipt->bytes);
 	return 0;
 }
 
@@ -356,21 +329,30 @@ static int compare_file(struct imalog_export *export, const struct imalog_prefix
 }
 
 /* The first records of the list: a slice, but all that may be those of a pending segment */
-static int take_first(struct imalog_export *export, const struct imalog_receipt *doubtful,
+static int take_slice(struct imalog_export *export, const struct imalog_receipt *doubtful,
 		      struct taken *taken, struct imalog_error *error)
 {
 	uint64_t records = export->slice ? export->slice : UINT64_MAX, got = 0;
 	int rc;
 
-	if (doubtful && (export->trim.wanted || doubtful->records > records))
+	if (doubtful && doubtful->records > records)
 		records = doubtful->records;
-	if (export->trim.wanted && !doubtful)
-		rc = imalog_trim_take(export, error);
-	else
-		rc = export->world->first(export->staging, records, &got, error);
+	rc = export->world->first(export->staging, records, &got, error);
 	taken->trimmed = rc == 1;
-	/* How many a trim leaves is nobody's business: there can always be more. */
-	taken->more = rc == 1 && (export->trim.wanted || got == records);
+	taken->more = rc == 1 && got == records;
+	return rc;
+}
+
+/* How many a trim leaves is nobody's business: there can always be more. */
+static int take_first(struct imalog_export *export, const struct imalog_receipt *doubtful,
+		      struct taken *taken, struct imalog_error *error)
+{
+	int rc;
+
+	if (!export->trim.wanted)
+		return take_slice(export, doubtful, taken, error);
+	rc = imalog_trim_take(export, doubtful, error);
+	taken->trimmed = taken->more = rc == 1;
 	return rc;
 }
 
@@ -391,10 +373,9 @@ static int take(struct imalog_export *export, bool staged,
 	return rc < 0 ? rc : 0;
 }
 
-static int outcome_of(const struct imalog_export *export, const struct taken *taken,
-		      const struct imalog_receipt *doubtful)
+static int outcome_of(const struct imalog_export *export, const struct taken *taken)
 {
-	if (taken->staged_before || (export->trim.wanted && doubtful))
+	if (taken->staged_before)
 		return IMALOG_OUTCOME_AGAIN;
 	/* Of a kernel that stages, the rest comes in one piece. */
 	if (taken->trimmed && !export->trim.wanted && (taken->more || export->kernel.stages))
@@ -414,6 +395,9 @@ static int take_and_save(struct imalog_export *export, bool staged,
 
 	if (rc < 0)
 		return rc;
+	/* A trim has nothing to take, whatever the lists have. */
+	if (!taken.any && export->trim.wanted)
+		return IMALOG_OUTCOME_NOTHING;
 	if (!taken.any)
 		/* The lists have nothing, so no pending segment's records either. */
 		return doubtful && export->stages ? IMALOG_OUTCOME_GONE :
@@ -425,7 +409,21 @@ static int take_and_save(struct imalog_export *export, bool staged,
 	if (rc < 0 || !export->deletes)
 		return rc < 0 ? rc : IMALOG_OUTCOME_SAVED;
 	rc = discard(export, export->pending[export->nr_pending - 1], error);
-	return rc < 0 ? rc : outcome_of(export, &taken, doubtful);
+	return rc < 0 ? rc : outcome_of(export, &taken);
+}
+
+/* The kernel has what is pending, and nothing else has its bytes: it need not be saved again. */
+static int discard_saved(struct imalog_export *export, struct imalog_receipt *newest,
+			 struct imalog_error *error)
+{
+	int rc;
+
+	if (!export->deletes)
+		return IMALOG_OUTCOME_SAVED;
+	rc = discard(export, newest, error);
+	if (rc < 0)
+		return rc;
+	return export->trim.wanted ? IMALOG_OUTCOME_GONE : IMALOG_OUTCOME_AGAIN;
 }
 
 /* The newest pending segment is staged, or begins the list; or its records were deleted. */
@@ -438,13 +436,19 @@ static int look_at_newest(struct imalog_export *export, struct imalog_receipt *n
 	if (!imalog_same_sum(sum, newest))
 		/* Its records were deleted, by us or by somebody else. */
 		return IMALOG_OUTCOME_AGAIN;
-	if (export->sure && imalog_same_as_staged(export, newest)) {
+	if (export->sure && !imalog_same_as_staged(export, newest)) {
+		export->sure = false;
+		/* Others have come between that proof and this hold. */
+		export->proved = export->proved && !newest->moment.known;
+	}
+	/* A trim deletes what it is told to, not what an earlier one was told. */
+	if (export->sure && (!export->trim.wanted || imalog_trim_is_for(export, newest))) {
 		rc = imalog_same_mend(export, newest, error);
-		if (rc == 0 && !export->deletes)
-			return IMALOG_OUTCOME_SAVED;
-		if (rc == 0)
-			rc = discard(export, newest, error);
-		return rc < 0 ? rc : IMALOG_OUTCOME_AGAIN;
+		if (rc < 0)
+			return rc;
+		if (!export->keeps || imalog_keep_is_all(export, newest))
+			return discard_saved(export, newest, error);
+		return take_and_save(export, staged, newest, error);
 	}
 	/* Deleted and there once more, or never deleted: bytes do not tell. */
 	if (export->nr_pending == IMALOG_PENDING_MAX)

@@ -62,6 +62,13 @@ const char *imalog_tail_boot_id(const struct imalog_export *export)
 	return export->past.there ? export->past.boot_id : NULL;
 }
 
+bool imalog_tail_is_of_other_boot(const struct imalog_export *export)
+{
+	const char *boot_id = imalog_tail_boot_id(export);
+
+	return boot_id && (!boot_id[0] || strcmp(boot_id, export->kernel.boot_id) != 0);
+}
+
 /* The TPM's values prove where the records belong; else that it is the same boot does. */
 bool imalog_tail_is_undetermined(const struct imalog_export *export,
 				 const struct imalog_receipt *receipt)
@@ -437,8 +444,10 @@ int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 		rc = prepare_to_write(export, error);
 	if (rc == 0)
 		rc = check_order(export, &nr, error);
-	if (rc == 0)
+	if (rc == 0) {
+		export->found = imalog_epoch_last(export->epoch);
 		rc = take_finished(export, error);
+	}
 	for (size_t i = nr; rc == 0 && i < export->epoch->nr; i++) {
 		const struct imalog_segment *segment = &export->epoch->segments[i];
 
@@ -452,6 +461,8 @@ int imalog_tail_load(struct imalog_export *export, struct imalog_error *error)
 	if (rc < 0)
 		return rc;
 	export->last_number = imalog_epoch_last(export->epoch);
+	if (imalog_tail_is_of_other_boot(export))
+		imalog_boundary_load(export);
 	return put_in_place(export, error);
 }
 
@@ -461,6 +472,8 @@ void imalog_tail_free(struct imalog_export *export)
 		imalog_receipt_free(&export->pending[i]);
 	export->nr_pending = 0;
 	imalog_receipt_free(&export->orphan);
+	free(export->boundary);
+	export->boundary = NULL;
 	export->partial[0] = '\0';
 	export->partial_sum = (struct imalog_prefix){ 0 };
 	export->partial_is_spare = false;

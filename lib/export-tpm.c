@@ -36,25 +36,27 @@ static bool is_there(const char *root, const char *path)
 	return fd >= 0;
 }
 
-/* Where to look, and for tpm2-tss the TCTI in @tcti, "" for its own choice */
-static enum imalog_tpm_use choose(const struct imalog_export *export, char tcti[512])
+enum imalog_tpm_use imalog_tpm_find(const char *root, char tcti[IMALOG_TCTI_MAX])
 {
-	const char *env = secure_getenv("TPM2TOOLS_TCTI");
-
-	snprintf(tcti, 512, "%s", export->tcti ? export->tcti : "");
-	if (export->tpm_use != IMALOG_TPM_AUTO)
-		return export->tpm_use;
-	if (export->tcti || env)
+	tcti[0] = '\0';
+	if (secure_getenv("TPM2TOOLS_TCTI"))
 		return IMALOG_TPM_TSS;
-#ifdef HAVE_TPM2_TSS
-	if (is_there(export->root, TPM_DEVICE)) {
-		snprintf(tcti, 512, "device:%s/" TPM_DEVICE,
-			 strcmp(export->root, "/") == 0 ? "" : export->root);
+	if (imalog_tpm_supported() && is_there(root, TPM_DEVICE)) {
+		snprintf(tcti, IMALOG_TCTI_MAX, "device:%s/" TPM_DEVICE,
+			 strcmp(root, "/") == 0 ? "" : root);
 		return IMALOG_TPM_TSS;
 	}
-#endif
-	return is_there(export->root, "sys/class/tpm/tpm0") ? IMALOG_TPM_SYSFS :
-							      IMALOG_TPM_NONE;
+	return is_there(root, "sys/class/tpm/tpm0") ? IMALOG_TPM_SYSFS : IMALOG_TPM_NONE;
+}
+
+/* Where to look, and for tpm2-tss the TCTI in @tcti, "" for its own choice */
+static enum imalog_tpm_use choose(const struct imalog_export *export,
+				  char tcti[IMALOG_TCTI_MAX])
+{
+	if (!export->tcti && export->tpm_use == IMALOG_TPM_AUTO)
+		return imalog_tpm_find(export->root, tcti);
+	snprintf(tcti, IMALOG_TCTI_MAX, "%s", export->tcti ? export->tcti : "");
+	return export->tpm_use == IMALOG_TPM_AUTO ? IMALOG_TPM_TSS : export->tpm_use;
 }
 
 /* The strongest bank that is there: one is enough, since all are extended alike. */
@@ -161,7 +163,7 @@ static int read_sysfs(const struct imalog_export *export, struct imalog_witness 
 static int read_tpm(const struct imalog_export *export, bool quote, struct imalog_witness *ret,
 		    struct imalog_error *error)
 {
-	char tcti[512];
+	char tcti[IMALOG_TCTI_MAX];
 	int rc = 0;
 
 	*ret = (struct imalog_witness){ 0 };

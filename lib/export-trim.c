@@ -77,14 +77,24 @@ static int replay_segment(struct imalog_export *export, const struct imalog_segm
 	return rc;
 }
 
+/* Is what is pending still in the list? */
+static bool is_known(const struct imalog_export *export)
+{
+	return export->proved || export->sure;
+}
+
 int imalog_trim_prepare(struct imalog_export *export, struct imalog_error *error)
 {
 	struct imalog_epoch *epoch;
 	int rc = 0;
 
-	/* What is pending is decided about first: then there is another round. */
-	if (!export->trim.replay || export->nr_pending)
+	/* What may have left the kernel is decided about first: then there is another round. */
+	if (!export->trim.replay || (export->nr_pending && !is_known(export)))
 		return 0;
+	/* What it has replayed, it cannot take back. */
+	if (imalog_replay_records(export->trim.replay))
+		return imalog_fail_os(error, EAGAIN,
+				      "others delete records of the list meanwhile");
 	/* Files have got other names since it was opened. */
 	rc = imalog_epoch_open(export->store, export->store->current, &epoch, error);
 	if (rc < 0)
@@ -127,7 +137,57 @@ static int count(struct imalog_export *export, uint64_t *ret, struct imalog_erro
 	return 0;
 }
 
-int imalog_trim_take(struct imalog_export *export, struct imalog_error *error)
+bool imalog_trim_is_for(const struct imalog_export *export,
+			const struct imalog_receipt *receipt)
+{
+	const struct imalog_trim *trim = &export->trim;
+
+	if (trim->replay)
+		return false;
+	return trim->count ? trim->count == receipt->records :
+			     trim->to == export->base.records + receipt->records;
+}
+
+static int refuse_doubtful(const struct imalog_receipt *doubtful, struct imalog_error *error)
+{
+	return imalog_fail(error, IMALOG_ERR_INVALID, "",
+			   "the list begins with the bytes of segment %" PRIu64
+			   ", and nothing tells whether an interrupted run has deleted its "
+			   "records: nothing is deleted now; imalog export takes all of them",
+			   doubtful->segment);
+}
+
+static int refuse_fewer(const struct imalog_receipt *doubtful, uint64_t records,
+			struct imalog_error *error)
+{
+	return imalog_fail(error, IMALOG_ERR_INVALID, "",
+			   "an interrupted run has saved the first %" PRIu64
+			   " records of the list, more than the %" PRIu64
+			   " to be deleted: nothing is deleted; imalog trim %" PRIu64
+			   " or imalog export finishes it",
+			   doubtful->records, records, doubtful->records);
+}
+
+/*
+ * The list begins with the bytes of a pending segment.  So many of its first records can be
+ * taken all the same, if they are as many; but which record of the epoch is which must be known.
+ */
+static int count_doubtful(struct imalog_export *export, const struct imalog_receipt *doubtful,
+			  uint64_t *records, struct imalog_error *error)
+{
+	int rc = 0;
+
+	if (!export->trim.count && !is_known(export))
+		return refuse_doubtful(doubtful, error);
+	rc = count(export, records, error);
+	if (rc < 0 || *records == 0 || *records >= doubtful->records)
+		return rc;
+	return is_known(export) ? refuse_fewer(doubtful, *records, error) :
+				  refuse_doubtful(doubtful, error);
+}
+
+int imalog_trim_take(struct imalog_export *export, const struct imalog_receipt *doubtful,
+		     struct imalog_error *error)
 {
 	const struct imalog_world *world = export->world;
 	uint64_t records = 0, got = 0;
@@ -137,7 +197,8 @@ int imalog_trim_take(struct imalog_export *export, struct imalog_error *error)
 	if (rc == 2)
 		return imalog_trim_refuse_staged(error);
 	if (rc >= 0)
-		rc = count(export, &records, error);
+		rc = doubtful ? count_doubtful(export, doubtful, &records, error) :
+				count(export, &records, error);
 	if (rc < 0 || records == 0)
 		return rc;
 	rc = world->first(export->staging, records, &got, error);
@@ -147,6 +208,13 @@ int imalog_trim_take(struct imalog_export *export, struct imalog_error *error)
 			      "the list has %" PRIu64 " records, fewer than the %" PRIu64
 			      " to be deleted",
 			      got, records);
+}
+
+void imalog_trim_end(struct imalog_export *export)
+{
+	if (export->trim.wanted && export->nr_done == 0 && export->nr_pending == 0 &&
+	    export->store && export->store->made)
+		imalog_store_unmake(export->store);
 }
 
 /* ---- for callers ---- */

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "export.h"
+#include "kexec.h"
 
 /* More than it ever takes to finish what was interrupted, and then to export */
 #define ROUNDS 8
@@ -195,7 +196,7 @@ static int is_worth_it(struct imalog_export *export, struct imalog_error *error)
 {
 	int rc;
 
-	if (is_unfinished(export) || !export->stages || export->trim.wanted)
+	if (is_unfinished(export) || !export->stages || export->trim.wanted || export->keeps)
 		return 1;
 	rc = is_enough(export, error);
 	return rc || !export->kernel.stages ? rc : has_bytes(export, true, 1, error);
@@ -305,7 +306,7 @@ static int look_at_saved(struct imalog_export *export, struct imalog_error *erro
 	bool here, listed;
 	int verdict;
 
-	export->sure = false;
+	export->sure = export->proved = false;
 	if (!newest)
 		return 0;
 	here = imalog_tail_same_boot(export, newest);
@@ -316,6 +317,7 @@ static int look_at_saved(struct imalog_export *export, struct imalog_error *erro
 	verdict = imalog_evidence_saved(export, NULL);
 	export->sure = here && newest->state == IMALOG_RECEIPT_SAVED &&
 		       verdict != IMALOG_MISMATCH;
+	export->proved = listed && verdict == IMALOG_MATCH;
 	return verdict == IMALOG_MISMATCH && listed ? commit_all(export, error) : 0;
 }
 
@@ -325,6 +327,8 @@ static bool wants_list(const struct imalog_export *export)
 	const struct imalog_kernel_info *kernel = &export->kernel;
 	const struct imalog_receipt *newest = newest_pending(export);
 
+	if (export->keeps)
+		return !kernel->stages;
 	if (!export->stages || !kernel->trims)
 		return false;
 	if (export->trim.wanted || !kernel->stages ||
@@ -367,7 +371,9 @@ static int one_round(struct imalog_export *export, struct imalog_error *error)
 	case IMALOG_OUTCOME_NOTHING:
 		break;
 	case IMALOG_OUTCOME_SAVED:
-		rc = imalog_export_add(export, export->pending[export->nr_pending - 1], error);
+		rc = export->keeps ? imalog_keep_settle(export, error) : 0;
+		if (rc == 0)
+			rc = imalog_export_add(export, newest_pending(export), error);
 		break;
 	}
 	return rc < 0 ? rc : outcome;
@@ -403,6 +409,8 @@ static int begin(struct imalog_export *export, struct imalog_error *error)
 	/* What is missing is said before anything else. */
 	if (rc == 0 && export->trim.wanted) {
 		rc = imalog_trim_begin(export, error);
+	} else if (rc == 0 && export->keeps) {
+		rc = imalog_keep_begin(export, error);
 	} else if (rc == 0 && !export->kernel.stages &&
 		   !(export->stages && export->kernel.trims)) {
 		rc = export->world->open(export->root, true, false, 0, &export->staging,
@@ -430,18 +438,26 @@ static int run(struct imalog_export *export, struct imalog_error *error)
 	int rc;
 
 	reset_results(export);
+	export->crossed = false;
 	rc = begin(export, error);
 	if (rc > 0)
 		rc = all_rounds(export, error);
 	if (rc == 0 && export->deletes)
 		imalog_export_say_end(export);
+	if (rc == 0 && export->keeps)
+		rc = imalog_keep_mark(export, error);
+	else if (rc == 0 && export->crossed)
+		imalog_boundary_remove(export->store->dir);
+	imalog_orphan_sweep(export);
+	imalog_trim_end(export);
 	reset(export);
 	return rc < 0 ? rc : (int)export->nr_done;
 }
 
 int imalog_export_run(struct imalog_export *export, struct imalog_error *reterr)
 {
-	export->stages = export->saves = export->deletes = true;
+	export->stages = export->saves = true;
+	export->deletes = !export->keeps;
 	return run(export, reterr);
 }
 

@@ -87,6 +87,10 @@ struct imalog_export {
 		void *arg;
 	} trim;
 
+	bool keeps; /* for a kexec: save what is in the kernel, and delete nothing */
+	struct imalog_boundary *boundary; /* of a kexec after which nobody exported; or NULL */
+	bool crossed;			  /* and it was said what became of that */
+
 	const struct imalog_world *world;
 	struct imalog_templates *templates;
 	struct imalog_kernel_info kernel;
@@ -110,8 +114,10 @@ struct imalog_export {
 	struct imalog_receipt *pending[IMALOG_PENDING_MAX]; /* in their order */
 	size_t nr_pending;
 	uint64_t last_number;	       /* of a segment */
+	uint64_t found;		       /* the last one that earlier runs have left */
 	struct imalog_receipt *orphan; /* of the next one, which is there without; or NULL */
-	bool sure; /* the TPM does not say that the newest is not what is staged */
+	bool sure;   /* the TPM does not say that the newest is not what is staged */
+	bool proved; /* the TPM says that the newest is still in the list */
 	bool only_looks;   /* for a view: nothing is written */
 	const int *copies; /* of a view: list and what is staged, -1 or NULL: as they are */
 	char partial[IMALOG_SEGMENT_NAME_MAX + 16]; /* that this run found; "" when none */
@@ -126,11 +132,15 @@ struct imalog_export {
 	size_t nr_done;
 	struct imalog_note *notes;
 	size_t nr_notes;
+	struct imalog_note lost; /* text "": none; behind them, when memory ran out */
 };
 
 /* ---- export-result.c ---- */
 
-/* Adds a sentence for the user, unless memory ran out: that is no reason to fail. */
+/*
+ * Adds a sentence for the user.  That memory runs out is no reason to fail: then one says that
+ * something is not said.
+ */
 void imalog_export_say(struct imalog_export *export, enum imalog_note_kind kind,
 		       const char *format, ...) __attribute__((format(printf, 3, 4)));
 
@@ -165,6 +175,8 @@ bool imalog_tail_was_staged(const struct imalog_export *export,
 int imalog_tail_new_epoch(struct imalog_export *export, struct imalog_error *error);
 /* The boot in which the newest segment was saved, "" when not known; NULL: there is none */
 const char *imalog_tail_boot_id(const struct imalog_export *export);
+/* Was that another one than this? */
+bool imalog_tail_is_of_other_boot(const struct imalog_export *export);
 bool imalog_tail_is_undetermined(const struct imalog_export *export,
 				 const struct imalog_receipt *receipt);
 int imalog_tail_write(struct imalog_export *export, const struct imalog_receipt *receipt,
@@ -177,6 +189,13 @@ int imalog_orphan_take(struct imalog_export *export, const struct imalog_segment
 		       struct imalog_error *error);
 /* Becomes a pending segment if the TPM's values prove that it must be one. */
 int imalog_orphan_settle(struct imalog_export *export, struct imalog_error *error);
+/*
+ * What was set aside goes when it is known to be of no use.  @saved_again: what was saved now, so
+ * many bytes, begins with it
+ */
+void imalog_orphan_remove(struct imalog_export *export, bool saved_again, uint64_t bytes);
+/* When segments were committed: what earlier crashes left goes, too, if these have all of it. */
+void imalog_orphan_sweep(struct imalog_export *export);
 
 /* ---- sequence.c: what a sequence of records leads to ---- */
 
@@ -283,8 +302,41 @@ int imalog_export_hold(struct imalog_export *export, struct imalog_error *error)
 int imalog_trim_begin(struct imalog_export *export, struct imalog_error *error);
 /* Before the hold: what the store has, for those who must see all records */
 int imalog_trim_prepare(struct imalog_export *export, struct imalog_error *error);
-/* Under the hold: as imalog_staging_first(), but exactly what is wanted, or a refusal */
-int imalog_trim_take(struct imalog_export *export, struct imalog_error *error);
+/* Is it for exactly the records of this segment, with which the list begins? */
+bool imalog_trim_is_for(const struct imalog_export *export,
+			const struct imalog_receipt *receipt);
+/*
+ * Under the hold: as imalog_staging_first(), but exactly what is wanted, or a refusal.
+ * @doubtful: a pending segment that has the first records of the list, perhaps; or NULL
+ */
+int imalog_trim_take(struct imalog_export *export, const struct imalog_receipt *doubtful,
+		     struct imalog_error *error);
 int imalog_trim_refuse_staged(struct imalog_error *error);
+/* When it is over: if it was refused, there is no store that was not there before. */
+void imalog_trim_end(struct imalog_export *export);
+
+/* ---- export-keep.c: before a kexec ---- */
+
+/* Refuses where there is no list. */
+int imalog_keep_begin(struct imalog_export *export, struct imalog_error *error);
+/* Is the whole list what the newest pending segment has, which it begins with? */
+bool imalog_keep_is_all(const struct imalog_export *export,
+			const struct imalog_receipt *newest);
+/* Of two pending segments the first goes, or becomes part of the log. */
+int imalog_keep_settle(struct imalog_export *export, struct imalog_error *error);
+/* Writes down what was kept. */
+int imalog_keep_mark(struct imalog_export *export, struct imalog_error *error);
+
+/* ---- kexec-boundary.c: and after it ---- */
+
+/* Looks for what a kexec from another boot has left, if that is the end of the store. */
+void imalog_boundary_load(struct imalog_export *export);
+/*
+ * Is the list expected to go on in the same epoch?  What the store has before it proves that, or
+ * the list begins with all that was kept.
+ */
+bool imalog_boundary_is_crossed(const struct imalog_export *export);
+/* Says what became of the records. */
+void imalog_boundary_say(struct imalog_export *export, enum imalog_belongs belongs);
 
 #endif /* IMALOG_EXPORT_H */

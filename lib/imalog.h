@@ -1867,6 +1867,13 @@ IMALOG_API uint64_t imalog_store_epoch(const struct imalog_store *store, size_t 
 IMALOG_API uint64_t imalog_store_current(const struct imalog_store *store);
 
 /**
+ * imalog_store_kept() - the segment that imalog_export_keep() has left in the current epoch
+ *
+ * It is pending, and no export was interrupted.  Returns its number, 0 when there is none.
+ */
+IMALOG_API uint64_t imalog_store_kept(const struct imalog_store *store);
+
+/**
  * imalog_store_prune() - removes old epochs
  * @keep:    how many stay: the newest, and always the current one
  * @removed: gets how many were removed, also on failure; may be NULL
@@ -1978,6 +1985,18 @@ enum imalog_tpm_use {
 	IMALOG_TPM_NONE = 3,
 };
 
+/** IMALOG_TCTI_MAX - what a TCTI that is found fits in */
+#define IMALOG_TCTI_MAX 512
+
+/**
+ * imalog_tpm_find() - what IMALOG_TPM_AUTO stands for on this machine
+ * @root: prefix of /dev and /sys
+ * @tcti: gets the TCTI for IMALOG_TPM_TSS, "" for what tpm2-tss itself chooses
+ *
+ * Returns another value than IMALOG_TPM_AUTO.
+ */
+IMALOG_API enum imalog_tpm_use imalog_tpm_find(const char *root, char tcti[IMALOG_TCTI_MAX]);
+
 /**
  * imalog_export_set_tpm() - says which TPM
  * @tcti: as for imalog_tpm_open(), may be NULL; copied
@@ -2077,6 +2096,17 @@ IMALOG_API int imalog_export_trim_replayed(struct imalog_export *handle,
 IMALOG_API int imalog_export_save(struct imalog_export *handle, struct imalog_error *reterr);
 
 /**
+ * imalog_export_keep() - before a kexec: saves what is in the kernel, and deletes nothing
+ *
+ * So that nothing of it is lost if it is not carried over.  Works with every kernel; one that can
+ * stage has its list staged.  What was saved is written down in the store, for the first export
+ * of the next kernel, and for imalog_kexec_look().
+ *
+ * Returns as imalog_export_run().
+ */
+IMALOG_API int imalog_export_keep(struct imalog_export *handle, struct imalog_error *reterr);
+
+/**
  * imalog_export_confirm() - lets the kernel delete what is staged, if it is saved
  * @file: NULL, or a file that must be what is staged, to its last byte; it is saved in the
  *        store first
@@ -2118,6 +2148,83 @@ enum imalog_note_kind {
 IMALOG_API const char *imalog_export_note(const struct imalog_export *handle, size_t i,
 					  enum imalog_note_kind *kind);
 
+/* ---- kexec ---- */
+
+/** struct imalog_kexec - whether a kexec will carry this machine's list over */
+struct imalog_kexec;
+
+/** struct imalog_kexec_question - what is to be found out */
+struct imalog_kexec_question {
+	/** where /sys, /proc and the kernel's configuration are: "", or a prefix */
+	const char *root;
+	/** path of the store that imalog_export_keep() was called with, or NULL */
+	const char *store;
+	/** the next kernel is loaded: has that enough room?  Else: will it have? */
+	bool loaded;
+	/** and is the list what imalog_export_keep() saved, to its last byte? */
+	bool unchanged;
+	/** bytes that are to be left for what is measured yet */
+	uint64_t reserve;
+	/** how long to try when the lists are busy, in milliseconds */
+	unsigned int wait_ms;
+};
+
+/**
+ * imalog_kexec_look() - looks at this machine's kernel, and at its lists
+ *
+ * Crash kernels, which get no list, are none of its business.
+ *
+ * Returns 0 whatever is found; -IMALOG_ERR_OS: EBUSY, ENOENT (no IMA) and others; any of the data
+ * group (a list cannot be taken apart), -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_kexec_look(const struct imalog_kexec_question *question,
+				 struct imalog_kexec **ret, struct imalog_error *reterr);
+
+/** imalog_kexec_free() - frees it */
+IMALOG_API void imalog_kexec_free(struct imalog_kexec **kexec);
+
+/**
+ * imalog_kexec_verdict() - will the list be carried over?
+ *
+ * IMALOG_MATCH: it will; IMALOG_MISMATCH: it will not, or is not what it was; IMALOG_NOT_CHECKED:
+ * that cannot be told.  For the last two there is a note that says why.
+ */
+IMALOG_API enum imalog_verdict imalog_kexec_verdict(const struct imalog_kexec *kexec);
+
+/** imalog_kexec_note() - what is to be said, as imalog_export_note() */
+IMALOG_API const char *imalog_kexec_note(const struct imalog_kexec *kexec, size_t i,
+					 enum imalog_note_kind *kind);
+
+/** struct imalog_kexec_facts - what a verdict rests on; sizes are in bytes */
+struct imalog_kexec_facts {
+	/** how many records are to be carried over, */
+	uint64_t records;
+	/** their size, */
+	uint64_t bytes;
+	/** and how much room they take, with what comes with them */
+	uint64_t needed;
+	/** the room that there is, or will be; 0: not known */
+	uint64_t segment;
+	/** what says so: "estimate", "prepared" (at least that), "kexec_load", "vmallocinfo"; "" */
+	const char *segment_from;
+	/** is a kernel loaded? */
+	enum imalog_answer loaded;
+	/** was a kexec prepared in this boot?  Then: */
+	bool prepared;
+	/** the epoch, */
+	uint64_t epoch;
+	/** its last record that is in the store alone, */
+	uint64_t committed;
+	/** and how many records behind it were saved and are still in the kernel, */
+	uint64_t kept;
+	/** and the SHA-256 of those, 32 bytes */
+	uint8_t sha256[32];
+};
+
+/** imalog_kexec_get() - all of that */
+IMALOG_API void imalog_kexec_get(const struct imalog_kexec *kexec,
+				 struct imalog_kexec_facts *ret);
+
 /* ---- plans ---- */
 
 /**
@@ -2133,6 +2240,16 @@ IMALOG_API size_t imalog_plan_parts(const struct imalog_plan *plan);
 
 /** imalog_plan_name() - the name of part @i, from 0, for messages: as it was given, not escaped */
 IMALOG_API const char *imalog_plan_name(const struct imalog_plan *plan, size_t i);
+
+/** enum imalog_part_kind - where a part of a plan comes from */
+enum imalog_part_kind {
+	IMALOG_PART_FILE = 0, /* a file, such as a segment of the store */
+	IMALOG_PART_STAGED = 1, /* what this machine's kernel has staged */
+	IMALOG_PART_LIST = 2, /* the list of this machine's kernel */
+};
+
+/** imalog_plan_kind() - where part @i comes from */
+IMALOG_API enum imalog_part_kind imalog_plan_kind(const struct imalog_plan *plan, size_t i);
 
 /** imalog_plan_skip() - how many of the first records of part @i are to be left out */
 IMALOG_API uint64_t imalog_plan_skip(const struct imalog_plan *plan, size_t i);

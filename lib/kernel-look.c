@@ -27,24 +27,33 @@ static enum imalog_answer answer(bool yes)
 
 /* ---- the configuration ---- */
 
-/* "CONFIG_X=y" and "# CONFIG_X is not set" are what there is of an option. */
-static enum imalog_answer find_option(FILE *file, const char *option)
+/*
+ * "CONFIG_X=y" or "CONFIG_X=10", and "# CONFIG_X is not set", are what there is of an option.
+ * What is set is copied to @value.
+ */
+static enum imalog_answer find_option(FILE *file, const char *option, char value[32])
 {
 	enum imalog_answer found = IMALOG_UNKNOWN;
-	char line[256], yes[64];
+	size_t size = strlen(option);
 	bool has_ima = false;
+	char line[256];
 
-	snprintf(yes, sizeof(yes), "%s=y\n", option);
 	while (found == IMALOG_UNKNOWN && fgets(line, sizeof(line), file)) {
 		has_ima |= strcmp(line, "CONFIG_IMA=y\n") == 0;
-		if (strcmp(line, yes) == 0)
+		if (strncmp(line, option, size) != 0 || line[size] != '=')
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		if (strlen(line + size + 1) < 32) {
+			strcpy(value, line + size + 1);
 			found = IMALOG_YES;
+		}
 	}
 	/* Without the first it is no configuration, or one that was cut. */
 	return found == IMALOG_UNKNOWN && has_ima && feof(file) ? IMALOG_NO : found;
 }
 
-static enum imalog_answer look_in(const char *root, const char *path, const char *option)
+static enum imalog_answer look_in(const char *root, const char *path, const char *option,
+				  char value[32])
 {
 	int fd = imalog_root_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
@@ -55,13 +64,13 @@ static enum imalog_answer look_in(const char *root, const char *path, const char
 			close(fd);
 		return IMALOG_UNKNOWN;
 	}
-	found = find_option(file, option);
+	found = find_option(file, option, value);
 	fclose(file);
 	return found;
 }
 
-enum imalog_answer imalog_kernel_option(const char *root, const char *release,
-					const char *option)
+static enum imalog_answer look_for_option(const char *root, const char *release,
+					  const char *option, char value[32])
 {
 	static const struct {
 		const char *before, *behind;
@@ -78,8 +87,29 @@ enum imalog_answer imalog_kernel_option(const char *root, const char *release,
 	     i++) {
 		snprintf(path, sizeof(path), "%s%s%s", places[i].before, release,
 			 places[i].behind);
-		found = look_in(root, path, option);
+		found = look_in(root, path, option, value);
 	}
+	return found;
+}
+
+enum imalog_answer imalog_kernel_option(const char *root, const char *release,
+					const char *option)
+{
+	char value[32];
+	enum imalog_answer found = look_for_option(root, release, option, value);
+
+	return found == IMALOG_YES ? answer(strcmp(value, "y") == 0) : found;
+}
+
+enum imalog_answer imalog_kernel_option_number(const char *root, const char *release,
+					       const char *option, uint64_t *ret)
+{
+	char value[32];
+	enum imalog_answer found = look_for_option(root, release, option, value);
+
+	if (found == IMALOG_YES &&
+	    !imalog_decimal_decode(imalog_span_of(value), UINT64_MAX, ret))
+		return IMALOG_UNKNOWN;
 	return found;
 }
 

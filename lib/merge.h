@@ -20,6 +20,7 @@ struct imalog_piece {
 	int (*open)(void *arg, size_t i, int *fd, struct imalog_error *error);
 	void *arg; /* of open(), together with i; not the piece's */
 	size_t i;
+	enum imalog_part_kind kind;
 	/*
 	 * What is known of it for certain, as of a segment that lies beside its receipt in the
 	 * store; NULL when it is to be looked for.  Not the piece's.

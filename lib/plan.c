@@ -12,6 +12,11 @@ const char *imalog_plan_name(const struct imalog_plan *plan, size_t i)
 	return plan->pieces[plan->parts[i].piece].name;
 }
 
+enum imalog_part_kind imalog_plan_kind(const struct imalog_plan *plan, size_t i)
+{
+	return plan->pieces[plan->parts[i].piece].kind;
+}
+
 uint64_t imalog_plan_skip(const struct imalog_plan *plan, size_t i)
 {
 	return plan->parts[i].skip;

@@ -164,6 +164,9 @@ struct imalog_durable {
 /* Makes a temporary file (mode 0600) beside @name, which is a name in @dir, not a path. */
 int imalog_durable_begin(struct imalog_durable *file, int dir, const char *name,
 			 struct imalog_error *error);
+/* The same without a name, if it can be: for a commit that does not replace. */
+int imalog_durable_begin_unnamed(struct imalog_durable *file, int dir, const char *name,
+				 struct imalog_error *error);
 int imalog_durable_write(struct imalog_durable *file, struct imalog_span bytes,
 			 struct imalog_error *error);
 /*
@@ -212,6 +215,9 @@ struct imalog_kernel_info {
 /* Is it yes in the configuration of the kernel of this release? */
 enum imalog_answer imalog_kernel_option(const char *root, const char *release,
 					const char *option);
+/* Its number; IMALOG_NO: the kernel has no such option */
+enum imalog_answer imalog_kernel_option_number(const char *root, const char *release,
+					       const char *option, uint64_t *ret);
 /* Of this boot; "" when it cannot be told */
 void imalog_kernel_boot_id(const char *root, char ret[40]);
 /* Fails only for want of memory or with an error of the system that is not "not there". */

@@ -240,8 +240,8 @@ static int put(struct walk *walk, struct imalog_span bytes, struct imalog_error 
 	if (!walk->file)
 		return compare(walk, bytes, error);
 	if (walk->file->fd < 0)
-		rc = imalog_durable_begin(walk->file, walk->place->dir, walk->place->name,
-					  error);
+		rc = imalog_durable_begin_unnamed(walk->file, walk->place->dir,
+						  walk->place->name, error);
 	if (rc == 0)
 		rc = imalog_durable_write(walk->file, bytes, error);
 	if (rc < 0)

@@ -57,11 +57,12 @@ uint64_t imalog_number_behind(const char *name, const char *prefix, const char *
 /* ---- opening ---- */
 
 /* Makes the last directory of the path if it is not there. */
-static int make_directory(const char *path, struct imalog_error *error)
+static int make_directory(struct imalog_store *store, struct imalog_error *error)
 {
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+	store->made = mkdir(store->path, 0700) == 0;
+	if (store->made || errno == EEXIST)
 		return 0;
-	return fail_at(error, errno, "cannot make the store", path);
+	return fail_at(error, errno, "cannot make the store", store->path);
 }
 
 static uint64_t now_ms(void)
@@ -181,7 +182,7 @@ int imalog_store_take(const char *path, enum imalog_store_use use, unsigned int 
 	if (!store->path)
 		rc = imalog_fail_nomem(error);
 	if (rc == 0 && use == IMALOG_STORE_CREATE)
-		rc = make_directory(path, error);
+		rc = make_directory(store, error);
 	if (rc == 0)
 		store->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (rc == 0 && store->dir < 0)
@@ -325,6 +326,25 @@ int imalog_store_start_epoch(struct imalog_store *store, uint64_t number,
 	if (rc == 0)
 		store->current = number;
 	return rc;
+}
+
+void imalog_store_unmake(struct imalog_store *store)
+{
+	char name[32], receipts[48];
+
+	imalog_epoch_name(store->current, name);
+	snprintf(receipts, sizeof(receipts), "%s/receipts", name);
+	if (store->nr_epochs > 1)
+		return;
+	if (store->nr_epochs && unlinkat(store->dir, receipts, AT_REMOVEDIR) != 0)
+		return;
+	if (store->nr_epochs && unlinkat(store->dir, name, AT_REMOVEDIR) != 0) {
+		mkdirat(store->dir, receipts, 0700);
+		return;
+	}
+	unlinkat(store->dir, "current", 0);
+	unlinkat(store->dir, "lock", 0);
+	rmdir(store->path);
 }
 
 int imalog_epoch_open_in(int dir, uint64_t number, struct imalog_epoch **ret,

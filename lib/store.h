@@ -133,6 +133,7 @@ struct imalog_store {
 	size_t nr_epochs;
 	uint64_t current; /* 0: none */
 	bool linked;	  /* and there is the link to it */
+	bool made;	  /* its directory was not there before */
 };
 
 /* What somebody wants to do with a store */
@@ -144,6 +145,8 @@ enum imalog_store_use {
 
 int imalog_store_take(const char *path, enum imalog_store_use use, unsigned int wait_ms,
 		      struct imalog_store **ret, struct imalog_error *error);
+/* Removes what was made, if nothing is in it; who waits for its lock finds no directory. */
+void imalog_store_unmake(struct imalog_store *store);
 /* Creates an epoch, unless there is an empty one of that number, and makes it current. */
 int imalog_store_start_epoch(struct imalog_store *store, uint64_t number,
 			     struct imalog_error *error);

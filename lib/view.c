@@ -141,10 +141,8 @@ int imalog_view_look(struct imalog_view *view, struct imalog_error *error)
 static bool needs_tpm(const struct imalog_view *view)
 {
 	const struct imalog_export *export = view->export;
-	const char *boot_id = imalog_tail_boot_id(export);
 
-	return export->nr_pending || view->nr_doubts ||
-	       (boot_id && (!boot_id[0] || strcmp(boot_id, export->kernel.boot_id) != 0));
+	return export->nr_pending || view->nr_doubts || imalog_tail_is_of_other_boot(export);
 }
 
 /* ---- what is to be said ---- */
@@ -263,7 +261,11 @@ static int add_piece(struct imalog_view *view, struct imalog_piece piece, uint64
 static int add_list(struct imalog_view *view, size_t list, struct imalog_error *error)
 {
 	const char *root = view->export->root;
-	struct imalog_piece piece = { .open = open_list, .i = list };
+	struct imalog_piece piece = { .open = open_list,
+				      .i = list,
+				      .kind = list == IMALOG_VIEW_STAGED ?
+						      IMALOG_PART_STAGED :
+						      IMALOG_PART_LIST };
 
 	if (asprintf(&piece.name, "%s/" IMALOG_LIST_DIR "/%s",
 		     strcmp(root, "/") == 0 ? "" : root,
@@ -323,6 +325,7 @@ int imalog_view_take(struct imalog_view *view, struct imalog_error *reterr)
 		return rc;
 	}
 	say_belongs(view);
+	imalog_boundary_say(view->export, view->belongs);
 	say_doubt(view);
 	imalog_view_say_doubts(view);
 	return 0;

@@ -36,7 +36,7 @@ struct command {
 };
 
 extern const struct command cmd_show, cmd_convert, cmd_replay, cmd_merge, cmd_quote_verify;
-extern const struct command cmd_stage, cmd_save, cmd_confirm, cmd_mount;
+extern const struct command cmd_stage, cmd_save, cmd_confirm, cmd_mount, cmd_kexec_prepare;
 extern const struct command cmd_export, cmd_trim, cmd_store, cmd_status, cmd_policy_load;
 
 /* ---- options.c ---- */

@@ -142,14 +142,14 @@ static int export_once(struct run *run)
 	int rc = run->watch_ms ?
 			 run_watching(run) :
 			 imalog_export_run(run->exporting.export, run->exporting.error),
-	    flushed;
+	    flushed = EXIT_YES;
 
 	/* It was asked to, and nothing was done. */
 	if (run->ended)
 		return EXIT_YES;
 	if (run->exporting.given[OPT_JSON]) {
 		if (rc != 0 || !run->watch_ms || has_notes(run->exporting.export))
-			exporting_print_json(&run->exporting, rc, NULL);
+			flushed = exporting_print_json(&run->exporting, rc, NULL);
 	} else {
 		exporting_print_text(&run->exporting);
 		if (rc == 0 && options->verbose)
@@ -157,7 +157,8 @@ static int export_once(struct run *run)
 	}
 	if (rc < 0)
 		complain_of(NULL, run->exporting.error);
-	flushed = stdout_flush();
+	if (flushed == EXIT_YES)
+		flushed = stdout_flush();
 	if (flushed != EXIT_YES)
 		return flushed;
 	return rc < 0 ? exit_code_of(rc) : export_judge(run->exporting.export);

@@ -140,12 +140,12 @@ static int list_epoch(struct keeping *keeping, uint64_t number)
 	for (size_t i = 0; i < imalog_epoch_segments(epoch); i++)
 		list_segment(keeping, epoch, i, segments);
 	imalog_epoch_close(&epoch);
-	if (segments)
-		print_json(stdout,
-			   json_pack("{s:I, s:b, s:o}", "epoch", (json_int_t)number, "current",
-				     number == imalog_store_current(keeping->store),
-				     "segments", segments));
-	return EXIT_YES;
+	if (!segments || print_json(stdout, json_pack("{s:I, s:b, s:o}", "epoch",
+						      (json_int_t)number, "current",
+						      number == imalog_store_current(keeping->store),
+						      "segments", segments)))
+		return EXIT_YES;
+	return stdout_flush() == EXIT_YES ? out_of_memory() : EXIT_UNABLE;
 }
 
 static int run_list(struct keeping *keeping)

@@ -113,10 +113,11 @@ static int exit_code_of_verdict(enum imalog_verdict verdict)
 static int refuse(struct run *run, enum imalog_verdict verdict)
 {
 	const struct verify *verify = &run->verify;
-	int flushed, code;
+	int flushed = EXIT_YES, code;
 
 	if (run->exporting.given[OPT_JSON]) {
-		exporting_print_json(&run->exporting, 0, quote_object(verify, &code));
+		flushed = exporting_print_json(&run->exporting, 0,
+					       quote_object(verify, &code));
 	} else {
 		exporting_print_text(&run->exporting);
 		if (!verify->options.quiet)
@@ -124,7 +125,8 @@ static int refuse(struct run *run, enum imalog_verdict verdict)
 	}
 	complain("nothing is deleted: the quote %s",
 		 verdict == IMALOG_MISMATCH ? "does not hold" : "is not proved");
-	flushed = stdout_flush();
+	if (flushed == EXIT_YES)
+		flushed = stdout_flush();
 	return flushed == EXIT_YES ? exit_code_of_verdict(verdict) : flushed;
 }
 
@@ -146,11 +148,13 @@ static int trim(struct run *run)
 static int report(struct run *run, int rc)
 {
 	const struct options *options = &run->verify.options;
-	int flushed, code;
+	json_t *quote = NULL;
+	int flushed = EXIT_YES, code;
 
 	if (run->exporting.given[OPT_JSON]) {
-		exporting_print_json(&run->exporting, rc,
-				     run->replayed ? quote_object(&run->verify, &code) : NULL);
+		if (run->replayed)
+			quote = quote_object(&run->verify, &code);
+		flushed = exporting_print_json(&run->exporting, rc, quote);
 	} else {
 		exporting_print_text(&run->exporting);
 		if (run->replayed && options->verbose)
@@ -161,7 +165,8 @@ static int report(struct run *run, int rc)
 	if (rc < 0)
 		complain_of(NULL,
 			    run->failed < 0 ? run->verify.error : run->exporting.error);
-	flushed = stdout_flush();
+	if (flushed == EXIT_YES)
+		flushed = stdout_flush();
 	if (flushed != EXIT_YES)
 		return flushed;
 	return rc < 0 ? exit_code_of(rc) : export_judge(run->exporting.export);
@@ -200,6 +205,7 @@ static int cmd_trim_run(const struct command *command, int argc, char **argv)
 	/* tpm2-tss would print what it tried; what failed in the end is said here. */
 	setenv("TSS2_LOG", "all+none", 0);
 	run->exporting.options = &run->verify.options;
+	run->exporting.tells = true;
 	rc = quote_init(&run->verify, command);
 	if (rc == EXIT_YES)
 		rc = parse(run, argc, argv);

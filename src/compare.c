@@ -297,33 +297,24 @@ bool compare_has_source(const struct compare *compare)
 	       imalog_pcrs_count(compare->demanded);
 }
 
-static bool is_below_root(const struct options *options, const char *path)
-{
-	char *whole;
-	bool there;
-
-	if (asprintf(&whole, "%s%s", options->root, path) < 0)
-		return false;
-	there = access(whole, F_OK) == 0;
-	free(whole);
-	return there;
-}
-
-/* As the library does for an export */
+/* The one that an export would take */
 static void find_tpm(struct compare *compare, const struct options *options)
 {
-	static const char device[] = "/dev/tpmrm0";
+	char tcti[IMALOG_TCTI_MAX];
 
-	if (getenv("TPM2TOOLS_TCTI")) {
+	switch (imalog_tpm_find(options->root, tcti)) {
+	case IMALOG_TPM_TSS:
 		compare->tpm = true;
-	} else if (imalog_tpm_supported() && is_below_root(options, device)) {
+		if (!tcti[0])
+			return;
 		free(compare->device);
-		if (asprintf(&compare->device, "device:%s%s", options->root, device) < 0)
-			compare->device = NULL;
-		compare->tpm = true;
-		compare->tcti = compare->device;
-	} else {
-		compare->sysfs = is_below_root(options, "/sys/class/tpm/tpm0");
+		compare->tcti = compare->device = strdup(tcti);
+		return;
+	case IMALOG_TPM_SYSFS:
+		compare->sysfs = true;
+		return;
+	default:
+		return;
 	}
 }
 

@@ -125,7 +125,8 @@ void exporting_print_text(const struct exporting *exporting)
 		if (!options->quiet)
 			print_receipt(receipt, epoch);
 	for (size_t i = 0; (note = imalog_export_note(exporting->export, i, &kind)); i++)
-		if (kind != IMALOG_NOTE_INFO || options->verbose)
+		if (kind != IMALOG_NOTE_INFO || options->verbose ||
+		    (exporting->tells && !options->quiet))
 			complain("%s%s", kind == IMALOG_NOTE_INFO ? "note: " : "", note);
 }
 
@@ -146,7 +147,7 @@ static json_t *json_notes(const struct imalog_export *export)
 	return notes;
 }
 
-bool exporting_print_json(const struct exporting *exporting, int rc, json_t *quote)
+int exporting_print_json(const struct exporting *exporting, int rc, json_t *quote)
 {
 	json_t *segments = json_array(), *json;
 	const struct imalog_receipt *receipt;
@@ -157,8 +158,10 @@ bool exporting_print_json(const struct exporting *exporting, int rc, json_t *quo
 		json_array_append_new(segments, json_receipt(receipt, epoch));
 	json = json_pack("{s:o, s:o, s:o*}", "segments", segments, "notes",
 			 json_notes(exporting->export), "quote", quote);
-	if (rc < 0)
+	if (json && rc < 0)
 		json_object_set_new(json, "error",
 				    json_string(imalog_error_detail(exporting->error)));
-	return print_json(stdout, json);
+	if (print_json(stdout, json))
+		return EXIT_YES;
+	return stdout_flush() == EXIT_YES ? out_of_memory() : EXIT_UNABLE;
 }

@@ -31,6 +31,7 @@ struct exporting {
 	struct options *options; /* the command's */
 	const char *values[512]; /* of the options that were given, as they were given */
 	bool given[512];
+	bool tells; /* what it did besides, too */
 	struct config config;
 	struct imalog_export *export;
 	struct imalog_error *error;
@@ -46,7 +47,7 @@ int exporting_prepare(struct exporting *exporting);
 void exporting_free(struct exporting *exporting);
 /* Prints what came of the last call, which returned @rc; text, unless it is to be JSON. */
 void exporting_print_text(const struct exporting *exporting);
-/* @quote: what there is to be said about one, or NULL; taken over */
-bool exporting_print_json(const struct exporting *exporting, int rc, json_t *quote);
+/* @quote: what there is to be said about one, or NULL; taken over.  An exit code, with a message */
+int exporting_print_json(const struct exporting *exporting, int rc, json_t *quote);
 
 #endif /* IMALOG_EXPORTING_H */

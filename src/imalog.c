@@ -17,6 +17,7 @@ static const struct command *const commands[] = {
 	&cmd_confirm,
 	&cmd_export,
 	&cmd_trim,
+	&cmd_kexec_prepare,
 	&cmd_store,
 	&cmd_status,
 	&cmd_policy_load,

@@ -30,13 +30,13 @@ static bool read_tpm(struct status *status)
 	return status->tpm;
 }
 
-/* Reads it once more; are the values that the log leads to still the same? */
-static bool is_quiet(struct status *status)
+/* Reads it once more: are the values that the log leads to still the same? */
+static enum imalog_answer is_quiet(struct status *status)
 {
 	struct compare again = { .tpm = status->compare.tpm,
 				 .sysfs = status->compare.sysfs,
 				 .tcti = status->compare.tcti };
-	bool same = compare_read_live(&again, &status->options) == EXIT_YES;
+	bool read = compare_read_live(&again, &status->options) == EXIT_YES, same = read;
 
 	for (size_t i = 0; same && i < imalog_replay_checks(status->replay); i++) {
 		struct imalog_check check;
@@ -48,7 +48,7 @@ static bool is_quiet(struct status *status)
 		       memcmp(value, check.expected, imalog_alg_size(check.bank)) == 0;
 	}
 	imalog_pcrs_free(&again.live);
-	return same;
+	return !read ? IMALOG_UNKNOWN : same ? IMALOG_YES : IMALOG_NO;
 }
 
 /* ---- the log ---- */
@@ -59,6 +59,7 @@ static void on_record(void *arg, const struct imalog_record *record)
 
 	if (imalog_record_number(record) == 1)
 		status->from_start = imalog_record_is_boot_aggregate(record);
+	status->part_bytes += imalog_record_raw(record).size;
 }
 
 /* Leaves out the records that the parts before have. */
@@ -100,27 +101,23 @@ static int replay_fd(struct status *status, int fd, const char *name, uint64_t s
 
 static int replay_part(struct status *status, const struct imalog_plan *plan, size_t i)
 {
-	static const char staged[] = "_staged";
-	const char *name = imalog_plan_name(plan, i);
-	size_t size = strlen(name), behind = sizeof(staged) - 1;
-	uint64_t before = imalog_replay_records(status->replay), records;
+	uint64_t before = imalog_replay_records(status->replay);
+	struct count count = { .known = true };
 	int fd, rc = imalog_plan_open(plan, i, &fd, status->error);
 
 	if (rc < 0)
 		return rc;
-	rc = replay_fd(status, fd, name, imalog_plan_skip(plan, i));
+	status->part_bytes = 0;
+	rc = replay_fd(status, fd, imalog_plan_name(plan, i), imalog_plan_skip(plan, i));
 	close(fd);
 	if (rc < 0)
 		return rc;
-	/* The last part is the kernel's list, and what is staged comes right before it. */
-	records = imalog_replay_records(status->replay) - before;
-	if (i == 0)
-		status->staged.records = 0;
-	if (i + 1 == imalog_plan_parts(plan))
-		status->listed = (struct count){ true, records };
-	else if (i + 2 == imalog_plan_parts(plan) && size > behind &&
-		 strcmp(name + size - behind, staged) == 0)
-		status->staged.records = records;
+	count.records = imalog_replay_records(status->replay) - before;
+	count.bytes = status->part_bytes;
+	if (imalog_plan_kind(plan, i) == IMALOG_PART_LIST)
+		status->listed = count;
+	else if (imalog_plan_kind(plan, i) == IMALOG_PART_STAGED)
+		status->staged = count;
 	return 0;
 }
 
@@ -190,7 +187,12 @@ static void judge_match(struct status *status)
 {
 	uint64_t later = imalog_replay_records(status->replay) - status->matched_at;
 
-	if (later && status->quiet)
+	if (later && status->quiet == IMALOG_UNKNOWN)
+		status_find(status, IMALOG_NOTE_UNCHECKED, NULL,
+			    "whether the last %" PRIu64
+			    " record%s reached the TPM is not known: it cannot be read once more",
+			    later, later == 1 ? "" : "s");
+	if (later && status->quiet == IMALOG_YES)
 		status_find(
 			status, IMALOG_NOTE_WRONG,
 			"the kernel's log may have errors of the TPM; nothing proves what is "
@@ -236,7 +238,7 @@ static int replay_log(struct status *status, struct imalog_view *view)
 	if (rc < 0)
 		return rc;
 	plan = imalog_view_plan(view);
-	status->staged.known = true;
+	status->staged = (struct count){ .known = true };
 	for (size_t i = 0; rc == 0 && i < imalog_plan_parts(plan); i++)
 		rc = replay_part(status, plan, i);
 	return rc;
@@ -283,10 +285,14 @@ void status_look_at_log(struct status *status)
 	bool has_tpm = read_tpm(status);
 	int rc = view ? attempt(status, view) : -IMALOG_ERR_NOMEM;
 
-	for (int i = 1; has_tpm && i < ATTEMPTS && rc == 0 && !covers_all(status); i++) {
+	for (int i = 1; has_tpm && i < ATTEMPTS && rc == 0 && !covers_all(status) &&
+			status->quiet != IMALOG_UNKNOWN;
+	     i++) {
 		nanosleep(&pause, NULL);
 		if (compare_read_live(&status->compare, &status->options) == EXIT_YES)
 			rc = attempt(status, view);
+		else
+			status->quiet = IMALOG_UNKNOWN;
 	}
 	if (rc < 0)
 		status_find_error(status, rc);

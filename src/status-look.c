@@ -98,9 +98,25 @@ static void look_at_kernel(struct status *status)
 
 /* ---- the store ---- */
 
+/* What the numbers of the store are made from is not all there. */
+static void find_unread(struct status *status, uint64_t segment, int rc)
+{
+	bool damaged = rc == -IMALOG_ERR_INVALID || rc > -IMALOG_ERR_INVALID ||
+		       imalog_error_os_errno(status->error) == ENOENT;
+
+	status->store.unread++;
+	status_find(status, damaged ? IMALOG_NOTE_WRONG : IMALOG_NOTE_UNCHECKED,
+		    damaged ? "'imalog store check' says what is wrong, 'imalog store rebuild' "
+			      "makes receipts again" :
+			      NULL,
+		    "the receipt of segment %" PRIu64 " cannot be read: %s", segment,
+		    imalog_error_detail(status->error));
+}
+
 static void look_at_segments(struct status *status, const struct imalog_epoch *epoch)
 {
 	struct status_store *store = &status->store;
+	int rc;
 
 	store->segments = imalog_epoch_segments(epoch);
 	for (size_t i = 0; i < store->segments; i++) {
@@ -110,8 +126,15 @@ static void look_at_segments(struct status *status, const struct imalog_epoch *e
 
 		if (strcmp(kind, "pending") == 0 && !store->pending)
 			store->pending = number;
-		if (imalog_epoch_receipt(epoch, i, &receipt, NULL) < 0)
+		rc = imalog_epoch_receipt(epoch, i, &receipt, status->error);
+		if (rc < 0) {
+			/* The last pending one gets its receipt when all of it is there. */
+			if (strcmp(kind, "pending") != 0 ||
+			    imalog_error_os_errno(status->error) != ENOENT)
+				find_unread(status, number, rc);
+			store->newest[0] = '\0';
 			continue;
+		}
 		if (strcmp(kind, "log") == 0)
 			store->records += imalog_receipt_records(receipt);
 		snprintf(store->newest, sizeof(store->newest), "%s",
@@ -137,6 +160,7 @@ static void look_at_store(struct status *status)
 	status->store.there = true;
 	status->store.epochs = imalog_store_epochs(store);
 	status->store.current = imalog_store_current(store);
+	status->store.kept = imalog_store_kept(store);
 	if (status->store.current) {
 		rc = imalog_epoch_open(store, status->store.current, &epoch,
 				       status->error);
@@ -152,6 +176,25 @@ static void look_at_store(struct status *status)
 
 /* ---- exports ---- */
 
+/* Seconds since this machine was booted; 0: not known */
+static uint64_t uptime(const struct status *status)
+{
+	unsigned long long seconds = 0;
+	char *path;
+	FILE *file;
+
+	if (asprintf(&path, "%s/proc/uptime", status->options.root) < 0)
+		return 0;
+	file = fopen(path, "re");
+	free(path);
+	if (!file)
+		return 0;
+	if (fscanf(file, "%llu", &seconds) != 1)
+		seconds = 0;
+	fclose(file);
+	return seconds;
+}
+
 /* In seconds; 0: not known */
 static uint64_t age_of(const char *time_text)
 {
@@ -163,14 +206,37 @@ static uint64_t age_of(const char *time_text)
 	return then < now ? (uint64_t)(now - then) : 0;
 }
 
+/*
+ * Is one of the thresholds far behind?  Twice as much, since nobody exports at the very moment;
+ * halves do not overflow.
+ */
+static bool has_stopped(const struct status *status)
+{
+	const struct config *config = &status->config;
+	const struct status_store *store = &status->store;
+	uint64_t age = store->newest[0] ? age_of(store->newest) :
+		       store->segments	? 0 :
+					  uptime(status);
+
+	if (config->min_records && status->listed.records / 2 >= config->min_records)
+		return true;
+	if (config->min_bytes && status->listed.bytes / 2 >= config->min_bytes)
+		return true;
+	return config->max_age && age / 2 >= config->max_age;
+}
+
 static void judge_exports(struct status *status)
 {
 	static const char advice[] = "'imalog export' saves and deletes them";
-	const struct config *config = &status->config;
 	uint64_t listed = status->listed.known ? status->listed.records : 0;
 	const struct status_store *store = &status->store;
 
-	if (status->staged.records)
+	if (store->pending && store->pending == store->kept)
+		status_find(status, IMALOG_NOTE_INFO, NULL,
+			    "segment %" PRIu64 " was saved for a kexec, and is what the kernel had "
+			    "then: the next export finishes it",
+			    store->pending);
+	else if (status->staged.records)
 		status_find(status, IMALOG_NOTE_WRONG, advice,
 			    "%" PRIu64
 			    " record%s staged, and nobody is at work: an export was "
@@ -184,10 +250,7 @@ static void judge_exports(struct status *status)
 	if (!listed || (!offers(status, IMALOG_FEATURE_STAGING) &&
 			!offers(status, IMALOG_FEATURE_TRIM)))
 		return;
-	/* Twice, since nobody exports at the very moment */
-	if ((config->min_records && listed >= 2 * config->min_records) ||
-	    (config->max_age && store->newest[0] &&
-	     age_of(store->newest) >= 2 * config->max_age))
+	if (has_stopped(status))
 		status_find(
 			status, IMALOG_NOTE_WRONG,
 			"'systemctl status imalog-export.timer', if that should do it; "
@@ -196,7 +259,9 @@ static void judge_exports(struct status *status)
 			" record%s wait%s, the last export "
 			"was %s",
 			listed, listed == 1 ? "" : "s", listed == 1 ? "s" : "",
-			store->newest[0] ? store->newest : "never");
+			store->newest[0] ? store->newest :
+			store->segments	 ? "at an unknown time" :
+					   "never");
 }
 
 void status_look(struct status *status)

@@ -91,9 +91,10 @@ static void print_store(const struct status *status)
 		printf(": empty\n");
 	else
 		printf(": epoch %" PRIu64 ", one of %zu\n" LABEL "%" PRIu64
-		       " segment%s with %" PRIu64 " record%s, the newest of %s\n",
+		       " segment%s with %s%" PRIu64 " record%s, the newest of %s\n",
 		       store->current, store->epochs, "", store->segments,
-		       plural(store->segments), store->records, plural(store->records),
+		       plural(store->segments), store->unread ? "at least " : "",
+		       store->records, plural(store->records),
 		       store->newest[0] ? store->newest : "an unknown time");
 }
 
@@ -292,11 +293,11 @@ static json_t *json_store(const struct status *status)
 		return json_pack("{s:o, s:o}", "path",
 				 json_string_of(status->config.store), "there",
 				 store->failed ? json_null() : json_false());
-	return json_pack("{s:o, s:b, s:I, s:I, s:I, s:I, s:I, s:s}", "path",
+	return json_pack("{s:o, s:b, s:I, s:I, s:I, s:o, s:I, s:s}", "path",
 			 json_string_of(status->config.store), "there", 1, "epochs",
 			 (json_int_t)store->epochs, "current", (json_int_t)store->current,
 			 "segments", (json_int_t)store->segments, "records",
-			 (json_int_t)store->records, "pending",
+			 json_count(!store->unread, store->records), "pending",
 			 (json_int_t)store->pending, "newest", store->newest);
 }
 

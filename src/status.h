@@ -17,6 +17,7 @@ struct finding {
 struct count {
 	bool known;
 	uint64_t records;
+	uint64_t bytes; /* of those that were read */
 };
 
 struct status {
@@ -38,8 +39,10 @@ struct status {
 		size_t epochs;
 		uint64_t current; /* epoch, 0: none */
 		uint64_t segments, records;
+		uint64_t unread; /* segments whose records are not among these */
 		uint64_t pending; /* the first such segment, or 0 */
-		char newest[24];  /* when it was saved */
+		uint64_t kept;	  /* that is so for a kexec, or 0 */
+		char newest[24];  /* when it was saved; "": nothing was, or it is not known */
 	} store;
 
 	/* This machine's log, from its first record to the last that the kernel has */
@@ -47,7 +50,8 @@ struct status {
 	bool replayed;
 	bool from_start; /* it begins with a boot_aggregate */
 	bool doubtful;	 /* some of it may be there twice */
-	bool quiet;	 /* the TPM's values did not change meanwhile */
+	enum imalog_answer quiet; /* the TPM's values did not change meanwhile */
+	uint64_t part_bytes;	  /* of what is being replayed */
 	struct imalog_replay *replay;
 	struct count staged, listed;
 	enum imalog_verdict verdict;

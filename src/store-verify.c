@@ -170,8 +170,9 @@ static json_t *json_checks(const struct imalog_replay *replay)
 	return checks;
 }
 
-static void print_object(struct verify *verify, enum imalog_verdict verdict,
-			 uint64_t matched_at, bool failed)
+/* An exit code, with a message */
+static int print_object(struct verify *verify, enum imalog_verdict verdict,
+			uint64_t matched_at, bool failed)
 {
 	json_t *json = json_pack("{s:I, s:I, s:I, s:O, s:o, s:s}", "epoch",
 				 (json_int_t)verify->number, "segments",
@@ -185,7 +186,9 @@ static void print_object(struct verify *verify, enum imalog_verdict verdict,
 	if (json && failed)
 		json_object_set_new(json, "error",
 				    json_string(imalog_error_detail(verify->error)));
-	print_json(stdout, json);
+	if (print_json(stdout, json))
+		return EXIT_YES;
+	return stdout_flush() == EXIT_YES ? out_of_memory() : EXIT_UNABLE;
 }
 
 static void print_lines(const struct verify *verify, enum imalog_verdict verdict,
@@ -221,9 +224,10 @@ static int finish(struct verify *verify)
 
 	if (!compared)
 		verdict = IMALOG_NOT_CHECKED;
-	if (verify->findings)
-		print_object(verify, verdict, matched_at, false);
-	else if (!verify->options->quiet)
+	if (verify->findings &&
+	    print_object(verify, verdict, matched_at, false) != EXIT_YES)
+		return EXIT_UNABLE;
+	if (!verify->findings && !verify->options->quiet)
 		print_lines(verify, verdict, matched_at, compared);
 	return judge(verify, verdict, compared);
 }

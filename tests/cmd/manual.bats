@@ -20,7 +20,7 @@ load imafs
 MAN=$IMALOG_SRC/man
 PAGES='imalog imalog-show imalog-convert imalog-replay imalog-merge imalog-quote-verify
 	imalog-stage imalog-save imalog-confirm imalog-export imalog-trim imalog-store
-	imalog-policy-load imalog-status imalog-mount'
+	imalog-kexec-prepare imalog-policy-load imalog-mount imalog-status'
 
 setup() {
 	cd "$BATS_TEST_TMPDIR" || return
@@ -593,4 +593,24 @@ expect_keys() {
 	sed 's/ ima-ng / mine /' "$RIG/ng/ascii_runtime_measurements" | head -n 1 >ascii
 	imalog show --json ascii
 	expect_json "[k for k in open('keys').read().split() if k in d] == list(d)" "'text' in d"
+}
+
+@test "manual: imalog-kexec-prepare.1" {
+	start_kernel_with_tpm
+	config=$(ls root/boot/config-*)
+	echo CONFIG_IMA_KEXEC=y >>"$config"
+	example imalog-kexec-prepare.1 '# imalog kexec-prepare --no-export'
+	expect_status 0
+	expect_stdout '^A kexec carries the list over'
+	example imalog-kexec-prepare.1 '# imalog kexec-prepare'
+	expect_status 0
+	kexec() { :; }
+	export -f kexec
+	example imalog-kexec-prepare.1 '# kexec -s -l /boot/vmlinuz --initrd=/boot/initrd.img --reuse-cmdline'
+	# The stand-in's buffers are not those of this machine.
+	mkdir -p root/sys/kernel
+	echo 0 >root/sys/kernel/kexec_loaded
+	example imalog-kexec-prepare.1 '# imalog kexec-prepare --check --reserve 1K && kexec -e'
+	expect_status 4
+	expect_stderr 'no kernel is loaded'
 }

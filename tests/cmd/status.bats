@@ -272,6 +272,57 @@ expect_finding() {
 	expect_stdout '^Wrong: exports have stopped: 1 record waits, the last export was 2020-01-01T'
 }
 
+@test "status: exports have stopped, by bytes and since the boot" {
+	local huge=18446744073709551615
+	make_machine
+	imafs_ctl bulk 20
+	printf 'min-bytes = 1K\n' >conf
+	status_is 1 --config conf
+	expect_wrong 'exports have stopped: 21 records wait, the last export was never'
+	printf 'min-bytes = 4K\n' >conf
+	status_is 0 --config conf
+	# Twice as much would be next to nothing
+	printf '%s\n' "min-records = $((1 << 62))" "min-bytes = $huge" >conf
+	status_is 0 --config conf
+	printf 'min-records = 9223372036854775809\n' >conf
+	status_is 0 --config conf
+	printf 'max-age = 1h\n' >conf
+	echo '7100.00 100.00' >uptime
+	mount --bind uptime "$ROOT/proc/uptime"
+	status_is 0 --config conf
+	echo '7200.01 100.00' >uptime
+	status_is 1 --config conf
+	expect_wrong 'exports have stopped: 21 records wait, the last export was never'
+	expect_code 0 export -q
+	imafs_ctl add /one
+	status_is 0 --config conf
+}
+
+@test "status: receipts that cannot be read" {
+	local i
+	make_machine
+	for i in 1 2 3; do
+		imafs_ctl add /$i
+		expect_code 0 export -q
+	done
+	cp -r "$STORE" saved
+	echo nonsense >"$STORE/current/receipts/00000002.json"
+	status_is 1
+	expect_stdout '^Wrong: the receipt of segment 2 cannot be read: ' \
+		"what to do: 'imalog store check' says what is wrong, 'imalog store rebuild'" \
+		'3 segments with at least 3 records, the newest of 20'
+	status_is 1 --json
+	expect_json "d['store']['records'] is None"
+	rm "$STORE/current/receipts/00000003.json"
+	status_is 1
+	expect_stdout '^Wrong: the receipt of segment 2 ' '^Wrong: the receipt of segment 3 ' \
+		'at least 2 records, the newest of an unknown time'
+	rm -r "$STORE"
+	mv saved "$STORE"
+	status_is 0
+	expect_stdout '3 segments with 4 records,'
+}
+
 @test "status: a gap in the store" {
 	local i
 	make_machine
@@ -348,6 +399,28 @@ expect_finding() {
 	imafs_ctl add /later
 	status_is 1
 	expect_wrong "the log does not lead to the TPM's values"
+}
+
+@test "status: a TPM that cannot be read a second time, when records are behind its values" {
+	local pid
+	make_machine
+	imafs_ctl sysfs
+	imafs_ctl set tpm-errors 1
+	imafs_ctl add /lost
+	status_is 1 --sysfs
+	expect_wrong 'the TPM knows the log up to record 1 only: 1 did not reach it'
+	imafs_at before flush:1@binary_runtime_measurements_sha1 stall
+	"$IMALOG" --root "$ROOT" status --sysfs >out 2>err 3>&- &
+	pid=$!
+	imafs_ctl await
+	mv "$ROOT/sys/class" class
+	imafs_ctl resume
+	status=0
+	wait "$pid" || status=$?
+	[ "$status" -eq 4 ] || fail "status $status"
+	grep -q '^Not checked: whether the last 1 record reached the TPM is not known' out ||
+		fail "$(cat out err)"
+	! grep -q 'All is well' out || fail 'it is not'
 }
 
 @test "status: a record that is not what was measured" {

@@ -20,12 +20,19 @@ static struct imalog_span span_of_text(const char *text)
 
 /* ---- writing ---- */
 
+/* Without a name of its own until it is whole */
+static bool unnamed;
+
 /* Writes NEW to `file` in pieces; what was not committed is taken back. */
 static int write_new(bool replace, struct imalog_error *error)
 {
 	int dir = __real_open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	struct imalog_durable file = { .fd = -1 };
-	int rc = imalog_durable_begin(&file, dir, "file", error);
+	int rc = unnamed ? imalog_durable_begin_unnamed(&file, dir, "file", error) :
+			   imalog_durable_begin(&file, dir, "file", error);
+
+	if (unnamed)
+		CHECK_INT(count_names(".imalog."), file.named);
 
 	for (size_t at = 0; rc == 0 && at < strlen(NEW); at += 10) {
 		struct imalog_span rest = span_of_text(&NEW[at]);
@@ -106,6 +113,20 @@ TEST(every_call_fails_where_only_links_do_not_replace)
 		sweep((enum fault_call)call, EIO, false, true);
 	}
 	fault.no_rename2 = false;
+}
+
+TEST(every_call_fails_without_a_name)
+{
+	unnamed = true;
+	for (int call = 0; call < FAULT_CALLS; call++) {
+		/* A file that cannot be opened without a name gets one. */
+		if (call == FAULT_READ || call == FAULT_XATTR ||
+		    call == FAULT_OPENAT)
+			continue;
+		sweep((enum fault_call)call, ENOSPC, false, false);
+		sweep((enum fault_call)call, EIO, false, true);
+	}
+	unnamed = false;
 }
 
 TEST(it_is_written_and_synced_in_this_order)
@@ -291,7 +312,8 @@ TEST(file_systems_in_memory_keep_nothing)
 	work_remove();
 }
 
-TEST_MAIN(CASE(every_call_fails), CASE(every_call_fails_where_only_links_do_not_replace),
+TEST_MAIN(CASE(every_call_fails), CASE(every_call_fails_without_a_name),
+	  CASE(every_call_fails_where_only_links_do_not_replace),
 	  CASE(it_is_written_and_synced_in_this_order), CASE(interrupted_calls_are_made_again),
 	  CASE(a_name_that_is_too_long), CASE(directories_above_are_synced_as_well),
 	  CASE(the_kernels_own_file_systems_keep_nothing),

@@ -296,7 +296,50 @@ TEST(killed_and_then_a_cold_boot)
 	sweep_boots(&scenes[1], COLD);
 }
 
-TEST_MAIN(CASE(killed_at_every_system_call), CASE(killed_without_a_tpm), CASE(killed_twice),
+/* ---- what crashes have left ---- */
+
+static void link_in_epoch(const char *from, const char *to)
+{
+	char paths[2][512];
+
+	snprintf(paths[0], sizeof(paths[0]), "%s/epoch-000001/%s", store_path, from);
+	snprintf(paths[1], sizeof(paths[1]), "%s/epoch-000001/%s", store_path, to);
+	CHECK_INT(link(paths[0], paths[1]), 0);
+}
+
+/* What segments have all of is removed; what they begin differently with is not. */
+TEST(partial_files_go_when_they_are_saved)
+{
+	struct run run;
+
+	machine_new();
+	measure_all("VaV");
+	run = run_export();
+	run_free(&run);
+	measure_all("VV");
+	run = run_export();
+	run_free(&run);
+	link_in_epoch("log.00000001", "partial.00000001.2");
+	link_in_epoch("log.00000002", "partial.00000001.3");
+	link_in_epoch("log.00000002", "partial.00000003");
+	run = run_export();
+	CHECK_INT(run.rc, 0);
+	run_free(&run);
+	CHECK(store_has("epoch-000001/partial.00000001.2"));
+	measure('a');
+	run = run_export();
+	CHECK_INT(run.rc, 1);
+	CHECK(run_said(&run, "'partial.00000001.2', what an interrupted run had begun"));
+	CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), 0);
+	run_free(&run);
+	CHECK(!store_has("epoch-000001/partial.00000001.2"));
+	CHECK(store_has("epoch-000001/partial.00000001.3"));
+	CHECK(store_has("epoch-000001/partial.00000003"));
+	check_whole(1);
+}
+
+TEST_MAIN(CASE(partial_files_go_when_they_are_saved),
+	  CASE(killed_at_every_system_call), CASE(killed_without_a_tpm), CASE(killed_twice),
 	  CASE(killed_and_others_delete_and_stage_the_same),
 	  CASE(failing_at_every_system_call), CASE(killed_and_then_a_kexec),
 	  CASE(killed_and_then_a_kexec_that_loses_the_list), CASE(killed_and_then_a_cold_boot))

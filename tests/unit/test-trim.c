@@ -3,31 +3,13 @@
  * lib/export-trim.c, and lib/export*.c where the first records of the list are taken instead
  * of what is staged: exactly those leave the kernel, and only when they are saved.
  */
-#include "machine.h"
-
-static struct run run_trim(uint64_t records)
-{
-	struct run run = run_new();
-
-	run.rc = imalog_export_trim(run.export, records, run.error);
-	return run;
-}
-
-/* Trims, which must do so many segments and say nothing bad. */
-#define CHECK_TRIM(records, segments)                                       \
-	do {                                                                \
-		struct run run_ = run_trim(records);                        \
-		if (!CHECK_INT(run_.rc, segments) ||                        \
-		    !CHECK_INT(run_notes(&run_, IMALOG_NOTE_WRONG), 0) ||   \
-		    !CHECK_INT(run_notes(&run_, IMALOG_NOTE_UNCHECKED), 0)) \
-			run_show(&run_);                                    \
-		run_free(&run_);                                            \
-	} while (0)
+#include "trim.h"
 
 /* Trims, which must be refused: nothing is deleted, and no segment is there. */
 static void check_refused(uint64_t records, int os_errno, const char *why)
 {
 	size_t before = kernel->nr_current;
+	bool had_store = store_has("");
 	struct run run = run_trim(records);
 
 	CHECK_INT(run.rc, -IMALOG_ERR_OS);
@@ -36,6 +18,7 @@ static void check_refused(uint64_t records, int os_errno, const char *why)
 		run_show(&run);
 	CHECK_INT(kernel->nr_current, before);
 	CHECK(!store_has("epoch-000001/pending.00000001"));
+	CHECK_INT(store_has(""), had_store);
 	run_free(&run);
 }
 
@@ -133,15 +116,6 @@ TEST(a_kernel_that_does_not)
 
 /* ---- up to a record ---- */
 
-static int trim_to(uint64_t record)
-{
-	struct run run = run_new();
-	int rc = imalog_export_trim_to(run.export, record, run.error);
-
-	run_free(&run);
-	return rc;
-}
-
 TEST(up_to_a_record_of_the_epoch)
 {
 	machine_new();
@@ -158,41 +132,6 @@ TEST(up_to_a_record_of_the_epoch)
 	CHECK_INT(trim_to(5), 0);
 	check_whole(1);
 	check_epoch(1);
-}
-
-struct seen {
-	uint64_t records, to;
-	int rc;
-};
-
-static void see(void *arg, const struct imalog_record *record)
-{
-	struct seen *seen = arg;
-
-	CHECK_INT(imalog_record_number(record), ++seen->records);
-}
-
-static int say(void *arg, uint64_t *record)
-{
-	const struct seen *seen = arg;
-
-	CHECK(kernel->held);
-	*record = seen->to;
-	return seen->rc < 0 ? -IMALOG_ERR_INVALID : 0;
-}
-
-static int trim_replayed(struct seen *seen)
-{
-	struct run run = run_new();
-	struct imalog_replay *replay = imalog_replay_new();
-	int rc;
-
-	seen->records = 0;
-	imalog_replay_on_record(replay, see, seen);
-	rc = imalog_export_trim_replayed(run.export, replay, say, seen, run.error);
-	imalog_replay_free(&replay);
-	run_free(&run);
-	return rc;
 }
 
 TEST(up_to_what_a_replay_finds)
@@ -370,9 +309,9 @@ TEST(a_machine_that_goes_down)
 		run_free(&run);
 		CHECK_INT(kernel->nr_current, carries ? 4 : 1);
 		do_kexec(carries);
-		/* V was to be deleted; and of what is left the next one */
-		CHECK_TRIM(1, 2);
-		CHECK_INT(kernel->nr_current, carries ? 3 : 0);
+		/* V was to be deleted, and is; or is gone, and then it is the next one */
+		CHECK_TRIM(1, carries ? 1 : 2);
+		CHECK_INT(kernel->nr_current, carries ? 4 : 0);
 		check_whole(1);
 		CHECK_INT(store_has("epoch-000001/dropped.00000002"), carries);
 		CHECK_EXPORT(carries);
@@ -404,170 +343,6 @@ TEST(a_kernel_that_refuses)
 	check_epoch(1);
 }
 
-TEST(deleted_or_not)
-{
-	struct run run;
-
-	for (int done = 0; done < 2; done++) {
-		machine_new();
-		measure_all("VVVVV");
-		CHECK_TRIM(1, 1);
-		kernel->discard_errno = EIO;
-		kernel->discards_all_the_same = done;
-		run = run_trim(2);
-		CHECK_INT(run.rc, -IMALOG_ERR_OS);
-		run_free(&run);
-		CHECK_INT(kernel->nr_current, done ? 3 : 5);
-		kernel->discards_all_the_same = false;
-		/* Finished first, if it was not done; then one more */
-		CHECK_TRIM(1, 2);
-		CHECK_INT(kernel->nr_current, 2);
-		check_whole(1);
-		CHECK_EXPORT(1);
-		check_whole(1);
-		check_epoch(1);
-	}
-}
-
-TEST(doubt_without_a_tpm)
-{
-	struct run run;
-
-	machine_new();
-	kernel->has_tpm = false;
-	measure_all("VVVVV");
-	run = run_trim(1);
-	run_free(&run);
-	kernel->discard_errno = EIO;
-	kernel->discards_all_the_same = true;
-	run = run_trim(2);
-	run_free(&run);
-	kernel->discards_all_the_same = false;
-	run = run_trim(1);
-	CHECK_INT(run.rc, 3);
-	CHECK(run_said(&run, "both are kept"));
-	CHECK_INT(imalog_receipt_may_repeat(imalog_export_receipt(run.export, 1, NULL)), 2);
-	run_free(&run);
-	/* What is not proved to be gone is deleted once more, when it is saved once more. */
-	CHECK_INT(kernel->nr_current, 0);
-	check_whole(1);
-}
-
-/* ---- two actors ---- */
-
-/* A saved segment, and somebody else deletes its records; what follows has its bytes. */
-TEST(somebody_else_deletes_what_is_saved)
-{
-	struct run run;
-
-	machine_new();
-	measure_all("VV");
-	CHECK_EXPORT(1);
-	measure_all("VVVV");
-	kernel->discard_errno = EIO;
-	run = run_trim(2);
-	CHECK_INT(run.rc, -IMALOG_ERR_OS);
-	run_free(&run);
-	do_trim(2);
-	measure_all("VV");
-	CHECK_TRIM(1, 2);
-	CHECK_INT(kernel->nr_current, 3);
-	check_whole(1);
-	CHECK_EXPORT(1);
-	check_whole(1);
-	check_epoch(1);
-}
-
-static void repeat(void)
-{
-	kernel->before_open = NULL;
-	do_trim(3);
-	measure_all("VVV");
-}
-
-/* Whoever deletes what is saved between proof and hold does not make others lose records. */
-TEST(somebody_else_is_quicker)
-{
-	struct run run;
-
-	machine_new();
-	measure_all("VV");
-	CHECK_EXPORT(1);
-	measure_all("VVVV");
-	kernel->discard_errno = EIO;
-	run = run_trim(3);
-	CHECK_INT(run.rc, -IMALOG_ERR_OS);
-	run_free(&run);
-	kernel->before_open = repeat;
-	run = run_trim(1);
-	/* Finished, since it was there when that was proved; then one more */
-	CHECK_INT(run.rc, 3);
-	run_free(&run);
-	CHECK_INT(kernel->nr_current, 0);
-	check_whole(1);
-	check_epoch(1);
-}
-
-static void stage_and_delete_later(void)
-{
-	do_stage();
-	measure_all("VV");
-}
-
-TEST(somebody_else_stages_what_is_saved)
-{
-	struct run run;
-
-	for (int done = 0; done < 2; done++) {
-		machine_new();
-		measure_all("VV");
-		CHECK_EXPORT(1);
-		measure_all("VVVV");
-		kernel->discard_errno = EIO;
-		kernel->discards_all_the_same = done;
-		run = run_trim(2);
-		run_free(&run);
-		kernel->discards_all_the_same = false;
-		stage_and_delete_later();
-		run = run_new();
-		run.rc = imalog_export_save(run.export, run.error);
-		/* What the kernel has deleted is committed, and what is staged is saved. */
-		CHECK_INT(run.rc, done ? 2 : 1);
-		run_free(&run);
-		run = run_export();
-		CHECK(run.rc >= 1);
-		CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), 0);
-		run_free(&run);
-		check_whole(1);
-		check_epoch(1);
-	}
-}
-
-/*
- * What was staged before the TPM was read can be older than its values: that they are the same
- * now does not say that nobody has deleted it and staged the rest of the list.
- */
-TEST(somebody_else_stages_what_was_there_already)
-{
-	struct run run;
-
-	machine_new();
-	measure_all("VV");
-	CHECK_EXPORT(1);
-	measure_all("VV");
-	do_stage();
-	measure_all("VV");
-	run = run_new();
-	CHECK_INT(imalog_export_save(run.export, run.error), 1);
-	do_delete();
-	do_stage();
-	CHECK_INT(imalog_export_confirm(run.export, NULL, run.error), 2);
-	run_free(&run);
-	CHECK_INT(kernel->nr_staged, 0);
-	check_whole(1);
-	check_epoch(1);
-}
-
 TEST_MAIN(CASE(exactly_the_first_records), CASE(more_than_there_are),
 	  CASE(no_records_are_none), CASE(not_before_what_is_staged),
 	  CASE(somebody_stages_right_before), CASE(a_kernel_that_does_not),
@@ -575,7 +350,4 @@ TEST_MAIN(CASE(exactly_the_first_records), CASE(more_than_there_are),
 	  CASE(a_long_list_in_slices), CASE(slices_behind_what_is_staged),
 	  CASE(no_slices_with_ima_flush_htable), CASE(a_kernel_that_cannot_stage),
 	  CASE(records_that_come_meanwhile), CASE(what_does_not_fit),
-	  CASE(a_machine_that_goes_down), CASE(a_kernel_that_refuses), CASE(deleted_or_not),
-	  CASE(doubt_without_a_tpm), CASE(somebody_else_deletes_what_is_saved),
-	  CASE(somebody_else_is_quicker), CASE(somebody_else_stages_what_is_saved),
-	  CASE(somebody_else_stages_what_was_there_already))
+	  CASE(a_machine_that_goes_down), CASE(a_kernel_that_refuses))

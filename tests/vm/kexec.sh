@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A scenario: two kexecs (ima_policy=tcb). The list fits into what is set aside for it when
-# the kernel is loaded, the first time, and does not the second time.
+# A scenario: two kexecs (ima_policy=tcb), prepared and checked. The list fits into what is set
+# aside for it when the kernel is loaded, the first time, and does not the second time.
 # shellcheck source-path=SCRIPTDIR source=steps.sh
 . /vm/steps.sh
 
@@ -24,10 +24,15 @@ measure() {
 	done
 }
 
-# go_on BOOT COUNT: loads the kernel, has files measured, and starts it
+# go_on BOOT COUNT: loads the kernel, has files measured, and starts it whatever is said
 go_on() {
+	mkdir -p /var/lib
+	step "$boot-prepare" imalog kexec-prepare --sysfs --json
+	cp /var/lib/imalog/current/pending.* "$boot.kept"
 	kexec /boot/vmlinuz "$(sed 's/ boot=.*//' /proc/cmdline) boot=$1"
+	step "$boot-loaded" imalog kexec-prepare --check --json
 	measure "$2"
+	step "$boot-check" imalog kexec-prepare --check --json
 	cp $IMA/binary_runtime_measurements "$boot.last"
 	sync
 	kexec -e
