@@ -16,8 +16,8 @@
 load helpers
 load swtpm
 load imafs
+load manual
 
-MAN=$IMALOG_SRC/man
 PAGES='imalog imalog-show imalog-convert imalog-replay imalog-merge imalog-quote-verify
 	imalog-stage imalog-save imalog-confirm imalog-export imalog-trim imalog-store
 	imalog-kexec-prepare imalog-policy-load imalog-mount imalog-status'
@@ -54,21 +54,6 @@ make_root() {
 		mkdir -p "$tpm/pcr-$bank"
 		echo "${value^^}" >"$tpm/pcr-$bank/$pcr"
 	done < <(values_of pcrs.yaml)
-}
-
-# examples_of PAGE: its commands, one a line
-examples_of() {
-	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$MAN/$1" |
-		sed -e ':more' -e '/\\e$/{N;s/ *\\e\n */ /;b more' -e '}' | grep '^[$#] '
-}
-
-# example PAGE COMMAND [WITH]: the page has this command; runs it, as WITH if given
-example() {
-	examples_of "$1" | grep -qxF -- "$2" || fail "not in the examples of $1: $2"
-	local command=${3:-${2#??}}
-	[ "${2%"${2#?}"}" != '#' ] || command="imalog() { command imalog --root root \"\$@\"; }
-		$command"
-	run --separate-stderr bash -c "$command"
 }
 
 # ---- what is in the pages
