@@ -12,6 +12,8 @@
 #include <cbor.h>
 
 #define DEPTH_MAX 8
+/* Content, and what is around it */
+#define RECORD_MAX (IMALOG_CEL_CONTENT_MAX + 65536u)
 
 /* ---- libcbor's callbacks ---- */
 
@@ -99,6 +101,16 @@ static void on_null(void *item)
 
 /* ---- items ---- */
 
+/* The next @size bytes of the record, if it is not too large: it may have many strings. */
+static int need_more(struct imalog_cbor_parse *parse, size_t size)
+{
+	parse->need = parse->total - parse->left.size + size;
+	if (parse->need > RECORD_MAX)
+		return imalog_fail(parse->error, IMALOG_ERR_LIMIT, parse->part,
+				   "a record of more than %u bytes", RECORD_MAX);
+	return 0;
+}
+
 int imalog_cbor_next(struct imalog_cbor_parse *parse, struct imalog_cbor_item *item)
 {
 	struct cbor_callbacks callbacks = cbor_empty_callbacks;
@@ -121,9 +133,8 @@ int imalog_cbor_next(struct imalog_cbor_parse *parse, struct imalog_cbor_item *i
 				   "a record of more than %d values",
 				   IMALOG_CEL_VALUES_MAX);
 	*item = (struct imalog_cbor_item){ .kind = IMALOG_CBOR_OTHER };
-	parse->need = parse->total - parse->left.size + 1;
 	if (parse->left.size == 0)
-		return 0;
+		return need_more(parse, 1);
 	result = cbor_stream_decode(parse->left.data, parse->left.size, &callbacks, item);
 	if (result.status == CBOR_DECODER_ERROR)
 		return imalog_fail(parse->error, IMALOG_ERR_BAD_VALUE, parse->part,
@@ -136,9 +147,10 @@ int imalog_cbor_next(struct imalog_cbor_parse *parse, struct imalog_cbor_item *i
 			return imalog_fail(parse->error, IMALOG_ERR_LIMIT, parse->part,
 					   "a string exceeds the limit of %u bytes",
 					   IMALOG_CEL_CONTENT_MAX);
-		parse->need = parse->total - parse->left.size + result.required;
-		return 0;
+		return need_more(parse, result.required);
 	}
+	if (need_more(parse, result.read) < 0)
+		return -IMALOG_ERR_LIMIT;
 	parse->left.data += result.read;
 	parse->left.size -= result.read;
 	return 1;

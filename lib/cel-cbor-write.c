@@ -102,17 +102,22 @@ static void add_entry(struct imalog_buffer *out, const struct imalog_cel_entry *
 	}
 }
 
-static void add_management(struct imalog_buffer *out, const struct imalog_record *record)
+static int add_management(struct imalog_buffer *out, const struct imalog_record *record,
+			  struct imalog_error *error)
 {
 	struct imalog_cel_entry entry;
 	size_t nr = 0;
+	int rc = imalog_cel_check_entries(record, error);
 
+	if (rc < 0)
+		return rc;
 	while (imalog_cel_entry(record->data, nr, &entry))
 		nr++;
 	if (nr != 1)
 		add_array(out, nr);
 	for (size_t i = 0; imalog_cel_entry(record->data, i, &entry); i++)
 		add_entry(out, &entry);
+	return 0;
 }
 
 static int add_content(struct imalog_buffer *out, const struct imalog_record *record,
@@ -129,8 +134,7 @@ static int add_content(struct imalog_buffer *out, const struct imalog_record *re
 	case IMALOG_CEL_IMA_TEMPLATE:
 		return add_template(out, record, error);
 	case IMALOG_CEL_MANAGEMENT:
-		add_management(out, record);
-		return 0;
+		return add_management(out, record, error);
 	case IMALOG_CEL_PCCLIENT:
 		add_event(out, record);
 		return 0;

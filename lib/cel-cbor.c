@@ -2,8 +2,7 @@
 /*
  * The Canonical Event Log, CBOR encoding: reader
  *
- * CEL v1.1, section 5.2: an array of maps; maps one after the other (RFC 8742) are read,
- *too.
+ * CEL v1.1, section 5.2: an array of maps; maps one after the other (RFC 8742) are read, too.
  *
  *	{ 0: record number, 1: PCR | 2: NV index, 3: [ { 0: TPM_ALG_ID, 1: digest }... ],
  *	  9: content type, 10: content }
@@ -14,8 +13,8 @@
  *			{ 0: major, 1: minor }
  *	ima_tlv		bytes, as systemd
  *
- * libcbor's streaming decoder tells one item after the other, without allocating; a
- *record that is not there as a whole is taken apart again when more of it was read.
+ * libcbor's streaming decoder tells one item after the other, without allocating; a record that
+ * is not there as a whole is taken apart again when more of it was read.
  */
 #include "cel.h"
 
@@ -292,24 +291,6 @@ static int get_record(struct imalog_cbor_parse *parse, struct imalog_reader *rea
 
 /* ---- the log ---- */
 
-/* Makes @size bytes available; 1, 0 when there is not one, or a negative code. */
-static int need(struct imalog_reader *reader, size_t size, const char *part,
-		struct imalog_error *error)
-{
-	int rc = imalog_window_need(&reader->window, size, error);
-	size_t left = imalog_window_span(&reader->window).size;
-
-	if (rc < 0)
-		return rc;
-	if (left == 0)
-		return 0;
-	if (left < size)
-		return imalog_fail(error, IMALOG_ERR_TRUNCATED, part,
-				   "the record needs %zu bytes or more, %zu are left",
-				   size, left);
-	return 1;
-}
-
 static struct imalog_cbor_parse parse_over(struct imalog_reader *reader,
 					   struct imalog_error *error)
 {
@@ -327,7 +308,7 @@ static int start(struct imalog_reader *reader, struct imalog_error *error)
 	reader->layout.order = reader->forced_order ? reader->forced_order :
 						      IMALOG_ORDER_LE;
 	while ((rc = imalog_cbor_next(&parse, &item)) == 0) {
-		rc = need(reader, parse.need, "CBOR", error);
+		rc = imalog_reader_need(reader, parse.need, "CBOR", error);
 		if (rc <= 0)
 			return rc;
 		parse = parse_over(reader, error);
@@ -346,13 +327,13 @@ static int start(struct imalog_reader *reader, struct imalog_error *error)
 /* Does another record follow?  1, 0 at a clean end, or a negative code. */
 static int find_record(struct imalog_reader *reader, struct imalog_error *error)
 {
-	int *state = &reader->stream.state, rc = need(reader, 1, "CBOR", error);
+	int *state = &reader->stream.state, rc = imalog_reader_need(reader, 1, "CBOR", error);
 
 	if (*state == ENDLESS_ARRAY && rc > 0 &&
 	    imalog_window_span(&reader->window).data[0] == 0xff) {
 		imalog_window_advance(&reader->window, 1);
 		*state = ENDED;
-		rc = need(reader, 1, "CBOR", error);
+		rc = imalog_reader_need(reader, 1, "CBOR", error);
 	}
 	if (*state == ARRAY && reader->stream.left == 0)
 		*state = ENDED;
@@ -381,7 +362,7 @@ static int next(struct imalog_reader *reader, struct imalog_record *record,
 		rc = get_record(&parse, reader, record);
 		if (rc != 0)
 			break;
-		rc = need(reader, parse.need, parse.part, error);
+		rc = imalog_reader_need(reader, parse.need, parse.part, error);
 		if (rc <= 0)
 			return rc;
 	}

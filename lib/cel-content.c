@@ -2,15 +2,17 @@
 /*
  * Content of the TCG Canonical Event Log as the value of its TLV; integers are big-endian
  *
- *	cel		one or more of 1 version { 0 major, 1 minor }, 2 end of the
- *firmware (empty), 80 timestamp (integer), 81 transition (0 suspend, 1 hibernate, 2
- *kexec) pcclient_std	0 event type (integer), 1 event data ima_template	0 name, 1
- *template data ima_tlv		0 path, 1 digest, 2 signature, 3 owner, 4 group, 5 mode, 6
- *timestamp, 7 label
+ *	cel		one or more of 1 version { 0 major, 1 minor }, 2 end of the firmware
+ *			(empty), 80 timestamp (integer), 81 transition (0 suspend, 1 hibernate,
+ *			2 kexec)
+ *	pcclient_std	0 event type (integer), 1 event data
+ *	ima_template	0 name, 1 template data
+ *	ima_tlv		0 path, 1 digest, 2 signature, 3 owner, 4 group, 5 mode, 6 timestamp,
+ *			7 label
  */
 #include "cel.h"
 
-/* A TLV that must come next, of at most 8 bytes when it is a number. */
+/* A TLV that must come next */
 static int expect(struct imalog_cursor *cursor, uint8_t wanted, const char *field,
 		  struct imalog_span *value, struct imalog_error *error)
 {
@@ -23,17 +25,19 @@ static int expect(struct imalog_cursor *cursor, uint8_t wanted, const char *fiel
 	return rc;
 }
 
+/* @least: 0 in management content, where there are writers that give 0 no byte */
 static int expect_uint(struct imalog_cursor *cursor, uint8_t wanted, const char *field,
-		       uint64_t max, uint64_t *ret, struct imalog_error *error)
+		       size_t least, uint64_t max, uint64_t *ret, struct imalog_error *error)
 {
 	struct imalog_span value;
 	int rc = expect(cursor, wanted, field, &value, error);
 
 	if (rc < 0)
 		return rc;
-	if (!imalog_tlv_uint(value, cursor->order, ret))
+	if (value.size < least || !imalog_tlv_uint(value, cursor->order, ret))
 		return imalog_fail(error, IMALOG_ERR_BAD_LENGTH, field,
-				   "a number of %zu bytes, 8 are the most", value.size);
+				   "a number of %zu bytes, %zu to 8 are possible", value.size,
+				   least);
 	if (*ret > max)
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, field,
 				   "%llu exceeds the largest possible value, %llu",
@@ -56,7 +60,7 @@ static int parse_event(struct imalog_span content, uint32_t *type,
 {
 	struct imalog_cursor cursor = imalog_cursor_over(content, IMALOG_ORDER_BE);
 	uint64_t value;
-	int rc = expect_uint(&cursor, 0, "event type", UINT32_MAX, &value, error);
+	int rc = expect_uint(&cursor, 0, "event type", 1, UINT32_MAX, &value, error);
 
 	if (rc == 0)
 		rc = expect(&cursor, 1, "event data", data, error);
@@ -73,11 +77,11 @@ static int parse_version(struct imalog_span value, struct imalog_cel_entry *ret,
 	struct imalog_cursor cursor = imalog_cursor_over(value, IMALOG_ORDER_BE);
 	uint8_t first = value.size && value.data[0] == 1;
 	uint64_t *parts[] = { &ret->value, &ret->minor };
-	int rc = expect_uint(&cursor, first, "cel_version", IMALOG_CEL_VERSION_MAX,
+	int rc = expect_uint(&cursor, first, "cel_version", 0, IMALOG_CEL_VERSION_MAX,
 			     parts[first], error);
 
 	if (rc == 0)
-		rc = expect_uint(&cursor, !first, "cel_version", IMALOG_CEL_VERSION_MAX,
+		rc = expect_uint(&cursor, !first, "cel_version", 0, IMALOG_CEL_VERSION_MAX,
 				 parts[!first], error);
 	return rc < 0 ? rc : nothing_left(&cursor, "cel_version", error);
 }
@@ -107,12 +111,12 @@ static int next_entry(struct imalog_cursor *cursor, struct imalog_cel_entry *ret
 	case IMALOG_CEL_TIMESTAMP:
 	case 0x80:
 		ret->type = IMALOG_CEL_TIMESTAMP;
-		return expect_uint(&whole, type, "cel_timestamp", UINT64_MAX, &ret->value,
-				   error);
+		return expect_uint(&whole, type, "cel_timestamp", 0, UINT64_MAX,
+				   &ret->value, error);
 	case IMALOG_CEL_STATE_TRANS:
 	case 0x81:
 		ret->type = IMALOG_CEL_STATE_TRANS;
-		return expect_uint(&whole, type, "state_trans", 2, &ret->value, error);
+		return expect_uint(&whole, type, "state_trans", 0, 2, &ret->value, error);
 	default:
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "content",
 				   "management type %u is not known", type);
@@ -208,6 +212,26 @@ void imalog_cel_add_entry(struct imalog_buffer *out, const struct imalog_cel_ent
 	} else {
 		imalog_tlv_add_uint(out, entry->type, entry->value, major);
 	}
+}
+
+int imalog_cel_check_entries(const struct imalog_record *record, struct imalog_error *error)
+{
+	struct imalog_buffer again = { NULL, 0, 0, false };
+	struct imalog_cel_entry entry;
+	bool same, failed;
+
+	for (size_t i = 0; imalog_cel_entry(record->data, i, &entry); i++)
+		imalog_cel_add_entry(&again, &entry);
+	same = imalog_span_equal((struct imalog_span){ again.data, again.size }, record->data);
+	failed = again.failed;
+	imalog_buffer_free(&again);
+	if (failed)
+		return imalog_fail_nomem(error);
+	if (same || record->cel.unmeasured)
+		return 0;
+	return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "content",
+			   "a measured entry has a number of more bytes than it needs, or type "
+			   "128 or 129, which is lost in anything but TLVs");
 }
 
 const char *imalog_cel_entry_name(uint8_t type)

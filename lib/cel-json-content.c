@@ -22,18 +22,26 @@ const char *imalog_cel_alg_name(enum imalog_alg alg)
 	}
 }
 
-/* json_dump_callback_t */
+/* json_dump_callback_t; jansson does not take DEL for a control character. */
 static int add_dumped(const char *text, size_t size, void *out)
 {
-	imalog_buffer_add(out, text, size);
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] == 0x7f)
+			imalog_buffer_add(out, "\\u007f", 6);
+		else
+			imalog_buffer_add(out, text + i, 1);
+	}
 	return 0;
 }
 
-void imalog_json_dump(const json_t *json, struct imalog_buffer *out)
+void imalog_json_add_string(struct imalog_buffer *out, struct imalog_span text)
 {
+	json_t *json = json_stringn((const char *)text.data, text.size);
+
 	if (!json || json_dump_callback(json, add_dumped, out,
-					JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+					JSON_ENCODE_ANY | JSON_ENSURE_ASCII) != 0)
 		out->failed = true;
+	json_decref(json);
 }
 
 /* ---- systemd: tpm2_userspace_log() in src/shared/tpm2-util.c ---- */

@@ -177,3 +177,61 @@ void imalog_json_passed(struct imalog_reader *reader, size_t size)
 	if (reader->stream.state != SEQUENCE)
 		reader->stream.state = BEHIND;
 }
+
+/* ---- a value as it stands ---- */
+
+/* Behind a string that begins at @at */
+static size_t pass_string(struct imalog_span text, size_t at)
+{
+	for (at++; at < text.size && text.data[at] != '"'; at++)
+		at += text.data[at] == '\\';
+	return at + 1;
+}
+
+static size_t pass_blanks(struct imalog_span text, size_t at)
+{
+	while (at < text.size && imalog_json_is_blank(text.data[at]))
+		at++;
+	return at;
+}
+
+/* Behind a value, and the blanks that follow it */
+static size_t pass_value(struct imalog_span text, size_t at)
+{
+	for (size_t depth = 0; at < text.size; at++) {
+		uint8_t c = text.data[at];
+
+		if (c == '"')
+			at = pass_string(text, at) - 1;
+		else if (depth == 0 && (c == ',' || c == '}'))
+			break;
+		else if (c == '{' || c == '[')
+			depth++;
+		else if (c == '}' || c == ']')
+			depth--;
+	}
+	return at < text.size ? at : text.size;
+}
+
+bool imalog_json_value(struct imalog_span text, const char *key, struct imalog_span *ret)
+{
+	size_t at = pass_blanks(text, 1);
+
+	while (at < text.size && text.data[at] == '"') {
+		size_t end = pass_string(text, at), value, behind;
+
+		if (end > text.size)
+			return false;
+		value = pass_blanks(text, pass_blanks(text, end) + 1);
+		behind = pass_value(text, value);
+		if (imalog_span_equal((struct imalog_span){ text.data + at + 1, end - at - 2 },
+				      imalog_span_of(key))) {
+			while (behind > value && imalog_json_is_blank(text.data[behind - 1]))
+				behind--;
+			*ret = (struct imalog_span){ text.data + value, behind - value };
+			return behind > value;
+		}
+		at = pass_blanks(text, behind + 1);
+	}
+	return false;
+}

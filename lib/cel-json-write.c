@@ -64,15 +64,12 @@ static int add_template(struct imalog_buffer *out, const struct imalog_record *r
 			struct imalog_error *error)
 {
 	struct imalog_span name = record->template_name;
-	json_t *json;
 
 	if (!imalog_utf8_is_valid(name))
 		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template name",
 				   "it is not UTF-8");
 	add_text(out, "{\"template_name\":");
-	json = json_stringn((const char *)name.data, name.size);
-	imalog_json_dump(json, out);
-	json_decref(json);
+	imalog_json_add_string(out, name);
 	add_hex(out, ",\"template_data\":", record->data);
 	add_text(out, "}");
 	return 0;
@@ -123,7 +120,7 @@ static int add_management(struct imalog_buffer *out, const struct imalog_record 
 {
 	struct imalog_cel_entry entry;
 	bool several = imalog_cel_entry(record->data, 1, &entry);
-	int rc = 0;
+	int rc = imalog_cel_check_entries(record, error);
 
 	add_text(out, several ? "[" : "");
 	for (size_t i = 0; rc == 0 && imalog_cel_entry(record->data, i, &entry); i++) {
@@ -134,22 +131,31 @@ static int add_management(struct imalog_buffer *out, const struct imalog_record 
 	return rc;
 }
 
+/* Is it an object that can stand in a log, and be read from it, byte for byte? */
+static bool is_plain_object(struct imalog_span text)
+{
+	if (text.size < 2 || text.data[0] != '{' || text.data[text.size - 1] != '}')
+		return false;
+	/* What could act on a terminal goes in hexadecimal. */
+	for (size_t i = 0; i < text.size; i++)
+		if (text.data[i] > 0x7e ||
+		    (text.data[i] < ' ' && text.data[i] != '\n' && text.data[i] != '\t'))
+			return false;
+	return true;
+}
+
 /* The object as it was, when the bytes are such a text; else the bytes. */
 static void add_systemd(struct imalog_buffer *out, const struct imalog_record *record)
 {
-	json_t *json = json_loadb((const char *)record->data.data, record->data.size,
-				  JSON_REJECT_DUPLICATES, NULL);
-	struct imalog_buffer text = { NULL, 0, 0, false };
+	json_t *json = NULL;
 
+	if (is_plain_object(record->data))
+		json = json_loadb((const char *)record->data.data, record->data.size,
+				  JSON_REJECT_DUPLICATES, NULL);
 	if (json && imalog_systemd_check(json, NULL) == 0)
-		imalog_json_dump(json, &text);
-	out->failed |= text.failed;
-	if (text.size &&
-	    imalog_span_equal((struct imalog_span){ text.data, text.size }, record->data))
-		imalog_buffer_add(out, text.data, text.size);
+		imalog_buffer_add_span(out, record->data);
 	else
 		add_hex(out, "", record->data);
-	imalog_buffer_free(&text);
 	json_decref(json);
 }
 

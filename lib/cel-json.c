@@ -2,15 +2,15 @@
 /*
  * The Canonical Event Log, JSON encoding: reader
  *
- * CEL v1.0 and v1.1, section 5.3: an array of objects.  One object alone, objects one
- *after the other, and a text sequence (RFC 7464, as systemd writes it) are read, too:
+ * CEL v1.0 and v1.1, section 5.3: an array of objects.  One object alone, objects one after the
+ * other, and a text sequence (RFC 7464, as systemd writes it) are read, too:
  *
  *	{ "recnum": 0, "pcr": 10, "digests": [ { "hashAlg": "sha256", "digest": HEX } ],
  *	  "content_type": "ima_template",
  *	  "content": { "template_name": "ima-ng", "template_data": HEX } }
  *
- * The end of each object is found first, so that never more than one of them is in memory
- *and that it has no more values than a record can use; then jansson reads it.
+ * The end of each object is found first, so that never more than one of them is in memory and
+ * that it has no more values than a record can use; then jansson reads it.
  */
 #include <string.h>
 
@@ -171,6 +171,9 @@ static int get_index(struct imalog_record *record, const json_t *json,
 		rc = imalog_cel_set_index(record, kinds[which].kind, index, error);
 	if (rc < 0 || !mapped)
 		return rc;
+	if (kinds[which].kind != IMALOG_INDEX_RTMR)
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "mapped_pcr",
+				   "only an RTMR stands for a PCR");
 	rc = imalog_json_get_uint(mapped, "mapped_pcr", IMALOG_PCR_MAX, &index, error);
 	record->cel.has_mapped = true;
 	record->cel.mapped = (uint32_t)index;
@@ -227,13 +230,15 @@ static int get_event(struct imalog_reader *reader, json_t *content,
 	return rc;
 }
 
-static int get_systemd(json_t *content, struct imalog_buffer *out,
-		       struct imalog_error *error)
+/* As it stands: to write it anew could change it. */
+static int get_systemd(const struct imalog_record *record, const json_t *content,
+		       struct imalog_span *ret, struct imalog_error *error)
 {
 	int rc = imalog_systemd_check(content, error);
 
-	if (rc == 0)
-		imalog_json_dump(content, out);
+	if (rc == 0 && !imalog_json_value(record->raw, "content", ret))
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "content",
+				   "its key is written with escapes");
 	return rc;
 }
 
@@ -272,7 +277,7 @@ static int get_content(struct imalog_reader *reader, struct imalog_record *recor
 	json_t *content = json_object_get(json, "content");
 	struct imalog_buffer built = { NULL, 0, 0, false };
 	struct imalog_span value = { NULL, 0 };
-	bool is_hex;
+	bool is_built;
 	uint8_t type = 0;
 	int rc = get_type(json_object_get(json, "content_type"), &type, error);
 
@@ -280,19 +285,18 @@ static int get_content(struct imalog_reader *reader, struct imalog_record *recor
 		return rc;
 	if (type == IMALOG_CEL_IMA_TEMPLATE)
 		return get_template(reader, record, content, error);
-	is_hex = type == IMALOG_CEL_IMA_TLV ||
-		 (type == IMALOG_CEL_SYSTEMD && json_is_string(content));
-	if (is_hex)
-		rc = get_hex(reader, content, "content", &value, error);
-	else if (type == IMALOG_CEL_PCCLIENT)
+	is_built = type == IMALOG_CEL_PCCLIENT || type == IMALOG_CEL_MANAGEMENT;
+	if (type == IMALOG_CEL_PCCLIENT)
 		rc = get_event(reader, content, &built, error);
-	else if (type == IMALOG_CEL_SYSTEMD)
-		rc = get_systemd(content, &built, error);
-	else
+	else if (type == IMALOG_CEL_MANAGEMENT)
 		rc = imalog_cel_json_management(content, &built, error);
+	else if (type == IMALOG_CEL_SYSTEMD && !json_is_string(content))
+		rc = get_systemd(record, content, &value, error);
+	else
+		rc = get_hex(reader, content, "content", &value, error);
 	if (built.failed)
 		rc = imalog_fail_nomem(error);
-	if (rc == 0 && !is_hex)
+	if (rc == 0 && is_built)
 		rc = imalog_cel_keep(reader,
 				     (struct imalog_span){ built.data, built.size },
 				     &value, error);

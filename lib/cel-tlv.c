@@ -2,14 +2,13 @@
 /*
  * The Canonical Event Log, TLV encoding: reader and writer
  *
- * CEL v1.0 and v1.1, section 5.1; all integers are big-endian.  A TLV is u8 type, u32
- *size, value.  A record is four of them, in this order, with nothing before or between
- *records:
+ * CEL v1.0 and v1.1, section 5.1; all integers are big-endian.  A TLV is u8 type, u32 size,
+ * value.  A record is four of them, in this order, with nothing before or between records:
  *
  *	0			record number, 1 to 8 bytes
  *	1 | 2 | 108		PCR | NV index | RTMR, 1 to 8 bytes
  *	3			for each digest: u8 TPM_ALG_ID, u32 size, digest
- *	4 5 7 8 9, or other	content (cel.c)
+ *	4 5 7 8 9, or other	content (cel-content.c)
  */
 #include "cel.h"
 
@@ -125,28 +124,6 @@ struct parts {
 	} part[PARTS];
 };
 
-/* Makes @size bytes available; 1, 0 when the log has ended cleanly before. */
-static int need(struct imalog_reader *reader, size_t size, const char *part,
-		struct imalog_error *error)
-{
-	size_t left = imalog_window_span(&reader->window).size;
-	int rc;
-
-	if (left >= size)
-		return 1;
-	rc = imalog_window_need(&reader->window, size, error);
-	if (rc < 0)
-		return rc;
-	left = imalog_window_span(&reader->window).size;
-	if (left == 0)
-		return 0;
-	if (left < size)
-		return imalog_fail(error, IMALOG_ERR_TRUNCATED, part,
-				   "the record needs %zu bytes or more, %zu are left",
-				   size, left);
-	return 1;
-}
-
 static int find_parts(struct imalog_reader *reader, struct parts *parts,
 		      struct imalog_error *error)
 {
@@ -155,8 +132,8 @@ static int find_parts(struct imalog_reader *reader, struct parts *parts,
 		struct imalog_span span;
 		struct imalog_cursor cursor;
 		uint64_t tag = 0, size = 0;
-		int rc =
-			need(reader, parts->size + IMALOG_TLV_HEAD, part_names[i], error);
+		int rc = imalog_reader_need(reader, parts->size + IMALOG_TLV_HEAD,
+					    part_names[i], error);
 
 		if (rc <= 0)
 			return rc;
@@ -174,7 +151,7 @@ static int find_parts(struct imalog_reader *reader, struct parts *parts,
 		parts->part[i].at = parts->size + IMALOG_TLV_HEAD;
 		parts->part[i].size = (size_t)size;
 		parts->size += IMALOG_TLV_HEAD + (size_t)size;
-		rc = need(reader, parts->size, part_names[i], error);
+		rc = imalog_reader_need(reader, parts->size, part_names[i], error);
 		if (rc <= 0)
 			return rc;
 	}

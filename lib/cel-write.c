@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * What a record is in the Canonical Event Log: its number, its digests, its type of
- * content
+ * What a record is in the Canonical Event Log: its number, its digests, its type of content
  *
  * Digests are those that were extended (CEL v1.0, 4.2.4), so that a violation has ff..ff
  * where the kernel's list has zeros.  Numbers count the records of an index from 0
@@ -36,6 +35,11 @@ void imalog_writer_set_count(struct imalog_writer *writer, uint64_t records)
 void imalog_writer_set_force(struct imalog_writer *writer)
 {
 	writer->force = true;
+}
+
+uint64_t imalog_writer_renumbered(const struct imalog_writer *writer)
+{
+	return writer->renumbered;
 }
 
 /* ---- record numbers ---- */
@@ -94,18 +98,11 @@ void imalog_cel_wrote(struct imalog_writer *writer, const struct imalog_record *
 	struct imalog_counter *counter =
 		find_counter(writer, imalog_record_index(record), record->index);
 
+	writer->renumbered += record->cel.has_recnum && record->cel.recnum != view->recnum;
 	counter->next = view->recnum == UINT64_MAX ? UINT64_MAX : view->recnum + 1;
 }
 
 /* ---- digests ---- */
-
-static bool all_ones(struct imalog_span span)
-{
-	for (size_t i = 0; i < span.size; i++)
-		if (span.data[i] != 0xff)
-			return false;
-	return true;
-}
 
 static int view_digests(const struct imalog_record *record, struct imalog_cel_view *view,
 			struct imalog_error *error)
@@ -128,7 +125,7 @@ static int view_digests(const struct imalog_record *record, struct imalog_cel_vi
 		if (alg == IMALOG_ALG_NONE || span.size != imalog_alg_size(alg))
 			return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "digests",
 					   "the algorithm of one is not known");
-		looks_violated &= all_ones(span) || imalog_all_zero(span);
+		looks_violated &= imalog_all_ones(span) || imalog_all_zero(span);
 		if (record->violation)
 			span.data = ones;
 		view->digests[i].alg = alg;

@@ -171,6 +171,7 @@ int imalog_cel_parse_ima_tlv(struct imalog_record *record, struct imalog_error *
 		IMALOG_FIELD_TIMESTAMP, IMALOG_FIELD_LABEL,
 	};
 	struct imalog_cursor cursor = imalog_cursor_over(record->data, record->order);
+	unsigned int seen = 0;
 
 	while (cursor.left) {
 		struct imalog_span value;
@@ -180,15 +181,20 @@ int imalog_cel_parse_ima_tlv(struct imalog_record *record, struct imalog_error *
 		if (rc < 0)
 			return rc;
 		/* What is not known is hashed like all else, and not shown. */
-		if (type < IMALOG_ARRAY_SIZE(ids) &&
-		    record->nr_fields < IMALOG_FIELDS_MAX)
-			record->fields[record->nr_fields++] =
-				(struct imalog_field){ ids[type], value };
+		if (type >= IMALOG_ARRAY_SIZE(ids))
+			continue;
+		/* Of two paths nobody could say which one was measured. */
+		if (seen >> type & 1)
+			return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "content",
+					   "type %u is there twice", type);
+		seen |= 1u << type;
+		record->fields[record->nr_fields++] =
+			(struct imalog_field){ ids[type], value };
 	}
 	return 0;
 }
 
-static bool all_ones(struct imalog_span span)
+bool imalog_all_ones(struct imalog_span span)
 {
 	for (size_t i = 0; i < span.size; i++)
 		if (span.data[i] != 0xff)
@@ -203,12 +209,11 @@ int imalog_cel_finish(struct imalog_record *record, struct imalog_error *error)
 		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "PCR",
 				   "number %u exceeds the largest possible one, %d",
 				   record->index, IMALOG_PCR_MAX);
-	/* What is extended for a violation, or the digest that the kernel's list has for
-	 * it */
+	/* What is extended for a violation, or the digest that the kernel's list has for it */
 	record->violation = imalog_record_is_checked(record) && record->nr_digests;
 	for (size_t i = 0; i < record->nr_digests; i++)
 		record->violation &= imalog_all_zero(record->digests[i].span) ||
-				     all_ones(record->digests[i].span);
+				     imalog_all_ones(record->digests[i].span);
 	return 0;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the readers and writers of the Canonical Event Log share, by the file that has it.
- */
+/* What the readers and writers of the Canonical Event Log share, by the file that has it. */
 #ifndef IMALOG_CEL_H
 #define IMALOG_CEL_H
 
@@ -65,6 +64,7 @@ int imalog_cel_parse_ima_tlv(struct imalog_record *record, struct imalog_error *
 int imalog_cel_set_template(struct imalog_reader *reader, struct imalog_record *record,
 			    struct imalog_span name, struct imalog_span data,
 			    struct imalog_error *error);
+bool imalog_all_ones(struct imalog_span span);
 /* When all else is known: is it a violation, may its index be that? */
 int imalog_cel_finish(struct imalog_record *record, struct imalog_error *error);
 
@@ -94,6 +94,11 @@ struct imalog_cel_entry {
 bool imalog_cel_entry(struct imalog_span content, size_t i, struct imalog_cel_entry *ret);
 void imalog_cel_add_entry(struct imalog_buffer *out,
 			  const struct imalog_cel_entry *entry);
+/*
+ * Are the bytes of management content those that its numbers give?  If not they are lost where
+ * there are numbers alone, and what was measured is, perhaps, a digest of them.
+ */
+int imalog_cel_check_entries(const struct imalog_record *record, struct imalog_error *error);
 const char *imalog_cel_entry_name(uint8_t type);
 const char *imalog_cel_transition_name(uint64_t value);
 void imalog_cel_add_event(struct imalog_buffer *out, uint32_t type,
@@ -153,13 +158,19 @@ int imalog_json_find(struct imalog_reader *reader, size_t *size,
 		     struct imalog_error *error);
 void imalog_json_passed(struct imalog_reader *reader, size_t size);
 
+/*
+ * The value of a key of @text, an object that is well-formed, as it stands there; false when
+ * there is no such key, or it is written with escapes.
+ */
+bool imalog_json_value(struct imalog_span text, const char *key, struct imalog_span *ret);
+
 /* ---- cel-json-content.c ---- */
 
 /* "sha3_256" and so on, as the TCG writes them */
 const char *imalog_cel_alg_name(enum imalog_alg alg);
 struct json_t;
-/* As compact text; without @json, as jansson gives for want of memory, the buffer fails. */
-void imalog_json_dump(const struct json_t *json, struct imalog_buffer *out);
+/* As a string in ASCII: no byte of a name can act on a terminal. */
+void imalog_json_add_string(struct imalog_buffer *out, struct imalog_span text);
 /* A number that is there, from 0 to @max */
 int imalog_json_get_uint(const struct json_t *json, const char *field, uint64_t max,
 			 uint64_t *ret, struct imalog_error *error);

@@ -100,9 +100,17 @@ bool imalog_digest_is_padded_sha1(const struct imalog_recorded_digest *digest,
 	return imalog_all_zero(rest);
 }
 
+/* How a record is held against its content */
+struct check {
+	struct imalog_hasher *hasher;
+	bool padded; /* the SHA-1 digest padded with zeros fits, too */
+	struct imalog_scratch scratch;
+	struct imalog_error *error;
+};
+
 /* Does every recorded digest fit @input?  1, 0, or a negative code. */
-static int fits(const struct imalog_record *record, struct imalog_hasher *hasher,
-		const struct imalog_hash_job *input, struct imalog_error *error)
+static int fits(const struct imalog_record *record, const struct check *check,
+		const struct imalog_hash_job *input)
 {
 	size_t checked = 0;
 
@@ -113,15 +121,16 @@ static int fits(const struct imalog_record *record, struct imalog_hasher *hasher
 
 		if (digest->alg == IMALOG_ALG_NONE)
 			continue;
-		rc = imalog_hash_one(hasher, digest->alg, input, out, error);
+		rc = imalog_hash_one(check->hasher, digest->alg, input, out, check->error);
 		if (rc < 0)
 			return rc;
 		checked++;
 		if (imalog_digest_equal(digest, out))
 			continue;
-		if (digest->span.size <= imalog_alg_size(IMALOG_ALG_SHA1))
+		if (!check->padded || digest->span.size <= imalog_alg_size(IMALOG_ALG_SHA1))
 			return 0;
-		rc = imalog_hash_one(hasher, IMALOG_ALG_SHA1, input, out, error);
+		rc = imalog_hash_one(check->hasher, IMALOG_ALG_SHA1, input, out,
+				     check->error);
 		if (rc < 0)
 			return rc;
 		if (!imalog_digest_is_padded_sha1(digest, out))
@@ -131,16 +140,14 @@ static int fits(const struct imalog_record *record, struct imalog_hasher *hasher
 }
 
 /* Tries one byte order and remembers it when it fits. */
-static int try_order(struct imalog_record *record, struct imalog_hasher *hasher,
-		     enum imalog_order order, struct imalog_scratch *scratch,
-		     struct imalog_error *error)
+static int try_order(struct imalog_record *record, struct check *check, enum imalog_order order)
 {
 	struct imalog_hash_job input;
-	int rc = imalog_digest_input(record, order, scratch, &input, error);
+	int rc = imalog_digest_input(record, order, &check->scratch, &input, check->error);
 
 	if (rc < 0)
 		return rc;
-	rc = fits(record, hasher, &input, error);
+	rc = fits(record, check, &input);
 	if (rc < 0)
 		return rc;
 	record->fit = rc ? IMALOG_FIT_YES : IMALOG_FIT_NO;
@@ -149,22 +156,28 @@ static int try_order(struct imalog_record *record, struct imalog_hasher *hasher,
 	return record->fit;
 }
 
-int imalog_record_verify(struct imalog_record *record, struct imalog_hasher *hasher,
-			 struct imalog_error *reterr)
+int imalog_record_verify_as(struct imalog_record *record, struct imalog_hasher *hasher,
+			    bool padded, struct imalog_error *error)
 {
-	struct imalog_scratch scratch = { NULL, 0 };
+	struct check check = { hasher, padded, { NULL, 0 }, error };
 	int rc;
 
 	/* Of JSON a record may have no digest at all. */
 	if (record->violation || !imalog_record_is_checked(record) ||
 	    record->nr_digests == 0)
 		return record->fit;
-	rc = try_order(record, hasher, record->order, &scratch, reterr);
+	rc = try_order(record, &check, record->order);
 	/* Fields that are not known cannot be turned. */
 	if (rc == IMALOG_FIT_NO && has_order(record) && record->nr_fields > 0)
-		rc = try_order(record, hasher, imalog_other_order(record->order), &scratch, reterr);
-	free(scratch.data);
+		rc = try_order(record, &check, imalog_other_order(record->order));
+	free(check.scratch.data);
 	return rc;
+}
+
+int imalog_record_verify(struct imalog_record *record, struct imalog_hasher *hasher,
+			 struct imalog_error *reterr)
+{
+	return imalog_record_verify_as(record, hasher, true, reterr);
 }
 
 int imalog_record_template_digest(const struct imalog_record *record, struct imalog_hasher *hasher,

@@ -377,6 +377,14 @@ enum imalog_index {
 IMALOG_API enum imalog_index imalog_record_index(const struct imalog_record *record);
 
 /**
+ * imalog_record_mapped_pcr() - the PCR that the record's RTMR stands for, as CEL-JSON can say
+ * @ret: gets its number
+ *
+ * Returns false, and leaves @ret alone, when the log does not say.
+ */
+IMALOG_API bool imalog_record_mapped_pcr(const struct imalog_record *record, uint32_t *ret);
+
+/**
  * imalog_record_is_measured() - was anything extended with it?
  *
  * Not with CEL's version and end of the firmware, nor with the firmware's EV_NO_ACTION: what
@@ -711,6 +719,13 @@ IMALOG_API void imalog_writer_set_count(struct imalog_writer *writer, uint64_t r
 IMALOG_API void imalog_writer_set_force(struct imalog_writer *writer);
 
 /**
+ * imalog_writer_renumbered() - how many records were written with another number of CEL
+ *
+ * Numbers are kept, unless one is not more than that of a record of its index before it.
+ */
+IMALOG_API uint64_t imalog_writer_renumbered(const struct imalog_writer *writer);
+
+/**
  * imalog_writer_put() - writes one record
  *
  * Returns 0, -IMALOG_ERR_UNSUPPORTED (the format cannot express the record, or the library was
@@ -926,6 +941,16 @@ IMALOG_API uint64_t imalog_replay_problems(const struct imalog_replay *replay);
 
 /** imalog_replay_first_problem() - number of the first such record, 0 when there is none */
 IMALOG_API uint64_t imalog_replay_first_problem(const struct imalog_replay *replay);
+
+/**
+ * imalog_replay_first_bad() - number of the first record that makes the verdict a mismatch
+ * @problem: gets what is wrong with it
+ *
+ * As of all problems but content that no rule checks, or that cannot be recomputed.  Returns 0,
+ * and leaves @problem alone, when there is none.
+ */
+IMALOG_API uint64_t imalog_replay_first_bad(const struct imalog_replay *replay,
+					    enum imalog_problem *problem);
 
 /** enum imalog_marker_kind - records that tell of a list that was not kept whole */
 enum imalog_marker_kind {
@@ -1214,7 +1239,7 @@ struct imalog_key;
  *         TPMT_PUBLIC (TPM 2.0 Part 2, 12.2.4)
  * @ret:   gets the key
  *
- * RSA, and EC on P-256 or P-384.  Keys too short to prove anything are read all the same:
+ * RSA, and EC on P-256, P-384 or P-521.  Keys too short to prove anything are read all the same:
  * imalog_quote_check_key() refuses them.
  *
  * Returns 0, a negative code of the data group, -IMALOG_ERR_UNSUPPORTED (another kind of key),
@@ -1362,8 +1387,8 @@ IMALOG_API void imalog_quote_set_hash(struct imalog_quote *quote, enum imalog_al
  * imalog_quote_check_signature() - decides IMALOG_QUOTE_SIGNATURE
  * @signature: TPMT_SIGNATURE (TPM 2.0 Part 2, 11.3.4), with or without a 2-byte size before
  *             it, of scheme RSASSA, RSAPSS or ECDSA; or the plain signature (PKCS #1, DER)
- * @hash:      of a plain signature; IMALOG_ALG_NONE: what the key's public area says, or
- *             SHA-256
+ * @hash:      that it must be made with; IMALOG_ALG_NONE: any, and of a plain signature what
+ *             the key's public area says, or SHA-256
  *
  * The signature must be of the scheme and hash that the key's public area prescribes, if it
  * does.  SHA-1 is refused.  Signatures of weak keys are not checked.  Also sets the hash of
@@ -1489,6 +1514,14 @@ IMALOG_API int imalog_quote_match_finish(struct imalog_quote_match *match,
 
 /** imalog_quote_match_at() - the first record after which the digest holds; 0 when none */
 IMALOG_API uint64_t imalog_quote_match_at(const struct imalog_quote_match *match);
+
+/**
+ * imalog_quote_match_unchecked() - how many covered records have content that no rule checks
+ *
+ * Where that is allowed (imalog_replay_allow_opaque() before imalog_quote_match_new()) and each
+ * signed bank of their PCR has a digest of them.
+ */
+IMALOG_API uint64_t imalog_quote_match_unchecked(const struct imalog_quote_match *match);
 
 /**
  * imalog_quote_match_padding() - what a bank was extended with where the digest holds
@@ -2661,6 +2694,220 @@ IMALOG_API const struct imalog_replay *imalog_merge_replay(const struct imalog_m
 /** imalog_merge_quote_match() - the search for the quote's records in the plan, or NULL */
 IMALOG_API const struct imalog_quote_match *
 imalog_merge_quote_match(const struct imalog_merge *merge);
+
+/* ---- signatures in records ---- */
+
+/** enum imalog_sig_type - what a signature is of (enum evm_ima_xattr_type, integrity.h) */
+enum imalog_sig_type {
+	/** a file's content, from security.ima */
+	IMALOG_SIG_IMA = 3,
+	/** a file's attributes, from security.evm, of a kind that is not bound to its inode */
+	IMALOG_SIG_EVM_PORTABLE = 5,
+	/** a file's fs-verity digest, from security.ima */
+	IMALOG_SIG_VERITY = 6,
+	/** a file's content without the signature, which was appended to it: PKCS #7 */
+	IMALOG_SIG_APPENDED = 256,
+};
+
+/** struct imalog_sig - the header of a signature (struct signature_v2_hdr, integrity.h) */
+struct imalog_sig {
+	enum imalog_sig_type type;
+	/** of its format: 2, 3; 0 when appended */
+	uint8_t version;
+	/** hash algorithm, the kernel's number (include/uapi/linux/hash_info.h) */
+	uint8_t hash;
+	/** the same, if signatures are checked with it, else IMALOG_ALG_NONE */
+	enum imalog_alg alg;
+	/** its name; NULL when the number is not known */
+	const char *hash_name;
+	/** the last bytes of the key's subject key identifier */
+	uint8_t keyid[4];
+	/** the signature itself */
+	struct imalog_span bytes;
+};
+
+/**
+ * imalog_sig_parse() - takes a signature apart
+ * @data: the bytes of a field sig or evmsig, or of security.ima; not of modsig
+ * @ret:  gets the parts, which point into @data
+ *
+ * Returns 0; -IMALOG_ERR_TRUNCATED, -IMALOG_ERR_BAD_LENGTH, -IMALOG_ERR_TRAILING or
+ * -IMALOG_ERR_LIMIT (over 2048 bytes); -IMALOG_ERR_UNSUPPORTED (type or version).
+ */
+IMALOG_API int imalog_sig_parse(struct imalog_span data, struct imalog_sig *ret,
+				struct imalog_error *reterr);
+
+/** imalog_field_is_signature() - is it one of sig, modsig, evmsig? */
+IMALOG_API bool imalog_field_is_signature(enum imalog_field_id id);
+
+/** struct imalog_sig_keys - the keys that signatures are checked with */
+struct imalog_sig_keys;
+
+/** IMALOG_KEYRINGS_MAX: how many keyrings of the kernel can be among them */
+#define IMALOG_KEYRINGS_MAX 16
+
+/** imalog_sig_keys_new() - makes an empty set; NULL when memory ran out */
+IMALOG_API struct imalog_sig_keys *imalog_sig_keys_new(void);
+
+/** imalog_sig_keys_free() - frees a set; no checker may use it any more */
+IMALOG_API void imalog_sig_keys_free(struct imalog_sig_keys **keys);
+
+/**
+ * imalog_sig_keys_set_ca() - says which certificates are trusted
+ * @ca: PEM (one or more) or DER (one)
+ *
+ * Before any key is added; once.  Without it keys that are added, and those of a keyring, are
+ * trusted, and those from the log are not.  With it those are trusted whose certificate chains to
+ * them; when certificates expire does not matter, as it does not to the kernel.
+ *
+ * Returns 0, a negative code of the data group, -IMALOG_ERR_INVALID (out of order),
+ * -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_sig_keys_set_ca(struct imalog_sig_keys *keys, struct imalog_span ca,
+				      struct imalog_error *reterr);
+
+/**
+ * imalog_sig_keys_add() - adds the keys of a file
+ * @bytes: public keys and certificates in PEM, or one of them in DER
+ * @name:  where they are from; copied
+ *
+ * Keys that are there already are not added again.
+ *
+ * Returns how many keys there are in it; as imalog_key_parse() on failure; -IMALOG_ERR_LIMIT
+ * (over 4096 keys).
+ */
+IMALOG_API int imalog_sig_keys_add(struct imalog_sig_keys *keys, struct imalog_span bytes,
+				   const char *name, struct imalog_error *reterr);
+
+/**
+ * imalog_sig_keys_add_record() - adds the certificate that a record has measured
+ * @record: verified (imalog_record_verify()), and its digest fits
+ * @hasher: where to hash
+ *
+ * The kernel measures certificates as they are added to a keyring (func=KEY_CHECK, field buf).
+ * From the log they are no more than what the log says: see imalog_sig_keys_set_ca().  They serve
+ * for later records only.  No checker may be at work meanwhile.
+ *
+ * Returns 1 when it has one, 0 when not, -IMALOG_ERR_LIMIT (over 4096 keys), -IMALOG_ERR_NOMEM,
+ * -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_sig_keys_add_record(struct imalog_sig_keys *keys,
+					  const struct imalog_record *record,
+					  struct imalog_hasher *hasher,
+					  struct imalog_error *reterr);
+
+/**
+ * imalog_sig_keys_add_keyring() - adds a keyring of this machine's kernel
+ * @name: its name, such as ".ima", or its number
+ *
+ * The kernel finds keys in it by their identifier, and verifies signatures with them
+ * (keyctl_pkey_verify()), where they permit it.
+ *
+ * Returns how many keys were found in it; -IMALOG_ERR_UNSUPPORTED (built without libkeyutils),
+ * -IMALOG_ERR_OS (no such keyring, or it cannot be read), -IMALOG_ERR_LIMIT, -IMALOG_ERR_NOMEM.
+ */
+IMALOG_API int imalog_sig_keys_add_keyring(struct imalog_sig_keys *keys, const char *name,
+					   struct imalog_error *reterr);
+
+/** imalog_sig_keys_count() - how many keys there are */
+IMALOG_API size_t imalog_sig_keys_count(const struct imalog_sig_keys *keys);
+
+/** enum imalog_sig_source - where a key is from */
+enum imalog_sig_source {
+	IMALOG_SIG_SOURCE_FILE = 1,
+	IMALOG_SIG_SOURCE_LOG = 2,
+	IMALOG_SIG_SOURCE_KERNEL = 3,
+};
+
+/** struct imalog_sig_key_info - a key; all it points to lives as long as the set does not grow */
+struct imalog_sig_key_info {
+	enum imalog_sig_source source;
+	/** of its file or keyring, as it was given or as it is in the log: not escaped */
+	const char *name;
+	/** subject of its certificate, or how the kernel calls it; "": none; printable ASCII */
+	const char *subject;
+	/** "RSA of 2048 bits", or what the kernel permits */
+	const char *text;
+	/** as signatures name it; has_keyid is false when the kernel does not say */
+	uint8_t keyid[4];
+	bool has_keyid;
+	/** the first record that measured it; 0: none did, as far as the log was read */
+	uint64_t record;
+	/** is it trusted, and why or why not? */
+	enum imalog_verdict trust;
+	const char *reason;
+	/** can signatures be verified with it? */
+	bool usable;
+};
+
+/** imalog_sig_keys_get() - key number @i, from 0; false when there are no more than @i */
+IMALOG_API bool imalog_sig_keys_get(const struct imalog_sig_keys *keys, size_t i,
+				    struct imalog_sig_key_info *ret);
+
+/** enum imalog_sig_status - what came of checking a signature */
+enum imalog_sig_status {
+	/** there is none */
+	IMALOG_SIG_NONE = 0,
+	/** a key of the set has signed what the record says */
+	IMALOG_SIG_OK = 1,
+	/** it is malformed, not the key's, or of something else */
+	IMALOG_SIG_BAD = 2,
+	/** there is no such key in the set, at this place in the log */
+	IMALOG_SIG_UNKNOWN_KEY = 3,
+	/** the record does not have what is signed, or it cannot be verified */
+	IMALOG_SIG_UNSUPPORTED = 4,
+};
+
+/** imalog_sig_status_name() - "ok", "bad signature", "unknown key" and so on */
+IMALOG_API const char *imalog_sig_status_name(enum imalog_sig_status status);
+
+/** IMALOG_SIG_NO_KEY: no key of the set has signed it */
+#define IMALOG_SIG_NO_KEY SIZE_MAX
+
+/** struct imalog_sig_result - what came of checking a field */
+struct imalog_sig_result {
+	enum imalog_sig_status status;
+	/** the field that it is in */
+	enum imalog_field_id field;
+	/** does the signature name its key, in sig.keyid?  Then it has a type and an algorithm */
+	bool has_keyid;
+	/** of an appended signature type, keyid and algorithm alone */
+	struct imalog_sig sig;
+	/** the key that has signed it (imalog_sig_keys_get()), or IMALOG_SIG_NO_KEY */
+	size_t key;
+	/** why; printable ASCII */
+	char reason[192];
+};
+
+/** struct imalog_sig_checker - checks signatures; one for each thread */
+struct imalog_sig_checker;
+
+/**
+ * imalog_sig_checker_new() - makes a checker
+ * @keys: must outlive it; several checkers, each in its own thread, may use it at the same time
+ *
+ * Returns NULL when memory ran out.
+ */
+IMALOG_API struct imalog_sig_checker *imalog_sig_checker_new(const struct imalog_sig_keys *keys);
+
+/** imalog_sig_checker_free() - frees a checker */
+IMALOG_API void imalog_sig_checker_free(struct imalog_sig_checker **checker);
+
+/**
+ * imalog_sig_check() - checks the signature in a field of a record
+ * @record: verified (imalog_record_verify()), so that its byte order is known
+ * @i:      number of the field, from 0
+ * @ret:    gets what came of it; it points into the record
+ *
+ * The record alone is looked at, never the file that it names.  Whether the log is that of a
+ * machine is for a replay to say.
+ *
+ * Returns 1; 0 when the field holds no signatures, and @ret is left alone; -IMALOG_ERR_NOMEM,
+ * -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_sig_check(struct imalog_sig_checker *checker,
+				const struct imalog_record *record, size_t i,
+				struct imalog_sig_result *ret, struct imalog_error *reterr);
 
 /* ---- certificates in the log ---- */
 

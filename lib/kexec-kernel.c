@@ -144,14 +144,17 @@ static void read_segment(const char *root, const struct symbols *symbols,
 	char line[512];
 
 	while (file && fgets(line, sizeof(line), file)) {
-		char *number = strchr(line, ' '), *end;
+		bool called = is_called_by(line, names);
+		char *number = strchr(line, ' ');
 		uint64_t size;
 
 		named |= strstr(line, "+0x") != NULL;
-		if (!number || !is_called_by(line, names))
+		if (!number || !called)
 			continue;
-		size = strtoull(number, &end, 10);
-		if (*end != ' ' || size <= kernel->page || size % kernel->page)
+		number += strspn(number, " ");
+		number[strcspn(number, " ")] = '\0';
+		if (!imalog_decimal_decode(imalog_span_of(number), UINT64_MAX, &size) ||
+		    size <= kernel->page || size % kernel->page)
 			continue;
 		size -= kernel->page;
 		if (!kernel->segment || size < kernel->segment)

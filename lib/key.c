@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Public keys that sign quotes: PEM, DER, certificates, and the TPM's own form
+ * Public keys that sign quotes and files: PEM, DER, certificates, and the TPM's own form
  *
  * TPMT_PUBLIC (TPM 2.0 Part 2, 12.2.4), integers big-endian:
  *
@@ -31,6 +31,7 @@
 #define KEY_SIZE_MAX  ((size_t)1 << 20)
 #define RSA_BITS_MAX  16384
 #define RSA_BYTES_MAX (RSA_BITS_MAX / 8)
+#define EC_BYTES_MAX  66
 #define POLICY_MAX    64
 
 #define TPM_ALG_RSA 0x0001
@@ -44,6 +45,7 @@ static const struct {
 } curves[] = {
 	{ 0x0003, 256, "prime256v1", "P-256" },
 	{ 0x0004, 384, "secp384r1", "P-384" },
+	{ 0x0005, 521, "secp521r1", "P-521" },
 };
 
 /* Forgets what OpenSSL complained of, too: the error queue is the thread's, not ours. */
@@ -116,7 +118,7 @@ static int adopt_ec(struct imalog_key *key, struct imalog_error *error)
 		i++;
 	if (i == IMALOG_ARRAY_SIZE(curves))
 		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "",
-				   "EC on %s, only P-256 and P-384 are supported",
+				   "EC on %s, only P-256, P-384 and P-521 are supported",
 				   imalog_printable(imalog_span_of(group), shown));
 	if (!point_is_on_curve(key->pkey))
 		return bad_format(error, "an EC key that is not on its curve");
@@ -313,8 +315,8 @@ static int parse_rsa(struct imalog_key *key, struct imalog_tpm_cursor *tpm)
 static int make_ec(struct imalog_key *key, size_t curve, struct imalog_span x,
 		   struct imalog_span y, struct imalog_error *error)
 {
-	size_t size = curves[curve].bits / 8;
-	uint8_t point[1 + 2 * 48] = { POINT_CONVERSION_UNCOMPRESSED };
+	size_t size = (curves[curve].bits + 7u) / 8;
+	uint8_t point[1 + 2 * EC_BYTES_MAX] = { POINT_CONVERSION_UNCOMPRESSED };
 	char group[16];
 	OSSL_PARAM params[3];
 
@@ -342,8 +344,9 @@ static int parse_ec(struct imalog_key *key, struct imalog_tpm_cursor *tpm)
 		curve++;
 	if (tpm->rc == 0 && curve == IMALOG_ARRAY_SIZE(curves))
 		return imalog_fail(tpm->error, IMALOG_ERR_UNSUPPORTED, "curveID",
-				   "curve 0x%x, only P-256 and P-384 are supported", id);
-	most = tpm->rc == 0 ? curves[curve].bits / 8 : 0;
+				   "curve 0x%x, only P-256, P-384 and P-521 are supported",
+				   id);
+	most = tpm->rc == 0 ? (curves[curve].bits + 7u) / 8 : 0;
 	x = imalog_tpm_sized(tpm, most, "x");
 	y = imalog_tpm_sized(tpm, most, "y");
 	if (imalog_tpm_end(tpm, "public area") < 0)

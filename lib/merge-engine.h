@@ -188,6 +188,11 @@ bool imalog_piece_is_loose(const struct imalog_merge *merge, size_t piece);
 bool imalog_entry_is_missing(const struct imalog_entry *entry);
 /* Says what is missing by the receipts, and which pieces they do not know. */
 int imalog_chain_say_gaps(struct imalog_merge *merge, struct imalog_error *error);
+/*
+ * The same of a plan that a search found: pieces that no receipt knows may have the records of
+ * segments that are not there, if there are enough of them.
+ */
+int imalog_plan_say_gaps(struct imalog_merge *merge, struct imalog_error *error);
 
 /* ---- merge-pass.c ---- */
 

@@ -257,3 +257,85 @@ int imalog_chain_say_gaps(struct imalog_merge *merge, struct imalog_error *error
 	}
 	return rc == 0 && matched ? say_foreign(merge, error) : rc;
 }
+
+/* ---- behind a search ---- */
+
+static bool is_of_log(const struct imalog_merge *merge, const struct imalog_receipt_set *set)
+{
+	return set->matched && (merge->epoch == 0 || set->epoch == merge->epoch);
+}
+
+/* Past segments that nobody has and that the one before them may have already */
+static uint64_t pass_repeats(const struct imalog_merge *merge, uint64_t reached)
+{
+	for (size_t s = 0; s < merge->nr_sets; s++) {
+		const struct imalog_receipt_set *set = &merge->sets[s];
+
+		for (size_t e = 0; is_of_log(merge, set) && e < set->nr; e++) {
+			const struct imalog_receipt *receipt = set->entries[e].receipt;
+
+			if (imalog_entry_is_missing(&set->entries[e]) && receipt->may_repeat &&
+			    receipt->first == reached + 1)
+				reached += receipt->records;
+		}
+	}
+	return reached;
+}
+
+/* Segments that are no piece, and of which the numbers of the records do not say more */
+static int say_unseen(struct imalog_merge *merge, struct imalog_error *error)
+{
+	int rc = 0;
+
+	for (size_t s = 0; s < merge->nr_sets; s++) {
+		const struct imalog_receipt_set *set = &merge->sets[s];
+
+		for (size_t e = 0; rc == 0 && is_of_log(merge, set) && e < set->nr; e++) {
+			const struct imalog_receipt *receipt = set->entries[e].receipt;
+
+			if (!imalog_entry_is_missing(&set->entries[e]))
+				continue;
+			rc = imalog_notes_add(&merge->notes, IMALOG_MERGE_OTHER, IMALOG_NOWHERE,
+					      error,
+					      "segment %" PRIu64 ", records %" PRIu64
+					      " to %" PRIu64
+					      ", is not among the pieces, unless one without a "
+					      "receipt has its records",
+					      receipt->segment, receipt->first,
+					      receipt->first + receipt->records - 1);
+		}
+	}
+	return rc;
+}
+
+int imalog_plan_say_gaps(struct imalog_merge *merge, struct imalog_error *error)
+{
+	uint64_t reached = 0, loose = 0;
+	bool known = !has_start(merge);
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < merge->plan.nr_parts; i++) {
+		const struct imalog_part *part = &merge->plan.parts[i];
+		const struct imalog_receipt *receipt = merge->items[part->piece].receipt;
+		char shown[IMALOG_PIECE_SHOWN];
+		uint64_t end;
+
+		if (!receipt) {
+			loose += part->records;
+			continue;
+		}
+		reached = pass_repeats(merge, reached);
+		if (known && receipt->first > reached + loose + 1)
+			rc = imalog_notes_add(&merge->notes, IMALOG_MERGE_MISSING, part->piece,
+					      error,
+					      "by the receipts %" PRIu64
+					      " records are missing before %s",
+					      receipt->first - reached - loose - 1,
+					      imalog_piece_show(merge, part->piece, shown));
+		end = receipt->first + receipt->records - 1;
+		reached = end > reached ? end : reached;
+		known = true;
+		loose = 0;
+	}
+	return rc < 0 ? rc : say_unseen(merge, error);
+}

@@ -155,10 +155,17 @@ static bool change_mind(struct imalog_merge *merge)
 	return merge->anchored && merge->result == IMALOG_MERGE_BROKEN && readmit_twins(merge);
 }
 
-/* An anchor of some PCRs says nothing of the records of others: what is missing counts. */
-static int look_for_gaps(struct imalog_merge *merge, struct imalog_error *error)
+static bool is_written(const struct imalog_merge *merge)
 {
-	int rc = imalog_chain_say_gaps(merge, error);
+	return merge->result == IMALOG_MERGE_PROVED || merge->result == IMALOG_MERGE_RECEIPTS ||
+	       merge->result == IMALOG_MERGE_GIVEN;
+}
+
+/* An anchor of some PCRs says nothing of the records of others: what is missing counts. */
+static int look_for_gaps(struct imalog_merge *merge, bool searched, struct imalog_error *error)
+{
+	int rc = searched ? imalog_plan_say_gaps(merge, error) :
+			    imalog_chain_say_gaps(merge, error);
 
 	if ((merge->result == IMALOG_MERGE_RECEIPTS || merge->result == IMALOG_MERGE_PROVED) &&
 	    (imalog_notes_have(&merge->notes, IMALOG_MERGE_MISSING) ||
@@ -172,6 +179,7 @@ static int look_for_gaps(struct imalog_merge *merge, struct imalog_error *error)
 static int join(struct imalog_merge *merge, size_t *heads, struct imalog_error *error)
 {
 	size_t nr, nr_notes = merge->notes.nr;
+	bool searched;
 	int rc = imalog_receipts_match_values(merge, error);
 
 	if (rc < 0)
@@ -189,9 +197,10 @@ static int join(struct imalog_merge *merge, size_t *heads, struct imalog_error *
 		forget(merge, nr_notes);
 		return 1;
 	}
-	/* A search has looked itself. */
-	if (rc == 0 && (nr == 1 || !merge->anchored || !any_loose(merge, heads, nr)))
-		rc = look_for_gaps(merge, error);
+	searched = nr > 1 && merge->anchored && any_loose(merge, heads, nr);
+	/* A search that found nothing has looked itself. */
+	if (rc == 0 && (!searched || is_written(merge)))
+		rc = look_for_gaps(merge, searched, error);
 	return rc;
 }
 
@@ -239,12 +248,6 @@ static int check_epochs(struct imalog_merge *merge, struct imalog_error *error)
 					      merge->sets[merge->items[i].set].epoch);
 	}
 	return rc;
-}
-
-static bool is_written(const struct imalog_merge *merge)
-{
-	return merge->result == IMALOG_MERGE_PROVED || merge->result == IMALOG_MERGE_RECEIPTS ||
-	       merge->result == IMALOG_MERGE_GIVEN;
 }
 
 int imalog_merge_run(struct imalog_merge *merge, enum imalog_merge_result *result,

@@ -435,6 +435,10 @@ extern const struct imalog_format_ops imalog_kernel_ops, imalog_ascii_ops,
 struct imalog_hasher *imalog_reader_hasher(struct imalog_reader *reader,
 					   struct imalog_error *error);
 
+/* Makes @size bytes available; 1, 0 when the log has ended cleanly before, or negative. */
+int imalog_reader_need(struct imalog_reader *reader, size_t size, const char *part,
+		       struct imalog_error *error);
+
 /* ---- detect.c ---- */
 
 /*
@@ -467,6 +471,9 @@ bool imalog_digest_equal(const struct imalog_recorded_digest *digest, const uint
 /* Is it the SHA-1 digest, padded with zeros? */
 bool imalog_digest_is_padded_sha1(const struct imalog_recorded_digest *digest,
 				  const uint8_t sha1[20]);
+/* imalog_record_verify(); if not @padded, such a digest does not fit. */
+int imalog_record_verify_as(struct imalog_record *record, struct imalog_hasher *hasher,
+			    bool padded, struct imalog_error *error);
 
 /* ---- chain.c ---- */
 
@@ -554,6 +561,24 @@ static inline bool imalog_key_is_weak(const struct imalog_key *key)
 	return key->is_rsa && key->bits < IMALOG_KEY_RSA_MIN;
 }
 
+/* False: its certificate says what it is for, and that is something else. */
+bool imalog_key_is_for_signatures(const struct imalog_key *key);
+
+/* ---- ca.c ---- */
+
+/* Certificates that are trusted */
+struct imalog_ca;
+
+/* PEM (one or more) or DER (one); not empty */
+int imalog_ca_parse(struct imalog_span bytes, struct imalog_ca **ret,
+		    struct imalog_error *error);
+void imalog_ca_free(struct imalog_ca **ca);
+/* Whether certificates have expired does not matter. */
+void imalog_ca_ignore_time(struct imalog_ca *ca);
+/* Does the key's certificate, which it has, chain to them?  1, 0 and the reason, or negative */
+int imalog_ca_check(const struct imalog_ca *ca, const struct imalog_key *key,
+		    const char **reason, struct imalog_error *error);
+
 /* ---- quote.c ---- */
 
 /* TPM 2.0 Part 2, 6.2 and 6.9 */
@@ -631,10 +656,11 @@ void imalog_quote_judge_values(struct imalog_quote *quote, const struct imalog_s
 
 /* ---- replay.c ---- */
 
-/* What was prepared: the values it compares with, and those it starts from */
+/* What was prepared: the values it compares with, those it starts from, and so on */
 struct imalog_setup {
 	const struct imalog_pcrs *expected, *start;
 	enum imalog_padding padding;
+	bool allow_opaque;
 };
 struct imalog_setup imalog_replay_setup(const struct imalog_replay *replay);
 /* Computes every variant that the padding allows, also of PCRs without an expected value. */
@@ -690,11 +716,13 @@ struct imalog_writer {
 	struct imalog_buffer swapped;
 	enum imalog_alg column; /* of a kernel list, from its first record on */
 	struct imalog_hasher *hasher; /* NULL: digests that are not recorded are missing */
+	struct imalog_hasher *checker; /* of digests that the list has no room for */
 	enum imalog_int_width int_width;
 	bool sequence, force, has_count;
 	bool pads; /* instead of computing: the SHA-1 that is recorded, and zeros */
 	uint64_t count;	  /* of a CBOR array */
 	uint64_t written; /* records */
+	uint64_t renumbered;
 	struct imalog_counter *counters;
 	size_t nr_counters;
 };

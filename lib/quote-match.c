@@ -23,7 +23,8 @@ struct extent {
 	bool extends_nv;
 	bool has_violation;
 	uint64_t first_bad;
-	uint64_t first_opaque;
+	uint64_t first_opaque; /* whose recorded digest is not believed */
+	uint64_t unchecked;    /* those whose is */
 };
 
 struct imalog_quote_match {
@@ -197,6 +198,34 @@ static int try_record(struct imalog_quote_match *match, uint64_t number)
 	return 0;
 }
 
+/* Content that no rule checks: is it allowed, and has it a digest of each bank it extends? */
+static bool is_believed(const struct imalog_quote_match *match,
+			const struct imalog_record *record)
+{
+	for (size_t i = 0; i < match->slots.nr; i++) {
+		size_t d = 0;
+
+		if (match->slots.slot[i].pcr != record->index)
+			continue;
+		while (d < record->nr_digests &&
+		       record->digests[d].alg != match->slots.slot[i].alg)
+			d++;
+		if (d == record->nr_digests)
+			return false;
+	}
+	return imalog_replay_setup(match->replay).allow_opaque;
+}
+
+static void note_unchecked(struct imalog_quote_match *match, const struct imalog_record *record)
+{
+	if (imalog_record_is_checked(record) || !imalog_record_extends_pcr(record))
+		return;
+	if (is_believed(match, record))
+		match->seen.unchecked++;
+	else if (!match->seen.first_opaque)
+		match->seen.first_opaque = record->number;
+}
+
 static void note(struct imalog_quote_match *match, const struct imalog_record *record)
 {
 	if (record->is_nv)
@@ -206,9 +235,7 @@ static void note(struct imalog_quote_match *match, const struct imalog_record *r
 	match->seen.has_violation |= record->violation;
 	if (record->fit == IMALOG_FIT_NO && !match->seen.first_bad)
 		match->seen.first_bad = record->number;
-	if (!imalog_record_is_checked(record) && imalog_record_extends_pcr(record) &&
-	    !match->seen.first_opaque)
-		match->seen.first_opaque = record->number;
+	note_unchecked(match, record);
 }
 
 void imalog_quote_match_feed(struct imalog_quote_match *match,
@@ -259,6 +286,11 @@ bool imalog_quote_match_missing(const struct imalog_quote_match *match, size_t i
 uint64_t imalog_quote_match_at(const struct imalog_quote_match *match)
 {
 	return match->matched_at;
+}
+
+uint64_t imalog_quote_match_unchecked(const struct imalog_quote_match *match)
+{
+	return match->matched_at ? match->covered.unchecked : 0;
 }
 
 enum imalog_padding imalog_quote_match_padding(const struct imalog_quote_match *match,

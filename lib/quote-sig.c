@@ -226,7 +226,8 @@ static int verify_plain(struct imalog_span message, const struct signature *sig,
 }
 
 /* Why the signature cannot be the key's, whatever its numbers are; NULL when it can be. */
-static const char *objection(const struct signature *sig, const struct imalog_key *key)
+static const char *objection(const struct signature *sig, const struct imalog_key *key,
+			     enum imalog_alg hash)
 {
 	uint16_t scheme = sig->scheme == IMALOG_TPM_NULL ? key->scheme : sig->scheme;
 
@@ -240,6 +241,8 @@ static const char *objection(const struct signature *sig, const struct imalog_ke
 		return "the key prescribes a scheme that signs no quotes";
 	if (key->scheme_hash && sig->hash != key->scheme_hash)
 		return "its hash is not the one that the key prescribes";
+	if (hash != IMALOG_ALG_NONE && imalog_alg_by_tpm_id(sig->hash) != hash)
+		return "its hash is not the one that was asked for";
 	if (imalog_alg_by_tpm_id(sig->hash) == IMALOG_ALG_SHA1)
 		return "it is made with sha1, which proves nothing any more";
 	return NULL;
@@ -290,7 +293,7 @@ int imalog_quote_check_signature(struct imalog_quote *quote, struct imalog_span 
 	if (sig.scheme == IMALOG_TPM_NULL && !sig.useless)
 		sig.hash = imalog_alg_tpm_id(plain_hash(key, hash));
 	quote->hash = imalog_alg_by_tpm_id(sig.hash);
-	no = objection(&sig, key);
+	no = objection(&sig, key, hash);
 	if (no)
 		imalog_quote_judge(quote, IMALOG_QUOTE_SIGNATURE, IMALOG_MISMATCH, "%s",
 				   no);

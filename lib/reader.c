@@ -119,6 +119,23 @@ struct imalog_hasher *imalog_reader_hasher(struct imalog_reader *reader, struct 
 	return reader->hasher;
 }
 
+int imalog_reader_need(struct imalog_reader *reader, size_t size, const char *part,
+		       struct imalog_error *error)
+{
+	int rc = imalog_window_need(&reader->window, size, error);
+	size_t left = imalog_window_span(&reader->window).size;
+
+	if (rc < 0)
+		return rc;
+	if (left == 0)
+		return 0;
+	if (left < size)
+		return imalog_fail(error, IMALOG_ERR_TRUNCATED, part,
+				   "the record needs %zu bytes or more, %zu are left", size,
+				   left);
+	return 1;
+}
+
 /* Chooses the format by what was said, or by the first bytes. */
 static int choose_format(struct imalog_reader *reader, struct imalog_error *error)
 {

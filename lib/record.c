@@ -266,16 +266,9 @@ static int kernel_next(struct imalog_reader *reader, struct imalog_record *recor
 					 &part, error);
 		if (rc != 0)
 			break;
-		rc = imalog_window_need(&reader->window, size, error);
-		if (rc < 0)
+		rc = imalog_reader_need(reader, size, part, error);
+		if (rc <= 0)
 			return rc;
-		span = imalog_window_span(&reader->window);
-		if (span.size == 0)
-			return 0;
-		if (span.size < size)
-			return imalog_fail(error, IMALOG_ERR_TRUNCATED, part,
-					   "the record needs %zu bytes or more, %zu are left", size,
-					   span.size);
 	}
 	if (rc > 0)
 		imalog_window_advance(&reader->window, size);
@@ -315,6 +308,13 @@ enum imalog_content imalog_record_content(const struct imalog_record *record)
 enum imalog_index imalog_record_index(const struct imalog_record *record)
 {
 	return record->cel.kind ? record->cel.kind : IMALOG_INDEX_PCR;
+}
+
+bool imalog_record_mapped_pcr(const struct imalog_record *record, uint32_t *ret)
+{
+	if (record->cel.has_mapped)
+		*ret = record->cel.mapped;
+	return record->cel.has_mapped;
 }
 
 bool imalog_record_is_measured(const struct imalog_record *record)

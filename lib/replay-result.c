@@ -34,6 +34,13 @@ uint64_t imalog_replay_first_problem(const struct imalog_replay *replay)
 	return replay->first_problem;
 }
 
+uint64_t imalog_replay_first_bad(const struct imalog_replay *replay, enum imalog_problem *problem)
+{
+	if (replay->first_bad)
+		*problem = replay->first_bad_problem;
+	return replay->first_bad;
+}
+
 /* An offered value of a PCR that the log does not extend is no comparison. */
 static bool counts(const struct imalog_replay *replay, enum imalog_alg alg, uint32_t pcr)
 {

@@ -136,7 +136,8 @@ static struct imalog_chain *chain_of(struct imalog_replay *replay, enum imalog_a
 
 struct imalog_setup imalog_replay_setup(const struct imalog_replay *replay)
 {
-	return (struct imalog_setup){ replay->expected, replay->start, replay->padding };
+	return (struct imalog_setup){ replay->expected, replay->start, replay->padding,
+				      replay->allow_opaque };
 }
 
 int imalog_replay_compute_every_variant(struct imalog_replay *replay, struct imalog_error *error)
@@ -228,7 +229,7 @@ static bool digests_fit(struct imalog_replay *replay, size_t i)
 		if (alg == IMALOG_ALG_NONE ||
 		    imalog_digest_equal(&record->digests[d], replay->digests[alg][i]))
 			continue;
-		if (!replay->needed[IMALOG_ALG_SHA1] ||
+		if (replay->padding == IMALOG_PADDING_PERBANK ||
 		    !imalog_digest_is_padded_sha1(&record->digests[d],
 						  replay->digests[IMALOG_ALG_SHA1][i]))
 			return false;
@@ -240,7 +241,9 @@ static bool digests_fit(struct imalog_replay *replay, size_t i)
 static int retry(struct imalog_replay *replay, size_t i, struct imalog_error *error)
 {
 	struct imalog_record *record = replay->batch[i];
-	int fit = imalog_record_verify(record, replay->hasher, error), rc;
+	int fit = imalog_record_verify_as(record, replay->hasher,
+					  replay->padding != IMALOG_PADDING_PERBANK, error);
+	int rc;
 
 	if (fit != IMALOG_FIT_YES)
 		return fit;
@@ -255,10 +258,12 @@ static int retry(struct imalog_replay *replay, size_t i, struct imalog_error *er
 static void complain(struct imalog_replay *replay, const struct imalog_record *record,
 		     enum imalog_problem problem)
 {
-	if (problem == IMALOG_PROBLEM_OPAQUE || problem == IMALOG_PROBLEM_UNCHECKED)
+	if (problem == IMALOG_PROBLEM_OPAQUE || problem == IMALOG_PROBLEM_UNCHECKED) {
 		replay->opaque++;
-	else
-		replay->bad++;
+	} else if (replay->bad++ == 0) {
+		replay->first_bad = record->number;
+		replay->first_bad_problem = problem;
+	}
 	if (!replay->first_problem)
 		replay->first_problem = record->number;
 	if (replay->on_problem)

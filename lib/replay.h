@@ -40,6 +40,8 @@ struct imalog_replay {
 	void *record_arg;
 	struct imalog_markers markers;
 	uint64_t records, violations, unmeasured, elsewhere, bad, opaque, first_problem;
+	uint64_t first_bad; /* of problems that no option allows */
+	enum imalog_problem first_bad_problem;
 	uint64_t last; /* number of the last record */
 	uint8_t locality; /* of TPM2_Startup, as the firmware says */
 

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The TLV list of the IMA patches of 2018, which never became part of Linux: a reader,
- *and a writer of what was read
+ * The TLV list of the IMA patches of 2018, which never became part of Linux: a reader, and a
+ * writer of what was read
  *
- * A TLV is u8 type, u32 size, value; sizes and integers in the byte order of the machine.
- *A record is four of them, in this order:
+ * A TLV is u8 type, u32 size, value; sizes and integers in the byte order of the machine.  A
+ * record is four of them, in this order:
  *
  *	0	sequence number, 4 bytes
  *	1	PCR, 1 to 4 bytes
  *	2	one TLV: 4 SHA-1 or 8 SHA-256 (not the TPM's number), the digest
  *	7	content: TLVs 0 path, 1 digest of the file, 2 signature, 3 owner, 4 group,
- *5 mode, 6 timestamp, 7 label
+ *		5 mode, 6 timestamp, 7 label
  *
- * The digest is that of the last of the four as it stands: type, size and value.  A
- *digest of zeros is a violation, for which ff..ff was extended.
+ * The digest is that of the last of the four as it stands: type, size and value.  A digest of
+ * zeros is a violation, for which ff..ff was extended.
  */
 #include "cel.h"
 
@@ -134,6 +134,7 @@ static int parse_digest(struct imalog_record *record, struct imalog_span value,
 {
 	struct imalog_cursor cursor = imalog_cursor_over(value, record->order);
 	struct imalog_span digest;
+	enum imalog_alg alg;
 	uint8_t type;
 	int rc = imalog_tlv_next(&cursor, "digest", &type, &digest, error);
 
@@ -142,9 +143,11 @@ static int parse_digest(struct imalog_record *record, struct imalog_span value,
 	if (cursor.left)
 		return imalog_fail(error, IMALOG_ERR_TRAILING, "digest",
 				   "%zu bytes are left over behind it", cursor.left);
-	if (type == 8)
-		type = (uint8_t)imalog_alg_tpm_id(IMALOG_ALG_SHA256);
-	return imalog_cel_add_digest(record, type, digest, error);
+	if (type != 4 && type != 8)
+		return imalog_fail(error, IMALOG_ERR_BAD_VALUE, "digest",
+				   "type %u, 4 (SHA-1) or 8 (SHA-256) are right", type);
+	alg = type == 4 ? IMALOG_ALG_SHA1 : IMALOG_ALG_SHA256;
+	return imalog_cel_add_digest(record, imalog_alg_tpm_id(alg), digest, error);
 }
 
 static int parse(struct imalog_record *record, const struct imalog_span values[PARTS],
@@ -180,17 +183,9 @@ static int next(struct imalog_reader *reader, struct imalog_record *record,
 		rc = find_parts(span, reader->layout.order, values, &size, &part, error);
 		if (rc != 0)
 			break;
-		rc = imalog_window_need(&reader->window, size, error);
-		if (rc < 0)
+		rc = imalog_reader_need(reader, size, part_names[part], error);
+		if (rc <= 0)
 			return rc;
-		span = imalog_window_span(&reader->window);
-		if (span.size == 0)
-			return 0;
-		if (span.size < size)
-			return imalog_fail(
-				error, IMALOG_ERR_TRUNCATED, part_names[part],
-				"the record needs %zu bytes or more, %zu are left", size,
-				span.size);
 	}
 	if (rc < 0)
 		return rc;

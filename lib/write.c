@@ -81,6 +81,7 @@ void imalog_writer_free(struct imalog_writer **writer)
 	imalog_buffer_free(&(*writer)->buffer);
 	imalog_buffer_free(&(*writer)->swapped);
 	imalog_hasher_free(&(*writer)->hasher);
+	imalog_hasher_free(&(*writer)->checker);
 	free((*writer)->counters);
 	free(*writer);
 	*writer = NULL;
@@ -172,19 +173,39 @@ static int compute_digest(struct imalog_writer *writer, const struct imalog_reco
 						     out, error);
 }
 
-/* The digest for the column: a recorded one, or what is computed for it */
-static int kernel_digest(struct imalog_writer *writer, const struct imalog_record *record,
-			 uint8_t computed[IMALOG_DIGEST_MAX], struct imalog_span *ret,
-			 struct imalog_error *error)
+/*
+ * The list has one digest of a record.  Others may go when the content gives them, as it gives
+ * all that are extended; one that it does not give would be lost, and with it that it was there.
+ */
+static int check_others(struct imalog_writer *writer, const struct imalog_record *record,
+			struct imalog_error *error)
+{
+	struct imalog_record copy = *record;
+	int fit;
+
+	if (record->nr_digests < 2 || record->violation)
+		return 0;
+	if (!writer->checker)
+		writer->checker = imalog_hasher_new();
+	if (!writer->checker)
+		return imalog_fail_nomem(error);
+	fit = imalog_record_verify(&copy, writer->checker, error);
+	if (fit < 0 || fit == IMALOG_FIT_YES)
+		return fit < 0 ? fit : 0;
+	return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "digests",
+			   "one of several does not fit the content, and the list has room for "
+			   "the one of %s alone",
+			   imalog_alg_name(writer->column));
+}
+
+/* A recorded digest of the column's algorithm, or what is computed for it */
+static int find_digest(struct imalog_writer *writer, const struct imalog_record *record,
+		       uint8_t computed[IMALOG_DIGEST_MAX], struct imalog_span *ret,
+		       struct imalog_error *error)
 {
 	static const uint8_t zeros[IMALOG_DIGEST_MAX];
-	int rc = check_expressible(record, error);
 	size_t i = 0;
 
-	if (rc < 0)
-		return rc;
-	if (!writer->column)
-		writer->column = choose_column(record);
 	/* One of these lists into another: the column, whatever it is of */
 	if (!writer->hasher && !record->cel.type &&
 	    (writer->format == IMALOG_FORMAT_ASCII ||
@@ -202,6 +223,26 @@ static int kernel_digest(struct imalog_writer *writer, const struct imalog_recor
 	if (record->violation)
 		ret->data = zeros;
 	return 0;
+}
+
+/* The digest for the column */
+static int kernel_digest(struct imalog_writer *writer, const struct imalog_record *record,
+			 uint8_t computed[IMALOG_DIGEST_MAX], struct imalog_span *ret,
+			 struct imalog_error *error)
+{
+	int rc = check_expressible(record, error);
+
+	if (rc < 0)
+		return rc;
+	if (!writer->column)
+		writer->column = choose_column(record);
+	rc = check_others(writer, record, error);
+	if (rc == 0)
+		rc = find_digest(writer, record, computed, ret, error);
+	if (rc == 0 && !record->violation && imalog_all_zero(*ret))
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "template digest",
+				   "zeros are that of a violation, which this is not");
+	return rc;
 }
 
 static int put_kernel(struct imalog_writer *writer, const struct imalog_record *record,

@@ -2,7 +2,7 @@
 /* boot_aggregate records: do they fit what the firmware measured? */
 #include <string.h>
 
-#include "cli.h"
+#include "boot.h"
 
 #define EVENTLOG "/sys/kernel/security/tpm0/binary_bios_measurements"
 
@@ -74,6 +74,12 @@ static enum imalog_verdict check_with(struct boot *boot, const struct imalog_rec
 	return rc < 0 ? IMALOG_NOT_CHECKED : (enum imalog_verdict)rc;
 }
 
+void boot_begin(struct boot *boot)
+{
+	boot->nr = 0;
+	boot->more = false;
+}
+
 void boot_check(struct boot *boot, const struct imalog_record *record,
 		const struct compare *compare)
 {
@@ -90,19 +96,52 @@ void boot_check(struct boot *boot, const struct imalog_record *record,
 		if (one != IMALOG_NOT_CHECKED)
 			verdict = one;
 	}
-	boot->mismatch |= verdict == IMALOG_MISMATCH;
-	boot->unchecked |= verdict == IMALOG_NOT_CHECKED;
-	if (boot->nr < BOOT_MAX) {
-		boot->records[boot->nr].record = imalog_record_number(record);
-		boot->records[boot->nr++].verdict = verdict;
-	}
+	boot->more |= boot->nr == BOOT_MAX;
+	if (boot->more)
+		return;
+	boot->records[boot->nr].record = imalog_record_number(record);
+	boot->records[boot->nr].has_pcr = !imalog_record_is_nv(record);
+	boot->records[boot->nr].pcr = imalog_record_pcr(record);
+	boot->records[boot->nr].proved = false;
+	boot->records[boot->nr++].verdict = verdict;
 }
 
+/* Does some value of the PCR hold? */
+static bool is_held(const struct imalog_replay *replay, uint32_t pcr)
+{
+	for (size_t i = 0; i < imalog_replay_checks(replay); i++) {
+		struct imalog_check check;
+
+		imalog_replay_check(replay, i, &check);
+		if (check.pcr == pcr && check.verdict == IMALOG_MATCH)
+			return true;
+	}
+	return false;
+}
+
+void boot_settle(struct boot *boot, const struct imalog_replay *replay, uint64_t matched_at)
+{
+	for (size_t i = 0; i < boot->nr; i++)
+		boot->records[i].proved = boot->records[i].has_pcr &&
+					  boot->records[i].record <= matched_at &&
+					  is_held(replay, boot->records[i].pcr);
+}
+
+/* What nothing proves is no reason to say yes; that it does not fit can be one to say no. */
 enum imalog_verdict boot_verdict(const struct boot *boot, enum imalog_verdict verdict)
 {
-	if (boot->mismatch)
-		return IMALOG_MISMATCH;
-	if (verdict == IMALOG_MATCH && (boot->unchecked || boot->nr == 0))
+	size_t proved = 0;
+	bool unchecked = boot->more;
+
+	for (size_t i = 0; i < boot->nr; i++) {
+		if (boot->records[i].has_pcr && boot->records[i].verdict == IMALOG_MISMATCH)
+			return IMALOG_MISMATCH;
+		if (!boot->records[i].proved)
+			continue;
+		proved++;
+		unchecked |= boot->records[i].verdict == IMALOG_NOT_CHECKED;
+	}
+	if (verdict == IMALOG_MATCH && (unchecked || proved == 0))
 		return IMALOG_NOT_CHECKED;
 	return verdict;
 }

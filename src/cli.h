@@ -4,13 +4,13 @@
 #define IMALOG_CLI_H
 
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <jansson.h>
 
 #include "imalog.h"
+#include "print.h"
 
 /* Exit codes, the same in every command. */
 enum exit_code {
@@ -36,7 +36,8 @@ struct command {
 };
 
 extern const struct command cmd_show, cmd_convert, cmd_replay, cmd_merge, cmd_quote_verify;
-extern const struct command cmd_stage, cmd_save, cmd_confirm, cmd_mount, cmd_kexec_prepare;
+extern const struct command cmd_sig_verify, cmd_stage, cmd_save, cmd_confirm;
+extern const struct command cmd_kexec_prepare, cmd_mount;
 extern const struct command cmd_export, cmd_trim, cmd_store, cmd_status, cmd_policy_load;
 
 /* ---- options.c ---- */
@@ -392,34 +393,9 @@ bool parse_hex(const char *text, struct imalog_span *ret);
 /* "0" to "63" in *@ret, or false. */
 bool parse_pcr(const char *text, uint32_t *ret);
 
-/* ---- boot.c ---- */
-
-/* boot_aggregate records whose verdicts are kept; each kexec adds one. */
-#define BOOT_MAX 1000
-
-/* What boot_aggregate records are checked against, and what came of it. */
-struct boot {
-	bool wanted;
-	const char *eventlog;
-	struct imalog_pcrs *firmware; /* values that the event log leads to, NULL without one */
-	struct imalog_hasher *hasher;
-	size_t nr; /* those beyond BOOT_MAX are checked but not kept */
-	struct {
-		uint64_t record;
-		enum imalog_verdict verdict;
-	} records[BOOT_MAX];
-	bool mismatch, unchecked;
-};
-
-int boot_open(struct boot *boot, const struct options *options, bool live,
-	      const struct compare *compare);
-void boot_close(struct boot *boot);
-void boot_check(struct boot *boot, const struct imalog_record *record,
-		const struct compare *compare);
-/* The verdict over the log, with that over its boot_aggregate records. */
-enum imalog_verdict boot_verdict(const struct boot *boot, enum imalog_verdict verdict);
-
 /* ---- report.c ---- */
+
+struct boot;
 
 /* A record that a replay complained of. */
 struct complaint {
@@ -437,6 +413,7 @@ struct report {
 	const struct log *log;
 	struct complaint *complaints;
 	size_t nr_complaints;
+	uint64_t extended; /* PCRs */
 	bool starts_with_boot_aggregate;
 	bool padded[IMALOG_ALG_COUNT]; /* would match with --padding sha1 */
 	bool print;
@@ -459,32 +436,16 @@ struct imalog_span report_digest(enum imalog_alg alg, const uint8_t *data);
 /* PCR number @i that was asked for and not given; IMALOG_ALG_NONE: in no bank. */
 bool report_missing(const struct report *report, size_t i, enum imalog_alg *alg, uint32_t *pcr);
 
+/* Start value number @i that nothing was computed from */
+bool report_unused_start(const struct report *report, size_t i, enum imalog_alg *alg,
+			 uint32_t *pcr);
+/* Has a PCR whose value was to be printed none?  Then says which. */
+bool report_lacks_values(const struct report *report);
+
 /* ---- report-marker.c ---- */
 
 void report_markers_text(const struct report *report);
 json_t *report_markers_json(const struct report *report);
-
-/* ---- print.c ---- */
-
-/* Says so; EXIT_UNABLE. */
-int out_of_memory(void);
-/* One line on standard error: "imalog: " and the text. */
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* "imalog: 'FILE': record 1 at 0x0: ..." */
-void complain_of(const char *file, const struct imalog_error *error);
-/* A message of the tool's own, which may hold names: all but backslashes escaped. */
-void print_message(FILE *file, const char *format, va_list args)
-	__attribute__((format(printf, 2, 0)));
-/* Untrusted text for a terminal: escapes all that is not plain printable text. */
-void print_text(FILE *file, struct imalog_span text);
-/* As print_text(), between quotes that the text cannot end. */
-void print_quoted(FILE *file, struct imalog_span text);
-void print_hex(FILE *file, struct imalog_span bytes);
-json_t *json_hex(struct imalog_span bytes);
-/* A JSON string, or {"hex": "..."} when the bytes are not UTF-8. */
-json_t *json_text(struct imalog_span text);
-/* One line; takes the value; false when it could not be written. */
-bool print_json(FILE *file, json_t *value);
 
 /* ---- cmd-store.c ---- */
 

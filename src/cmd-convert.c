@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "output-form.h"
+#include "recnum.h"
 
 enum {
 	OPT_INT_WIDTH = OPT_OWN,
@@ -37,6 +38,7 @@ struct convert {
 	const char *path;
 	struct imalog_writer *writer;
 	struct imalog_hasher *hasher;
+	struct recnums recnums;
 	enum imalog_int_width int_width;
 	bool force;
 	uint64_t count;	      /* records that an array is going to have; 0: not known */
@@ -136,6 +138,7 @@ static int put(struct convert *convert, struct imalog_record *record,
 {
 	int rc = note_order(convert, record, error);
 
+	recnum_look(&convert->recnums, &convert->log, record);
 	if (rc == 0)
 		rc = imalog_writer_put(convert->writer, record, error);
 	if (rc == 0 && imalog_record_content(record) == IMALOG_CONTENT_TLV2018)
@@ -176,6 +179,14 @@ static int copy(struct convert *convert)
 
 static void print_notes(const struct convert *convert)
 {
+	uint64_t renumbered = imalog_writer_renumbered(convert->writer);
+
+	recnum_complain(&convert->recnums);
+	if (renumbered)
+		complain("note: %" PRIu64
+			 " record%s got another number: the one it had was given to a record "
+			 "before it",
+			 renumbered, renumbered == 1 ? "" : "s");
 	if (convert->other_order)
 		complain("note: digests of %" PRIu64
 			 " records cover the other byte order: imalog "

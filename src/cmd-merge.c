@@ -31,6 +31,7 @@ static const struct option long_options[] = {
 	{ "previous", required_argument, NULL, OPT_PREVIOUS },
 	{ "eventlog", required_argument, NULL, OPT_QUOTE_EVENTLOG },
 	{ "max-later", required_argument, NULL, OPT_MAX_LATER },
+	{ "allow-opaque", no_argument, NULL, OPT_QUOTE_OPAQUE },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ NULL, 0, NULL, 0 },
 };
@@ -162,6 +163,8 @@ static int prepare(void *arg, struct imalog_replay *replay)
 	merging->anchor_code =
 		verify->quote ? compare_apply_start(&verify->compare, replay) :
 				compare_apply(&verify->compare, verify->compare.padding, replay);
+	if (verify->allow_opaque)
+		imalog_replay_allow_opaque(replay);
 	return merging->anchor_code == EXIT_YES ? 0 : -IMALOG_ERR_INVALID;
 }
 
@@ -198,7 +201,9 @@ static void take_results(struct merging *merging)
 
 	verify->replay = (struct imalog_replay *)imalog_merge_replay(merging->merge);
 	verify->match = (struct imalog_quote_match *)imalog_merge_quote_match(merging->merge);
-	verify->bad_record = verify->replay ? imalog_replay_first_problem(verify->replay) : 0;
+	verify->bad_record = verify->replay ? imalog_replay_first_bad(verify->replay,
+								      &verify->bad_problem) :
+					      0;
 	verify->log.options = &verify->options;
 	verify->log.plan = plan;
 	verify->log.nr_files = imalog_plan_parts(plan);
@@ -388,6 +393,9 @@ const struct command cmd_merge = {
 		"      --hash ALG             --ca FILE                 --nonce HEX\n"
 		"      --nonce-file FILE      --no-nonce                --previous MSG\n"
 		"      --eventlog FILE        --max-later N\n"
+		"\n"
+		"With either:\n"
+		"      --allow-opaque         it may rest on records whose content no rule checks\n"
 		"\n"
 		"How to read the SEGMENTs, where that cannot be told from them:\n"
 		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"

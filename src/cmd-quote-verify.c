@@ -12,6 +12,7 @@ static const struct option long_options[] = {
 	{ "from-quote", required_argument, NULL, OPT_FROM_QUOTE },
 	{ "from-signature", required_argument, NULL, OPT_FROM_SIGNATURE },
 	{ "start", required_argument, NULL, OPT_START },
+	{ "allow-opaque", no_argument, NULL, OPT_QUOTE_OPAQUE },
 	{ "max-later", required_argument, NULL, OPT_MAX_LATER },
 	{ "print-count", no_argument, NULL, OPT_PRINT_COUNT },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -161,7 +162,8 @@ const struct command cmd_quote_verify = {
 		"The quote:\n"
 		"      --quote MSG            TPMS_ATTEST, as tpm2_quote -m writes it\n"
 		"      --signature SIG        TPMT_SIGNATURE, as tpm2_quote -s, or plain\n"
-		"      --hash ALG             hash of a plain signature; default sha256\n"
+		"      --hash ALG             hash of the signature; default of a plain one:\n"
+		"                             sha256\n"
 		"      --key KEY              PEM, DER, TPM2B_PUBLIC, TPMT_PUBLIC or certificate\n"
 		"      --ca FILE              certificates that the key's must chain to\n"
 		"      --nonce HEX            the nonce that the TPM was given\n"
@@ -178,6 +180,8 @@ const struct command cmd_quote_verify = {
 		"      --pcrs [ALG,]FILE      from a PCR file, as in imalog replay\n"
 		"      --eventlog FILE        from the firmware's event log\n"
 		"\n"
+		"      --allow-opaque         it may cover records whose content no rule checks:\n"
+		"                             of the firmware, of systemd, unknown\n"
 		"      --padding auto|perbank|sha1\n"
 		"                             what banks were extended with; auto tries both\n"
 		"      --max-later N          FAIL when more than N records are not covered\n"

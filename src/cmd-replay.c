@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "boot.h"
+#include "recnum.h"
 
 enum {
 	OPT_PRINT = OPT_COMMAND,
@@ -35,6 +36,7 @@ struct replay {
 	struct imalog_replay *engine;
 	struct report report;
 	struct boot boot;
+	struct recnums recnums;
 	bool json;
 	bool allow_opaque;
 };
@@ -98,6 +100,9 @@ static void on_record(void *arg, const struct imalog_record *record)
 		replay->report.starts_with_boot_aggregate |= imalog_record_number(record) == 1;
 		boot_check(&replay->boot, record, &replay->compare);
 	}
+	if (!imalog_record_is_nv(record) && imalog_record_is_measured(record))
+		replay->report.extended |= (uint64_t)1 << imalog_record_pcr(record);
+	recnum_look(&replay->recnums, &replay->log, record);
 	progress(imalog_record_number(record));
 }
 
@@ -119,6 +124,9 @@ static int run_files(struct replay *replay)
 
 static int exit_code(const struct report *report, int failed)
 {
+	enum imalog_alg alg;
+	uint32_t pcr;
+
 	if (failed)
 		return failed;
 	if (report->verdict == IMALOG_MISMATCH)
@@ -128,10 +136,17 @@ static int exit_code(const struct report *report, int failed)
 	if (!report->print || compare_has_source(report->compare) ||
 	    imalog_replay_problems(report->replay))
 		return EXIT_UNABLE;
-	/* What is only to be printed need not be compared; what is to be checked, checked. */
-	if (!report->boot->wanted || boot_verdict(report->boot, IMALOG_MATCH) == IMALOG_MATCH)
+	if (report_unused_start(report, 0, &alg, &pcr)) {
+		complain("the start value of %s:%u was not used", imalog_alg_name(alg), pcr);
+		return EXIT_UNABLE;
+	}
+	if (report_lacks_values(report))
+		return EXIT_UNABLE;
+	/* What is only to be printed need not be compared; what is to be checked, proved. */
+	if (!report->boot->wanted)
 		return EXIT_YES;
-	complain("no boot_aggregate could be checked");
+	complain("no boot_aggregate could be checked: without values to compare with, nothing "
+		 "proves the record");
 	return EXIT_UNABLE;
 }
 
@@ -144,10 +159,14 @@ static int finish(struct replay *replay, int failed)
 	bool written = true;
 
 	report->verdict = imalog_replay_verdict(report->replay, &report->matched_at);
-	if (failed || (report->verdict == IMALOG_MATCH && report_missing(report, 0, &alg, &pcr)))
+	if (failed || (report->verdict == IMALOG_MATCH &&
+		       (report_missing(report, 0, &alg, &pcr) ||
+			report_unused_start(report, 0, &alg, &pcr))))
 		report->verdict = IMALOG_NOT_CHECKED;
 	if (log_is_doubtful(&replay->log))
 		report->verdict = IMALOG_NOT_CHECKED;
+	boot_settle(&replay->boot, replay->engine,
+		    report->verdict == IMALOG_MATCH ? report->matched_at : 0);
 	if (replay->boot.wanted)
 		report->verdict = boot_verdict(&replay->boot, report->verdict);
 	code = exit_code(report, failed);
@@ -155,6 +174,8 @@ static int finish(struct replay *replay, int failed)
 		written = report_json(report);
 	else if (!replay->options.quiet)
 		report_text(report);
+	if (!replay->options.quiet)
+		recnum_complain(&replay->recnums);
 	flushed = stdout_flush();
 	if (!written && flushed == EXIT_YES)
 		return out_of_memory();
@@ -175,9 +196,9 @@ static int replay_log(struct replay *replay, enum imalog_padding padding)
 	}
 	report->replay = replay->engine;
 	report->nr_complaints = 0;
-	replay->boot.nr = 0;
-	replay->boot.mismatch = false;
-	replay->boot.unchecked = false;
+	boot_begin(&replay->boot);
+	report->extended = 0;
+	replay->recnums = (struct recnums){ .file = 0 };
 	rc = compare_apply(&replay->compare, padding, replay->engine);
 	if (rc != EXIT_YES)
 		return rc;
@@ -203,6 +224,10 @@ static int replay_paddings(struct replay *replay)
 	if (padding != IMALOG_PADDING_AUTO || !log_can_rewind(&replay->log))
 		return replay_log(replay, padding);
 	rc = replay_log(replay, IMALOG_PADDING_PERBANK);
+	/* A recorded digest may be a padded one. */
+	if (rc == EXIT_YES && imalog_replay_verdict(replay->engine, NULL) == IMALOG_MISMATCH &&
+	    imalog_replay_problems(replay->engine))
+		return replay_log(replay, padding);
 	/* What is in a marker may be the value of a padded bank, too. */
 	for (size_t i = 0; rc == EXIT_YES && i < imalog_replay_markers(replay->engine); i++) {
 		struct imalog_marker_check marker;

@@ -4,7 +4,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "cli.h"
+#include "recnum.h"
 #include "show.h"
 
 enum {
@@ -13,6 +13,7 @@ enum {
 	OPT_TEMPLATE,
 	OPT_MATCH,
 	OPT_VIOLATIONS,
+	OPT_SIGNATURES,
 	OPT_FROM,
 	OPT_TO,
 };
@@ -26,6 +27,7 @@ static const struct option long_options[] = {
 	{ "template", required_argument, NULL, OPT_TEMPLATE },
 	{ "match", required_argument, NULL, OPT_MATCH },
 	{ "violations", no_argument, NULL, OPT_VIOLATIONS },
+	{ "signatures", no_argument, NULL, OPT_SIGNATURES },
 	{ "from", required_argument, NULL, OPT_FROM },
 	{ "to", required_argument, NULL, OPT_TO },
 	{ "json", no_argument, NULL, OPT_JSON },
@@ -37,10 +39,11 @@ struct show {
 	struct log log;
 	struct columns columns;
 	struct imalog_hasher *hasher;
+	struct recnums recnums;
 	char **patterns, **templates; /* arguments, of which any may match */
 	size_t nr_patterns, nr_templates;
 	bool pcrs[IMALOG_PCR_MAX + 1], any_pcr;
-	bool violations, json;
+	bool violations, signatures, json;
 	uint64_t from, to;
 	uint64_t bad;
 };
@@ -99,6 +102,9 @@ static int set_option(struct show *show, int option)
 	case OPT_VIOLATIONS:
 		show->violations = true;
 		return EXIT_YES;
+	case OPT_SIGNATURES:
+		show->signatures = true;
+		return EXIT_YES;
 	case OPT_FROM:
 		return set_number(show, &show->from);
 	case OPT_TO:
@@ -107,6 +113,21 @@ static int set_option(struct show *show, int option)
 		show->json = true;
 		return EXIT_YES;
 	}
+}
+
+/* --signatures is a choice of columns, too. */
+static int check_options(struct show *show)
+{
+	char columns[] = "record,pcr,template,signature,name,note";
+
+	if (!show->signatures)
+		return EXIT_YES;
+	if (show->columns.nr)
+		return usage_error(show->options.command,
+				   "--signatures and --fields exclude each other: there is a "
+				   "column 'signature'");
+	columns_parse(&show->columns, columns);
+	return EXIT_YES;
 }
 
 static int parse(struct show *show, int argc, char **argv)
@@ -119,7 +140,7 @@ static int parse(struct show *show, int argc, char **argv)
 		if (rc != EXIT_YES)
 			return rc;
 	}
-	return option == -1 ? EXIT_YES : EXIT_CODE_DONE(rc);
+	return option == -1 ? check_options(show) : EXIT_CODE_DONE(rc);
 }
 
 /* A pattern is matched with the name as it is, NUL-terminated. */
@@ -175,9 +196,13 @@ static int show_record(struct show *show, struct imalog_record *record)
 	show->bad += fit == IMALOG_FIT_NO;
 	if (show->options.quiet)
 		return EXIT_YES;
-	if (show->json)
-		return print_json(stdout, record_json(record, (enum imalog_fit)fit)) ? EXIT_YES :
-										       EXIT_UNABLE;
+	if (show->json) {
+		json_t *json = record_json(record, (enum imalog_fit)fit);
+
+		if (show->signatures)
+			json_object_set_new(json, "signatures", signatures_json(record));
+		return print_json(stdout, json) ? EXIT_YES : EXIT_UNABLE;
+	}
 	return columns_print(&show->columns, record, (enum imalog_fit)fit) ? EXIT_YES : EXIT_UNABLE;
 }
 
@@ -188,12 +213,15 @@ static int show_all(struct show *show)
 
 	while (rc == EXIT_YES && show->log.records < show->to &&
 	       (more = log_next(&show->log, &record)) > 0) {
+		recnum_look(&show->recnums, &show->log, record);
 		rc = show_record(show, record);
 		imalog_reader_release(show->log.reader, show->log.records);
 	}
 	flushed = stdout_flush();
 	if (show->options.verbose)
 		log_print_facts(&show->log, stderr);
+	if (!show->options.quiet)
+		recnum_complain(&show->recnums);
 	if (rc != EXIT_YES || flushed != EXIT_YES)
 		return EXIT_UNABLE;
 	if (more < 0)
@@ -258,8 +286,9 @@ const struct command cmd_show = {
 		"\n"
 		"Output:\n"
 		"      --fields LIST          columns: record, offset, recnum, pcr, digest,\n"
-		"                             template, fits, size, file-digest, name, note, or\n"
-		"                             a field of the template such as d-ng, n-ng, sig\n"
+		"                             template, fits, size, file-digest, signature, name,\n"
+		"                             note, or a field of the template such as d-ng, sig\n"
+		"      --signatures           which signatures records carry; not checked\n"
 		"      --json                 print one JSON object a line\n"
 		"  -q, --quiet                print errors only: the exit status tells\n"
 		"  -v, --verbose              say on standard error how each LOG was read\n"

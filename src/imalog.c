@@ -12,6 +12,7 @@ static const struct command *const commands[] = {
 	&cmd_replay,
 	&cmd_merge,
 	&cmd_quote_verify,
+	&cmd_sig_verify,
 	&cmd_stage,
 	&cmd_save,
 	&cmd_confirm,

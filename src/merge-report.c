@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "boot.h"
 #include "merge.h"
 
 static const char *plural(uint64_t n)
@@ -29,7 +30,8 @@ static struct report make_report(struct merging *merging, const struct boot *boo
 	uint32_t pcr;
 
 	report.verdict = imalog_replay_verdict(report.replay, &report.matched_at);
-	if (report.verdict == IMALOG_MATCH && report_missing(&report, 0, &alg, &pcr))
+	if (report.verdict == IMALOG_MATCH && (report_missing(&report, 0, &alg, &pcr) ||
+					       report_unused_start(&report, 0, &alg, &pcr)))
 		report.verdict = IMALOG_NOT_CHECKED;
 	return report;
 }

@@ -120,34 +120,52 @@ void print_hex(FILE *file, struct imalog_span bytes)
 	}
 }
 
-void print_message(FILE *file, const char *format, va_list args)
+/* The text of a message, each character of it harmless; NULL when memory ran out */
+static char *escape_message(const char *format, va_list args)
 {
-	char *text;
+	char *text, *line, *to;
 	int size = vasprintf(&text, format, args);
-	struct imalog_span rest = { (const uint8_t *)text, size < 0 ? 0 : (size_t)size };
+	struct imalog_span rest;
 
-	while (rest.size) {
+	if (size < 0)
+		return NULL;
+	rest = (struct imalog_span){ (const uint8_t *)text, (size_t)size };
+	line = malloc(rest.size * ESCAPE_MAX + 1);
+	for (to = line; line && rest.size;) {
 		char out[ESCAPE_MAX];
 		size_t taken = escape_one(rest, out);
 
 		/* What the library quotes is escaped already. */
-		fputs(rest.data[0] == '\\' ? "\\" : out, file);
+		to = stpcpy(to, rest.data[0] == '\\' ? "\\" : out);
 		rest.data += taken;
 		rest.size -= taken;
 	}
-	if (size >= 0)
-		free(text);
+	if (line)
+		*to = '\0';
+	free(text);
+	return line;
 }
 
+void print_message(FILE *file, const char *format, va_list args)
+{
+	char *line = escape_message(format, args);
+
+	if (line)
+		fputs(line, file);
+	free(line);
+}
+
+/* In one piece: standard error has no buffer, and others may write there, too. */
 void complain(const char *format, ...)
 {
 	va_list args;
+	char *line;
 
-	fputs("imalog: ", stderr);
 	va_start(args, format);
-	print_message(stderr, format, args);
+	line = escape_message(format, args);
 	va_end(args);
-	putc('\n', stderr);
+	fprintf(stderr, "imalog: %s\n", line ? line : "out of memory");
+	free(line);
 }
 
 int out_of_memory(void)

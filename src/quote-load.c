@@ -65,6 +65,9 @@ int quote_option(struct verify *verify, int option, const struct option *long_op
 	case OPT_NO_NONCE:
 		verify->no_nonce = true;
 		return EXIT_YES;
+	case OPT_QUOTE_OPAQUE:
+		verify->allow_opaque = true;
+		return EXIT_YES;
 	case OPT_PRINT_COUNT:
 		verify->print_count = true;
 		return EXIT_YES;

@@ -39,6 +39,8 @@ int quote_prepare_match(struct verify *verify)
 
 	if (rc != EXIT_YES)
 		return rc;
+	if (verify->allow_opaque)
+		imalog_replay_allow_opaque(verify->replay);
 	rc = imalog_quote_match_new(verify->quote, verify->replay, verify->others, &verify->match,
 				    verify->error);
 	if (rc < 0)

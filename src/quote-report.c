@@ -239,6 +239,10 @@ static void print_coverage(const struct verify *verify)
 	if (imalog_replay_violations(verify->replay))
 		printf("%" PRIu64 " of the records are violations.\n",
 		       imalog_replay_violations(verify->replay));
+	if (imalog_quote_match_unchecked(verify->match))
+		printf("Of the covered records %" PRIu64 " ha%s content that no rule checks.\n",
+		       imalog_quote_match_unchecked(verify->match),
+		       imalog_quote_match_unchecked(verify->match) == 1 ? "s" : "ve");
 	print_strength(verify);
 }
 
@@ -288,6 +292,7 @@ static const char *word_of(enum imalog_verdict verdict)
 static json_t *to_json(const struct verify *verify, const struct findings *findings)
 {
 	json_t *checks = json_object(), *first = verify->from ? json_object() : NULL;
+	uint64_t unchecked = imalog_quote_match_unchecked(verify->match);
 
 	for (size_t i = 0; i < findings->nr; i++) {
 		const struct finding *finding = &findings->of[i];
@@ -299,8 +304,9 @@ static json_t *to_json(const struct verify *verify, const struct findings *findi
 			json_object_set_new(first, finding->name + strlen("first "),
 					    json_string(word_of(finding->verdict)));
 	}
-	return json_pack("{s:o, s:o*, s:I, s:I, s:I, s:s}", "checks", checks, "first", first,
-			 "covers", (json_int_t)imalog_quote_match_at(verify->match), "records",
+	return json_pack("{s:o, s:o*, s:I, s:o*, s:I, s:I, s:s}", "checks", checks, "first",
+			 first, "covers", (json_int_t)imalog_quote_match_at(verify->match), "unchecked",
+			 unchecked ? json_integer((json_int_t)unchecked) : NULL, "records",
 			 (json_int_t)imalog_replay_records(verify->replay), "violations",
 			 (json_int_t)imalog_replay_violations(verify->replay), "verdict",
 			 word_of(findings->verdict));

@@ -20,6 +20,7 @@ enum {
 	OPT_MAX_LATER,
 	OPT_PRINT_COUNT,
 	OPT_QUOTE_EVENTLOG,
+	OPT_QUOTE_OPAQUE,
 	QUOTE_VALUES,
 };
 
@@ -45,7 +46,7 @@ struct verify {
 	struct imalog_error *error;
 	const char *values[QUOTE_VALUES]; /* of the options that take one */
 	enum imalog_alg hash;
-	bool no_nonce, print_count, json;
+	bool no_nonce, allow_opaque, print_count, json;
 	uint64_t max_later; /* UINT64_MAX: any */
 	bool doubtful;	    /* the log may have records twice */
 	struct imalog_key *key;

@@ -2,7 +2,7 @@
 /* What a replay came to, as an object for programs. */
 #include <string.h>
 
-#include "cli.h"
+#include "boot.h"
 
 static json_t *json_values(const struct report *report)
 {
@@ -128,9 +128,10 @@ static json_t *json_boot(const struct boot *boot)
 
 	for (size_t i = 0; i < boot->nr; i++)
 		json_array_append_new(records,
-				      json_pack("{s:I, s:s}", "record",
+				      json_pack("{s:I, s:s, s:b}", "record",
 						(json_int_t)boot->records[i].record, "verdict",
-						imalog_verdict_name(boot->records[i].verdict)));
+						imalog_verdict_name(boot->records[i].verdict),
+						"proved", (int)boot->records[i].proved));
 	return records;
 }
 
@@ -163,8 +164,22 @@ static json_t *json_start(const struct report *report)
 	return start;
 }
 
+static json_t *json_unused_start(const struct report *report)
+{
+	json_t *unused = json_array();
+	enum imalog_alg alg;
+	uint32_t pcr;
+
+	for (size_t i = 0; report_unused_start(report, i, &alg, &pcr); i++)
+		json_array_append_new(unused,
+				      json_sprintf("%s:%u", imalog_alg_name(alg), pcr));
+	return unused;
+}
+
 json_t *report_object(const struct report *report)
 {
+	enum imalog_alg alg;
+	uint32_t pcr;
 	uint64_t records = imalog_replay_records(report->replay);
 	json_t *json = json_pack("{s:I, s:I, s:o, s:o, s:o, s:s}", "records", (json_int_t)records,
 				 "violations",
@@ -196,6 +211,8 @@ json_t *report_object(const struct report *report)
 		json_object_set_new(json, "notes", live_notes(&report->log->live));
 	if (imalog_pcrs_count(report->compare->start))
 		json_object_set_new(json, "start", json_start(report));
+	if (report_unused_start(report, 0, &alg, &pcr))
+		json_object_set_new(json, "unused_start", json_unused_start(report));
 	if (imalog_replay_markers(report->replay))
 		json_object_set_new(json, "markers", report_markers_json(report));
 	if (report->boot->wanted)

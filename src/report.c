@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cli.h"
+#include "boot.h"
 
 /* Complaints that are printed one by one as text. */
 #define SHOWN_MAX 10
@@ -57,6 +57,67 @@ bool report_missing(const struct report *report, size_t i, enum imalog_alg *alg,
 			break;
 	}
 	return false;
+}
+
+bool report_unused_start(const struct report *report, size_t i, enum imalog_alg *alg,
+			 uint32_t *pcr)
+{
+	const struct imalog_pcrs *start = report->compare->start;
+	struct imalog_pcrs *pcrs = imalog_pcrs_count(start) ? imalog_pcrs_new() : NULL;
+	bool found = false;
+
+	if (pcrs && imalog_replay_pcrs(report->replay, pcrs, NULL) == 0)
+		for (size_t at = 0; at < imalog_pcrs_count(start) && !found; at++) {
+			imalog_pcrs_at(start, at, alg, pcr);
+			found = !imalog_pcrs_get(pcrs, *alg, *pcr) && i-- == 0;
+		}
+	imalog_pcrs_free(&pcrs);
+	return found;
+}
+
+static bool has_value(const struct imalog_pcrs *pcrs, const struct compare *compare, uint32_t pcr)
+{
+	bool any = false, all = true;
+
+	for (int a = 1; a < IMALOG_ALG_COUNT; a++) {
+		bool has = imalog_pcrs_get(pcrs, (enum imalog_alg)a, pcr);
+
+		any |= has;
+		all &= has || !compare_wants(compare, (enum imalog_alg)a, pcr);
+	}
+	/* A bank that was asked for must be there; of those that were not, some. */
+	return compare->any_bank ? all : any;
+}
+
+bool report_lacks_values(const struct report *report)
+{
+	const struct compare *compare = report->compare;
+	struct imalog_pcrs *pcrs = imalog_pcrs_new();
+	bool lacks = !pcrs || imalog_replay_pcrs(report->replay, pcrs, NULL) < 0;
+
+	if (lacks)
+		complain("out of memory");
+	if (!report->extended && imalog_replay_records(report->replay)) {
+		lacks = true;
+		complain("there is nothing to print: the log extends no PCR");
+	}
+	for (uint32_t pcr = 0; pcr <= IMALOG_PCR_MAX && !lacks; pcr++) {
+		bool extended = report->extended >> pcr & 1;
+
+		if (compare->any_pcr ? !compare->pcrs[pcr] : !extended)
+			continue;
+		lacks = !extended || !has_value(pcrs, compare, pcr);
+		if (!extended)
+			complain("PCR %u has no value: the log does not extend it", pcr);
+		else if (lacks)
+			complain("PCR %u could not be computed: it is extended with content that "
+				 "no rule computes, and of which %s",
+				 pcr,
+				 compare->any_bank ? "a bank that was asked for has no digest" :
+						     "no bank has every digest");
+	}
+	imalog_pcrs_free(&pcrs);
+	return lacks;
 }
 
 /* ---- text ---- */
@@ -154,6 +215,18 @@ static void print_unchecked(const struct imalog_check *check)
 		       " %s whose content no rule checks.\n",
 		       check->pcr, imalog_alg_name(check->bank), check->unchecked,
 		       plural(check->unchecked, "record", "records"));
+}
+
+/* Start values that nothing was computed from */
+static void print_unused_start(const struct report *report)
+{
+	enum imalog_alg alg;
+	uint32_t pcr;
+
+	for (size_t i = 0; report_unused_start(report, i, &alg, &pcr); i++)
+		printf("The start value of %s:%u was not used: the log does not extend the PCR, or "
+		       "the bank is not computed.\n",
+		       imalog_alg_name(alg), pcr);
 }
 
 /* What a match rests on besides the log. */
@@ -261,6 +334,7 @@ static void print_help_for_mismatch(const struct report *report)
 			       "it is as expected.\n",
 			       imalog_alg_name((enum imalog_alg)alg));
 	print_complaints(report);
+	print_unused_start(report);
 	if (imalog_replay_records(report->replay) && !report->starts_with_boot_aggregate &&
 	    any_check(report, IMALOG_MISMATCH) && imalog_pcrs_count(report->compare->start) == 0)
 		puts("The first record is no boot_aggregate: the start of the log may be missing.");
@@ -287,6 +361,7 @@ static void print_not_checked(const struct report *report)
 		else
 			print_unchecked(&check);
 	}
+	print_unused_start(report);
 	for (size_t i = 0; report_missing(report, i, &alg, &pcr); i++)
 		printf("PCR %u%s%s was to be checked, but no value is given for it.\n",
 		       pcr, alg ? " of bank " : "", alg ? imalog_alg_name(alg) : "");
@@ -306,9 +381,11 @@ static void print_boot(const struct report *report)
 	if (!report->boot->wanted)
 		return;
 	for (size_t i = 0; i < report->boot->nr; i++)
-		printf("The boot_aggregate in record %" PRIu64 " %s%s.\n",
+		printf("The boot_aggregate in record %" PRIu64 " %s%s%s.\n",
 		       report->boot->records[i].record, texts[report->boot->records[i].verdict],
-		       report->boot->firmware ? " (event log)" : "");
+		       report->boot->firmware ? " (event log)" : "",
+		       report->boot->records[i].proved ? "" :
+							 ", but no value proves the record");
 	if (report->boot->nr == 0)
 		puts("There is no boot_aggregate to check.");
 }

@@ -191,10 +191,15 @@ void set_content_json(json_t *json, const struct imalog_record *record)
 	json_t *systemd = systemd_json(record);
 	struct imalog_span data;
 	uint64_t recnum;
-	uint32_t event;
+	uint32_t event, pcr;
 
+	/* That list has a type of its own, whatever CEL calls the like. */
+	if (imalog_record_content(record) == IMALOG_CONTENT_TLV2018)
+		name = "tlv2018";
 	if (imalog_record_recnum(record, &recnum))
 		json_object_set_new(json, "recnum", uint_json(recnum));
+	if (imalog_record_mapped_pcr(record, &pcr))
+		json_object_set_new(json, "mapped_pcr", json_integer(pcr));
 	json_object_set_new(json, "content_type",
 			    name ? json_string(name) : json_integer(type));
 	json_object_set_new(json, "digests", digests_json(record));

@@ -16,6 +16,7 @@ enum kind {
 	FITS,
 	SIZE,
 	FILE_DIGEST,
+	SIGNATURE,
 	NAME,
 	NOTE,
 	FIELD
@@ -25,6 +26,7 @@ static const char *const names[] = {
 	[RECORD] = "record", [OFFSET] = "offset", [RECNUM] = "recnum",
 	[PCR] = "pcr",	     [DIGEST] = "digest", [TEMPLATE] = "template",
 	[FITS] = "fits",     [SIZE] = "size",	  [FILE_DIGEST] = "file-digest",
+	[SIGNATURE] = "signature",
 	[NAME] = "name",     [NOTE] = "note",
 };
 
@@ -226,6 +228,9 @@ static void put_cell(FILE *cell, const struct column *column, const struct imalo
 		break;
 	case FILE_DIGEST:
 		put_found(cell, record, IMALOG_FIELD_NONE);
+		break;
+	case SIGNATURE:
+		put_signatures(cell, record);
 		break;
 	case NAME:
 		put_name(cell, record);

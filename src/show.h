@@ -46,4 +46,10 @@ void put_content_note(FILE *cell, const struct imalog_record *record);
 /* Adds what only TLV records have. */
 void set_content_json(json_t *json, const struct imalog_record *record);
 
+/* ---- show-sig.c: what signatures say of themselves ---- */
+
+/* TYPE:vVERSION:HASH:KEYID of each, nothing when there is none */
+void put_signatures(FILE *cell, const struct imalog_record *record);
+json_t *signatures_json(const struct imalog_record *record);
+
 #endif /* IMALOG_SHOW_H */

@@ -86,7 +86,7 @@ make_sysfs() {
 	imalog replay --json --eventlog "$RIG/ng/binary_bios_measurements" \
 		--pcr 10 --pcrs "$RIG/ng/pcrs.yaml" "$NG"
 	expect_status 0
-	expect_json "d['boot_aggregates'] == [{'record': 1, 'verdict': 'match'}]"
+	expect_json "d['boot_aggregates'] == [{'record': 1, 'verdict': 'match', 'proved': True}]"
 }
 
 @test "machine: every boot_aggregate is checked, one for each kexec" {
@@ -94,6 +94,44 @@ make_sysfs() {
 		"$RIG/kexec/after/binary_runtime_measurements"
 	expect_status 0
 	expect_json "[b['record'] for b in d['boot_aggregates']] == [1, 54]"
+	# One behind what the values prove says nothing, and does no harm.
+	imalog replay --json --boot-aggregate --pcrs "$RIG/kexec/before/pcrs.yaml" \
+		"$RIG/kexec/after/binary_runtime_measurements"
+	expect_status 0
+	expect_json "[(b['record'], b['proved']) for b in d['boot_aggregates']] == [(1, True), (54, False)]"
+}
+
+@test "machine: a boot_aggregate that no value proves is no proof" {
+	local log case
+	local firmware=(--eventlog "$RIG/ng/binary_bios_measurements")
+	records "$NG" 2 20 >rest
+	records "$NG" 1 1 >first
+	mklog pcrs --bank sha256 rest >expected
+	# behind the match, in the kernel's list
+	cat rest first >log
+	imalog replay "${firmware[@]}" --pcrs expected log
+	expect_status 4
+	expect_stdout '^The boot_aggregate in record 20 fits .*, but no value proves the record\.$'
+	# in a PCR that is not compared, in an NV index, in an RTMR
+	imalog_to log convert -t cel-json rest
+	imalog_to aggregate convert -t cel-json first
+	for case in pcr:11 nv_index:29425969 rtmr:2; do
+		"$PYTHON" -I -S -c 'import json, sys
+first, rest = json.load(open("aggregate")), json.load(open("log"))
+key, number = sys.argv[1].split(":")
+del first[0]["pcr"]
+first[0][key] = int(number)
+json.dump(first + rest, open("other", "w"))' "$case"
+		imalog replay --pcr 10 --pcrs expected other
+		expect_status 0 "$case"
+		imalog replay --pcr 10 --pcrs expected "${firmware[@]}" other
+		expect_status 4 "$case"
+		expect_stdout '^The boot_aggregate in record 1 fits .*, but no value proves'
+	done
+	# as the first record of the PCR that is compared it is
+	mklog pcrs --bank sha256 "$NG" >expected
+	imalog replay --pcr 10 --pcrs expected "${firmware[@]}" "$NG"
+	expect_status 0
 }
 
 @test "machine: a boot_aggregate of another firmware log does not fit" {
@@ -116,9 +154,10 @@ open('other', 'wb').write(d)"
 	imalog replay --print --boot-aggregate "$NG"
 	expect_status 4
 	expect_stdout '^sha256:10='
-	expect_stderr '^imalog: no boot_aggregate could be checked$'
+	expect_stderr '^imalog: no boot_aggregate could be checked: '
 	imalog replay --print --eventlog "$RIG/ng/binary_bios_measurements" "$NG"
-	expect_status 0
+	expect_status 4
+	expect_stdout '^The boot_aggregate in record 1 fits .*, but no value proves the record'
 }
 
 @test "machine: a cut event log is named with its record" {

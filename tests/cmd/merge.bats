@@ -199,12 +199,10 @@ split_log() {
 
 # ---- receipts
 
-@test "merge: a store's segments under other names, by its receipts" {
-	local i
+# make_receipts PIECE...: what the store would say of these segments, in receipts/
+make_receipts() {
 	mkdir receipts
-	make_pieces
-	# What the store would say
-	"$PYTHON" -I -S - "$MKLOG" d a e b c <<-'END'
+	"$PYTHON" -I -S - "$MKLOG" "$@" <<-'END'
 		import hashlib, json, subprocess, sys
 		mklog, *names = sys.argv[1:]
 		def values(data):
@@ -233,6 +231,12 @@ split_log() {
 		    data += piece
 		    first += receipt["records"]
 	END
+}
+
+@test "merge: a store's segments under other names, by its receipts" {
+	local i
+	make_pieces
+	make_receipts d a e b c
 	imalog merge a b c d e --receipts receipts "${expect[@]}" -o out
 	expect_status 0
 	expect_same out whole
@@ -284,6 +288,30 @@ split_log() {
 	expect_stdout '^edited: e, record 17 of the log, .*does not fit' \
 		'^edited: e seems to be segment 3 .*: it was changed\.$'
 	[ "$(ls receipts | wc -l)" -eq 5 ] || fail 'receipts were changed'
+}
+
+@test "merge: a gap that only receipts know is said, also of pieces without one" {
+	mklog generate --records 20 --pcr 10 -o all
+	records all 1 10 >one
+	mklog generate --records 4 --pcr 11 -o elsewhere
+	records all 11 15 >three
+	records all 16 20 >loose
+	make_receipts one elsewhere three
+	mklog pcrs --bank sha256 all >values
+	# What is expected of PCR 10 says nothing of records of PCR 11.
+	imalog merge three loose one --receipts receipts --pcrs values
+	expect_status 1
+	expect_stdout '^missing: by the receipts 4 records are missing before three\.$' \
+		'^segment 2, records 11 to 14, is not among the pieces, unless '
+	imalog merge three loose elsewhere one --receipts receipts --pcrs values
+	expect_status 0
+	! grep -qE 'missing|not among' <<<"$output" || fail 'no gap expected'
+	# A piece that no receipt knows may have them
+	{ cat elsewhere; records all 11 12; } >both
+	records all 13 15 >rest
+	imalog merge one both rest loose --receipts receipts --pcrs values
+	expect_status 0
+	expect_stdout '^segment 3, records 15 to 19, is not among the pieces, unless '
 }
 
 @test "merge: a directory that has no receipts" {

@@ -418,3 +418,73 @@ first() {
 	verify --from-quote first.msg --from-signature first.sig --start "$start" piece
 	expect_quote_verdict fail "d['first']['signature'] == 'fail'"
 }
+
+# ---- options
+
+@test "made quote: --hash of a TPMT_SIGNATURE must be its own" {
+	made_of sha256:10
+	verify --hash sha256 log
+	expect_proved 12 12
+	verify --hash sha384 log
+	expect_fails signature
+	imalog quote-verify "${quote[@]}" --hash sha384 log
+	expect_stdout '^signature +FAIL +its hash is not the one that was asked for$'
+}
+
+@test "made quote: over content that no rule checks, with --allow-opaque alone" {
+	local merge=(imalog merge --json one)
+	cp "$RIG/ng/binary_bios_measurements" bios
+	cp "$NG" ima
+	values_of "$RIG/ng/pcrs.yaml" >values
+	made_of sha256:0,1,2,3,4,5,6,7,10
+	verify bios ima
+	expect_unchecked log
+	verify --allow-opaque bios ima
+	expect_proved 60 60 "d['unchecked'] == 14"
+	imalog quote-verify "${quote[@]}" --allow-opaque bios ima
+	expect_stdout '^Of the covered records 14 have content that no rule checks\.$'
+	# a bank of which these records have no digest proves nothing all the same
+	made_of sha384:0,1,2,3,4,5,6,7,10
+	verify --allow-opaque bios ima
+	expect_proved 60 60
+	imalog_to less convert -t cel-json bios
+	sed -i 's/,{"hashAlg":"sha384","digest":"[0-9a-f]*"}//' less
+	verify --allow-opaque less ima
+	expect_status 4
+	# merge takes the same option
+	imalog_to one convert -t cel-tlv bios ima
+	made_of sha256:0,1,2,3,4,5,6,7,10
+	"${merge[@]}" "${quote[@]}"
+	expect_status 4
+	"${merge[@]}" "${quote[@]}" --allow-opaque
+	expect_status 0
+	expect_json "d['result'] == 'proved'" "d['quote']['unchecked'] == 14"
+	"${merge[@]}" --pcrs values
+	expect_status 4
+	"${merge[@]}" --pcrs values --allow-opaque
+	expect_status 0
+	expect_json "d['result'] == 'proved'"
+}
+
+@test "made quote: a merge says of a later record what is wrong with it, or nothing" {
+	records "$NG" 1 20 >front
+	mklog pcrs --bank sha256 front >values
+	made_of sha256:10
+	# Content that no rule checks behind what the quote covers does not make it worse.
+	echo '{"pcr":11,"content_type":"systemd","content":"00","digests":[{"hashAlg":"sha256","digest":"'"$(zeros 32)"'"}]}' >later
+	imalog_to both convert -t cel-json-seq front later
+	imalog merge --json both "${quote[@]}"
+	expect_status 0
+	verify both
+	expect_status 0
+	# A digest that does not fit is there, whatever is opaque before it.
+	imalog_to rest convert -t cel-json-seq <(records "$NG" 21 22)
+	sed 's/\("digest":"\)../\1ff/' rest >bad
+	imalog_to worse convert -t cel-json-seq both bad
+	verify worse
+	expect_fails log
+	imalog merge --json worse "${quote[@]}"
+	expect_status 1
+	expect_json "d['result'] == 'broken'" \
+		"[p['kind'] for p in d['problems']] == ['other', 'edited', 'edited']"
+}

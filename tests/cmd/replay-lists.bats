@@ -109,6 +109,20 @@ matches() {
 	done
 }
 
+@test "replay: a digest that was padded fits no record of banks that were not" {
+	mklog generate --records 20 --digest-size 32 --pad-sha1 -o log
+	mklog pcrs --digest-size 32 --bank sha1 log >values
+	imalog replay --json --padding perbank --pcrs values log
+	expect_status 1
+	expect_verdict mismatch "[r['record'] for r in d['bad_records']] == list(range(1, 21))"
+	for padding in auto sha1; do
+		imalog replay --padding "$padding" --pcrs values log
+		expect_status 0 "$padding"
+	done
+	imalog_from log replay --pcrs values -
+	expect_status 0
+}
+
 @test "replay: --print --padding sha1 prints the padded values" {
 	imalog replay --json --print --padding sha1 --bank sha256 "$NG"
 	expect_status 0

@@ -230,3 +230,22 @@ refused() {
 	imalog replay --pcrs sha256,missing "$NG"
 	expect_status 4
 }
+
+@test "values: a start value that nothing is computed from is no proof" {
+	local start
+	mklog pcrs --bank sha256 "$NG" >expected
+	for start in "sha256:11=$(zeros 32)" "sha1:10=$(zeros 20)"; do
+		imalog replay --pcrs expected --start "$start" "$NG"
+		expect_status 4 "$start"
+		expect_stdout "^The start value of ${start%%=*} was not used: "
+		imalog replay --json --pcrs expected --start "$start" "$NG"
+		expect_json "d['unused_start'] == ['${start%%=*}']"
+		imalog merge --pcrs expected --start "$start" "$NG"
+		expect_status 4 "$start"
+	done
+	imalog replay --print --start "sha256:11=$(zeros 32)" "$NG"
+	expect_status 4
+	expect_stderr 'the start value of sha256:11 was not used'
+	imalog replay --pcrs expected --start "sha256:10=$(zeros 32)" "$NG"
+	expect_status 0
+}

@@ -297,3 +297,10 @@ field() {
 	expect_lines 29
 	expect_error log 30 "$at"
 }
+
+@test "show: a message is written in one piece" {
+	command -v strace >/dev/null || skip 'strace is not installed'
+	strace -f -qq -e trace=write -o trace "$IMALOG" show $'./no\x1bne' 2>said || true
+	[ "$(grep -c 'write(2' trace)" -eq 1 ] || fail "$(cat trace)"
+	grep -qF 'imalog: cannot open '"'./no\\x1bne'"': ' said || fail "$(cat said)"
+}

@@ -465,3 +465,34 @@ expect_finding() {
 	imalog --root . status --config conf
 	expect_status 3
 }
+
+# real_machine LIST: a machine with this list, whose TPM has the values on standard input
+real_machine() {
+	local bank pcr value tpm=real/sys/class/tpm/tpm0
+	ROOT=$PWD/real
+	mkdir -p real/sys/kernel/security/ima
+	cp "$1" real/sys/kernel/security/ima/binary_runtime_measurements
+	while IFS=:= read -r bank pcr value; do
+		mkdir -p "$tpm/pcr-$bank"
+		echo "${value^^}" >"$tpm/pcr-$bank/$pcr"
+	done
+}
+
+@test "status: lists that real kernels have carried over a kexec" {
+	real_machine "$RIG/kexec/after/binary_runtime_measurements" \
+		< <(values_of "$RIG/kexec/after/pcrs.yaml")
+	status_is 0 --sysfs
+	expect_well '^Log +96 records' 'with record 96$'
+	rm -r real
+	# The first part of it was staged when the kexec came.
+	real_machine "$STAGING/kexec-with-staged/after-list.sha1" \
+		< <(sed 's/ /:10=/' "$STAGING/kexec-with-staged/after.pcr10")
+	status_is 0 --sysfs
+	expect_well '^Log +[0-9]+ records'
+	# Without what was staged
+	tail -c "+$(($(wc -c <"$STAGING/kexec-with-staged/before-staged.sha1") + 1))" \
+		"$STAGING/kexec-with-staged/after-list.sha1" \
+		>real/sys/kernel/security/ima/binary_runtime_measurements
+	status_is 1 --sysfs
+	expect_wrong 'first records were taken out of the kernel'
+}

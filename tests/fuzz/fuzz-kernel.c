@@ -111,11 +111,13 @@ static void check_plain(const struct facts *facts, const struct imalog_record *r
 {
 	struct imalog_record copy = *record;
 	uint64_t recnum = 77;
+	uint32_t pcr = 77;
 
 	MUST(imalog_record_index(record) == IMALOG_INDEX_PCR);
 	MUST(imalog_record_is_measured(record) && imalog_record_is_checked(record));
 	MUST(imalog_record_extends_pcr(record));
 	MUST(!imalog_record_recnum(record, &recnum) && recnum == 77);
+	MUST(!imalog_record_mapped_pcr(record, &pcr) && pcr == 77);
 	MUST(imalog_record_content_type(record) == 7);
 	MUST(imalog_record_parse_data(&copy, facts->list->templates, NULL) == 0);
 	MUST(copy.nr_fields == record->nr_fields);

@@ -118,6 +118,7 @@ FUZZ_FN void tlv_visit(void *arg, struct imalog_record *record)
 
 		MUST(rc == 0 || rc == -IMALOG_ERR_UNSUPPORTED);
 		MUST(rc == 0 || facts->out[i].size == before);
+		MUST(imalog_writer_renumbered(facts->writers[i]) <= record->number);
 		if (rc < 0)
 			fuzz_check_error(error, rc);
 	}

@@ -250,6 +250,46 @@ TEST(too_many_values)
 	build_free(&bytes);
 }
 
+/* A record without an end, whose content is strings of the largest size */
+struct endless {
+	size_t given;
+};
+
+static int endless_read(void *arg, uint8_t *to, size_t room, size_t *got,
+			struct imalog_error *error)
+{
+	static const uint8_t head[] = { 0xa4, 0x00, 0x00, 0x01, 0x0a, 0x09,
+					0x18, 0xc8, 0x0a, 0x9f };
+	static const uint8_t string[] = { 0x5a, 0x01, 0x00, 0x00, 0x00 };
+	const size_t size = sizeof(string) + ((size_t)16 << 20);
+	struct endless *endless = arg;
+
+	(void)error;
+	for (*got = 0; *got < room && *got < 65536; (*got)++, endless->given++) {
+		size_t at = endless->given < sizeof(head) ?
+				    0 :
+				    (endless->given - sizeof(head)) % size;
+
+		to[*got] = endless->given < sizeof(head) ? head[endless->given] :
+			   at < sizeof(string)		 ? string[at] :
+							   0;
+	}
+	return 0;
+}
+
+TEST(one_record_bounds_memory)
+{
+	struct endless endless = { 0 };
+	struct log log;
+
+	NEED_CBOR;
+	log = log_on(imalog_source_from_call(endless_read, &endless, "test"));
+	CHECK_INT(log_next(&log), -IMALOG_ERR_LIMIT);
+	CHECK_INT(imalog_error_record(log.error), 1);
+	CHECK(endless.given < (size_t)40 << 20);
+	log_close(&log);
+}
+
 static bool array_ends(size_t at, uint64_t records)
 {
 	(void)at;
@@ -306,6 +346,8 @@ TEST(what_cbor_cannot_hold)
 		const char *hex, *field;
 	} cases[] = {
 		{ CEL_HEAD "50 00000000", "content" },
+		{ CEL_HEAD "04 0000000d 50 00000008 0000000000000001", "content" },
+		{ CEL_HEAD "04 00000006 81 00000001 02", "content" },
 		{ CEL_HEAD "07 0000000b 00 00000001 ff 01 00000000", "template name" },
 		{ "00 00000001 00 6c 00000001 0a 03 00000000 09 00000000", "rtmr" },
 	};
@@ -374,6 +416,7 @@ TEST(built_without)
 }
 
 TEST_MAIN(CASE(golden), CASE(empty_logs), CASE(content_there_and_back), CASE(malformed),
-	  CASE(malformed_around_records), CASE(too_many_values), CASE(cut_at_every_byte),
+	  CASE(malformed_around_records), CASE(too_many_values),
+	  CASE(one_record_bounds_memory), CASE(cut_at_every_byte),
 	  CASE(reads_of_any_size), CASE(real_lists), CASE(what_cbor_cannot_hold),
 	  CASE(counts_of_an_array), CASE(built_without))

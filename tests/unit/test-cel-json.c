@@ -81,6 +81,10 @@ TEST(content_there_and_back)
 		{ CEL_HEAD "07 0000000f 00 00000003 61225c 01 00000002 abcd",
 		  "\"content_type\":\"ima_template\",\"content\":"
 		  "{\"template_name\":\"a\\\"\\\\\",\"template_data\":\"abcd\"}" },
+		/* What could act on a terminal: DEL, a C1 control, an override of direction */
+		{ CEL_HEAD "07 00000010 00 00000006 7f c29b e280ae 01 00000000",
+		  "\"content_type\":\"ima_template\",\"content\":"
+		  "{\"template_name\":\"\\u007f\\u009B\\u202E\",\"template_data\":\"\"}" },
 	};
 	static const struct target json = { .format = IMALOG_FORMAT_CEL_JSON },
 				   tlv = { .format = IMALOG_FORMAT_CEL_TLV,
@@ -101,6 +105,12 @@ TEST(content_there_and_back)
 	}
 }
 
+/* Keys of its own, a real, blanks, and a brace in a string */
+#define SYSTEMD_ODD                                                                     \
+	"\x1e{\"recnum\":0,\"pcr\":11,\"digests\":[]," SYSTEMD                               \
+	"{ \"string\" : \"}\\\"{\",\n\t\"eventType\":0, \"x\":[0.1, 1e-3, {\"content\":2}] }" \
+	"}\n"
+
 TEST(systemd_text_sequence)
 {
 	static const char record[] =
@@ -117,6 +127,14 @@ TEST(systemd_text_sequence)
 	CHECK(!imalog_record_is_checked(log.record));
 	log_close(&log);
 	check_text_convert(record, &sequence, record);
+	/* Byte for byte, whatever else is in it */
+	check_text_convert(SYSTEMD_ODD, &sequence, SYSTEMD_ODD);
+	/* But what could act on a terminal */
+	check_text_convert("{\"pcr\":9,\"digests\":[]," SYSTEMD
+			   "{\"string\":\"\xc2\x9b\",\"eventType\":0}}",
+			   &sequence,
+			   "\x1e{\"recnum\":0,\"pcr\":9,\"digests\":[]," SYSTEMD
+			   "\"7b22737472696e67223a22c29b222c226576656e7454797065223a307d\"}\n");
 	/* A trust domain's */
 	check_text_convert(
 		"{\"rtmr\":2,\"mapped_pcr\":9,\"digests\":[]," SYSTEMD
@@ -161,6 +179,8 @@ static const struct bad {
 	{ "{\"pcr\":10,}", IMALOG_ERR_BAD_VALUE, "JSON" },
 	{ "{\"pcr\":1.0}", IMALOG_ERR_BAD_VALUE, "pcr" },
 	{ "{\"pcr\":-1}", IMALOG_ERR_BAD_VALUE, "pcr" },
+	{ "{\"pcr\":9,\"mapped_pcr\":9}", IMALOG_ERR_BAD_VALUE, "mapped_pcr" },
+	{ "{\"nv_index\":9,\"mapped_pcr\":9}", IMALOG_ERR_BAD_VALUE, "mapped_pcr" },
 	{ "{\"pcr\":\"10\"}", IMALOG_ERR_BAD_VALUE, "pcr" },
 	{ "{\"pcr\":4294967296}", IMALOG_ERR_BAD_VALUE, "pcr" },
 	{ "{\"pcr\":16777216}", IMALOG_ERR_BAD_VALUE, "PCR" },
@@ -250,6 +270,9 @@ static const struct bad {
 	{ SHORT("\"content_type\":\"pcclient_std\",\"content\":{\"event_type\":3}"),
 	  IMALOG_ERR_BAD_VALUE, "event_data" },
 	{ SHORT(SYSTEMD "1"), IMALOG_ERR_BAD_VALUE, "content" },
+	{ SHORT("\"content_type\":\"systemd\",\"c\\u006fntent\":"
+		"{\"string\":\"x\",\"eventType\":0}"),
+	  IMALOG_ERR_BAD_VALUE, "content" },
 	{ SHORT(SYSTEMD "{\"eventType\":0}"), IMALOG_ERR_BAD_VALUE, "string" },
 	{ SHORT(SYSTEMD "{\"string\":\"x\"}"), IMALOG_ERR_BAD_VALUE, "eventType" },
 	{ SHORT(SYSTEMD "{\"string\":\"x\",\"eventType\":255}"), IMALOG_ERR_BAD_VALUE,
@@ -373,6 +396,10 @@ TEST(what_json_cannot_hold)
 		{ "00 00000008 8000000000000000 01 00000001 0a 03 00000000 04 00000005 02 00000000",
 		  "recnum" },
 		{ CEL_HEAD "04 0000000d 50 00000008 8000000000000000", "cel_timestamp" },
+		/* numbers that would have other bytes, in what was measured */
+		{ CEL_HEAD "04 0000000d 50 00000008 0000000000000001", "content" },
+		{ CEL_HEAD "04 00000005 51 00000000", "content" },
+		{ CEL_HEAD "04 00000006 81 00000001 02", "content" },
 		{ CEL_HEAD "50 00000000", "content" },
 		{ CEL_HEAD "07 0000000b 00 00000001 ff 01 00000000", "template name" },
 		{ CEL_HEAD "07 0000000b 00 00000001 00 01 00000000", "template name" },

@@ -73,6 +73,19 @@ setup() {
 		"d['next']['first_record'] == 1"
 }
 
+@test "kexec: store and list are merged to one log, that of the TPM" {
+	vm_step second-merge
+	expect_status 0
+	expect_no_stderr
+	head -c "$(wc -c <second.list)" second.merged >begin
+	expect_same second.list begin
+	mklog pcrs --bank sha256 second.merged >computed
+	grep -qix "sha256:10=$(cat second.merged.sha256)" computed || fail 'other values'
+	vm_step third-merge
+	[ "$status" -ne 0 ] || fail 'it is whole'
+	[ ! -e third.merged ] || fail 'there is a log'
+}
+
 # More was measured than there is room for: the carried list is cut, and nothing leads to
 # what the TPM has, whatever is made of what was saved before.
 @test "kexec: what was not carried over is missed" {

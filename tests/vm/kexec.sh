@@ -14,6 +14,8 @@ look() {
 	step "$1-boot-aggregate" imalog replay --sysfs --boot-aggregate --json
 	step "$1-status" imalog status --json
 	step "$1-show" imalog show --json
+	step "$1-merge" imalog merge --live --sysfs --pcr 10 -o "$1.merged" --json
+	cat $TPM/pcr-sha256/10 >"$1.merged.sha256"
 }
 
 # measure COUNT: as many files that were not there

@@ -74,7 +74,8 @@ vm_root_disk() {
 	mkdir -p root/dev root/proc root/sys root/run root/tmp root/sbin root/usr/bin root/usr/lib
 	vm_busybox root
 	vm_imalog
-	for file in "$(command -v tpm2)" "$(command -v strace)" \
+	for file in "$(command -v tpm2)" "$(command -v strace)" "$(command -v keyctl)" \
+		"$(command -v evmctl)" \
 		"$IMALOG_BUILD"/tests/{imafs/imafs,kexec}; do
 		[ ! -x "$file" ] || vm_install "$file" usr/bin
 	done
