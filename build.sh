@@ -22,10 +22,10 @@ usage() {
 	END
 }
 
-build_packages='autoconf automake gcc libc6-dev libcbor-dev libjansson-dev
+build_packages='autoconf automake gcc libc6-dev libcbor-dev libfuse3-dev libjansson-dev
 	libkeyutils-dev libssl-dev libtool libtss2-dev make pkg-config'
 check_packages='bats busybox-static cpio dracut-core fuse3 g++ git ima-evm-utils
-	initramfs-tools-core keyutils libfuse3-dev libtss2-tcti-swtpm0 mandoc openssl python3
+	initramfs-tools-core keyutils libtss2-tcti-swtpm0 mandoc openssl python3
 	shellcheck strace swtpm swtpm-tools systemd tpm2-tools zsh'
 long_packages='clang libc6-dbg libclang-rt-14-dev libtss2-tcti-device0
 	llvm valgrind xz-utils'

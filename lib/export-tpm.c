@@ -192,6 +192,7 @@ static int open_list(const char *root, bool staged, unsigned int wait_ms, int *f
 
 const struct imalog_world imalog_machine = {
 	.probe = imalog_kernel_probe,
+	.boot_id = imalog_kernel_boot_id,
 	.open = imalog_staging_open_files,
 	.stage = imalog_staging_stage,
 	.first = imalog_staging_first,

@@ -24,6 +24,8 @@ void imalog_witness_free(struct imalog_witness *witness);
 struct imalog_world {
 	int (*probe)(const char *root, struct imalog_kernel_info *ret,
 		     struct imalog_error *error);
+	/* Alone, and at little cost; "" when it cannot be told */
+	void (*boot_id)(const char *root, char ret[40]);
 	/* What is staged, the list itself, or both in this order */
 	int (*open)(const char *root, bool staged, bool list, unsigned int wait_ms,
 		    struct imalog_staging **ret, struct imalog_error *error);

@@ -2363,6 +2363,97 @@ IMALOG_API bool imalog_view_is_doubtful(const struct imalog_view *view);
 IMALOG_API const char *imalog_view_note(const struct imalog_view *view, size_t i,
 					enum imalog_note_kind *kind);
 
+/* ---- this machine's log by offsets ---- */
+
+/**
+ * struct imalog_follower - this machine's log as files that only grow
+ *
+ * For readers who come back with the offset where they stopped.  A byte that was once read at
+ * an offset stays what it is for as long as the log lasts, which is until the TPM is reset.
+ * None of the kernel's files is open between two calls.  Memory is in proportion to what the
+ * kernel has of the log.
+ */
+struct imalog_follower;
+
+/** struct imalog_shape - which of the kernel's lists of the same records */
+struct imalog_shape {
+	/** @ascii: the text, not the binary list */
+	bool ascii;
+	/** @alg: algorithm of the template digests */
+	enum imalog_alg alg;
+	/** @padded: SHA-1 and zeros, as of a kernel that lacks the algorithm */
+	bool padded;
+};
+
+/** imalog_follower_new() - as imalog_view_new(); nothing is known before the first look */
+IMALOG_API struct imalog_follower *imalog_follower_new(const char *root, const char *store);
+
+/** imalog_follower_free() - frees it */
+IMALOG_API void imalog_follower_free(struct imalog_follower **follower);
+
+/** imalog_follower_set_wait() - as imalog_view_set_wait() */
+IMALOG_API void imalog_follower_set_wait(struct imalog_follower *follower,
+					 unsigned int wait_ms);
+
+/** imalog_follower_set_tpm() - as imalog_view_set_tpm() */
+IMALOG_API int imalog_follower_set_tpm(struct imalog_follower *follower,
+				       enum imalog_tpm_use use, const char *tcti,
+				       struct imalog_error *reterr);
+
+/**
+ * imalog_follower_look() - looks whether there is more
+ *
+ * Returns 1 when there is, or it is another log; 0 when not; or the codes of
+ * imalog_view_take(), of which -IMALOG_ERR_OS with EIO says that the store is gone, or does not
+ * have what was shown.  After a failure what was known before can still be read, but nobody
+ * can say that it is all.
+ */
+IMALOG_API int imalog_follower_look(struct imalog_follower *follower,
+				    struct imalog_error *reterr);
+
+/** imalog_follower_log() - which log it is: 0 when none is known, another after a reset */
+IMALOG_API uint64_t imalog_follower_log(const struct imalog_follower *follower);
+
+/** imalog_follower_epoch() - the epoch of the store that it is; 0: of none */
+IMALOG_API uint64_t imalog_follower_epoch(const struct imalog_follower *follower);
+
+/** imalog_follower_records() - how many records it has */
+IMALOG_API uint64_t imalog_follower_records(const struct imalog_follower *follower);
+
+/**
+ * imalog_follower_is_doubtful() - is there more, and it is not decided what?
+ *
+ * As imalog_view_is_doubtful(); the log then ends before the first record of which it is not
+ * known whether it comes once or twice.
+ */
+IMALOG_API bool imalog_follower_is_doubtful(const struct imalog_follower *follower);
+
+/**
+ * imalog_follower_size() - how many bytes are known
+ *
+ * Returns 0, or -IMALOG_ERR_UNSUPPORTED (of the text of a record whose template is not known),
+ * -IMALOG_ERR_INVALID (no such list).
+ */
+IMALOG_API int imalog_follower_size(const struct imalog_follower *follower,
+				    const struct imalog_shape *shape, uint64_t *ret,
+				    struct imalog_error *reterr);
+
+/**
+ * imalog_follower_read() - reads from an offset on
+ * @got: how many bytes, of @size; 0 where nothing more is known
+ *
+ * Returns 0; -IMALOG_ERR_OS (the store cannot be read, now); -IMALOG_ERR_INVALID (no such list,
+ * or a receipt that is not of its segment); any of the data group, -IMALOG_ERR_NOMEM,
+ * -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_follower_read(struct imalog_follower *follower,
+				    const struct imalog_shape *shape, uint64_t offset, void *to,
+				    size_t size, size_t *got, struct imalog_error *reterr);
+
+/** imalog_follower_note() - what is to be said of the last look, as imalog_export_note() */
+IMALOG_API const char *imalog_follower_note(const struct imalog_follower *follower, size_t i,
+					    enum imalog_note_kind *kind);
+
 /* ---- merging ---- */
 
 /**

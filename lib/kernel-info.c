@@ -42,6 +42,12 @@ static bool has_parameter(char *line, const char *parameter)
 	return false;
 }
 
+void imalog_kernel_boot_id(const char *root, char ret[40])
+{
+	if (!imalog_root_read_line(root, "proc/sys/kernel/random/boot_id", ret, 40))
+		ret[0] = '\0';
+}
+
 static void read_machine(const char *root, struct imalog_kernel_info *info)
 {
 	char line[COMMAND_LINE_MAX];
@@ -49,9 +55,7 @@ static void read_machine(const char *root, struct imalog_kernel_info *info)
 	if (!imalog_root_read_line(root, "proc/sys/kernel/osrelease", info->release,
 				   sizeof(info->release)))
 		info->release[0] = '\0';
-	if (!imalog_root_read_line(root, "proc/sys/kernel/random/boot_id", info->boot_id,
-				   sizeof(info->boot_id)))
-		info->boot_id[0] = '\0';
+	imalog_kernel_boot_id(root, info->boot_id);
 	info->flush_htable = imalog_root_read_line(root, "proc/cmdline", line, sizeof(line)) &&
 			     has_parameter(line, "ima_flush_htable");
 }

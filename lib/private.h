@@ -218,6 +218,8 @@ enum imalog_answer imalog_kernel_option(const char *root, const char *release,
 /* Its number; IMALOG_NO: the kernel has no such option */
 enum imalog_answer imalog_kernel_option_number(const char *root, const char *release,
 					       const char *option, uint64_t *ret);
+/* Of this boot; "" when it cannot be told */
+void imalog_kernel_boot_id(const char *root, char ret[40]);
 /* Fails only for want of memory or with an error of the system that is not "not there". */
 int imalog_kernel_probe(const char *root, struct imalog_kernel_info *ret,
 			struct imalog_error *error);
@@ -717,6 +719,7 @@ struct imalog_writer {
 	struct imalog_hasher *checker; /* of digests that the list has no room for */
 	enum imalog_int_width int_width;
 	bool sequence, force, has_count;
+	bool pads; /* instead of computing: the SHA-1 that is recorded, and zeros */
 	uint64_t count;	  /* of a CBOR array */
 	uint64_t written; /* records */
 	uint64_t renumbered;

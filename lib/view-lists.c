@@ -78,6 +78,23 @@ int imalog_view_copy_lists(struct imalog_view *view, struct imalog_error *error)
 	return rc;
 }
 
+int imalog_view_copy_rest(struct imalog_view *view, struct imalog_error *error)
+{
+	int fd, rc;
+
+	if (view->copies[IMALOG_VIEW_LIST] >= 0)
+		return 0;
+	rc = imalog_sequence_open_list(view->export, false, &fd, error);
+	if (rc < 0)
+		return rc;
+	view->copies[IMALOG_VIEW_LIST] = memfd_create("imalog-list", MFD_CLOEXEC);
+	rc = view->copies[IMALOG_VIEW_LIST] < 0 ?
+		     fail_to_copy(error) :
+		     copy_fd(fd, view->copies[IMALOG_VIEW_LIST], error);
+	close(fd);
+	return rc;
+}
+
 uint64_t imalog_view_staged_bytes(const struct imalog_view *view)
 {
 	struct stat st;

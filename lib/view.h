@@ -43,6 +43,8 @@ int imalog_view_look(struct imalog_view *view, struct imalog_error *error);
 
 /* Copies what can go; the rest is only looked for. */
 int imalog_view_copy_lists(struct imalog_view *view, struct imalog_error *error);
+/* And a list that was only looked for */
+int imalog_view_copy_rest(struct imalog_view *view, struct imalog_error *error);
 uint64_t imalog_view_staged_bytes(const struct imalog_view *view);
 /* Does what the kernel has begin with these bytes?  1, 0, or negative */
 int imalog_view_begins_with(const struct imalog_view *view, uint64_t size,

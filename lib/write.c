@@ -39,10 +39,18 @@ void imalog_buffer_add_hex(struct imalog_buffer *buffer, struct imalog_span byte
 {
 	static const char digits[] = "0123456789abcdef";
 
-	for (size_t i = 0; i < bytes.size; i++) {
-		char pair[2] = { digits[bytes.data[i] >> 4], digits[bytes.data[i] & 15] };
+	char pairs[128];
 
-		imalog_buffer_add(buffer, pair, sizeof(pair));
+	while (bytes.size) {
+		size_t size = bytes.size < sizeof(pairs) / 2 ? bytes.size : sizeof(pairs) / 2;
+
+		for (size_t i = 0; i < size; i++) {
+			pairs[2 * i] = digits[bytes.data[i] >> 4];
+			pairs[2 * i + 1] = digits[bytes.data[i] & 15];
+		}
+		imalog_buffer_add(buffer, pairs, 2 * size);
+		bytes.data += size;
+		bytes.size -= size;
 	}
 }
 
@@ -155,6 +163,10 @@ static int compute_digest(struct imalog_writer *writer, const struct imalog_reco
 				   "it does not fit the data, so that of another algorithm "
 				   "would hide it");
 	memset(out, 0, IMALOG_DIGEST_MAX);
+	if (writer->pads) {
+		memcpy(out, record->digests[0].span.data, record->digests[0].span.size);
+		return 0;
+	}
 	return record->violation ?
 		       0 :
 		       imalog_record_template_digest(record, writer->hasher, writer->column,

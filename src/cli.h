@@ -37,7 +37,7 @@ struct command {
 
 extern const struct command cmd_show, cmd_convert, cmd_replay, cmd_merge, cmd_quote_verify;
 extern const struct command cmd_sig_verify, cmd_stage, cmd_save, cmd_confirm;
-extern const struct command cmd_kexec_prepare;
+extern const struct command cmd_kexec_prepare, cmd_mount;
 extern const struct command cmd_export, cmd_trim, cmd_store, cmd_status, cmd_policy_load;
 
 /* ---- options.c ---- */
@@ -296,8 +296,8 @@ enum {
 /* What such a command works with; whatever is open is closed at the end. */
 struct machine {
 	struct options options;
-	const char *values[OPT_MACHINE_OWN]; /* of the options that were given */
-	bool given[OPT_MACHINE_OWN];
+	const char *values[OPT_MACHINE_OWN + 1]; /* of the options given, one its own */
+	bool given[OPT_MACHINE_OWN + 1];
 	struct config config;		     /* with these options in it */
 	struct imalog_error *error;
 	struct imalog_export *export; /* of the store, if there is one */
@@ -306,7 +306,7 @@ struct machine {
 
 int machine_init(struct machine *machine, const struct command *command);
 void machine_free(struct machine *machine);
-/* Options of its own a command has none; an exit code, or EXIT_CODE_DONE(). */
+/* Options of its own a command has one at most; an exit code, or EXIT_CODE_DONE(). */
 int machine_parse(struct machine *machine, int argc, char **argv,
 		  const struct option *long_options, int max_files);
 /* Makes the export to the machine's store; EXIT_NO: there is none, and none was named. */

@@ -23,6 +23,7 @@ static const struct command *const commands[] = {
 	&cmd_store,
 	&cmd_status,
 	&cmd_policy_load,
+	&cmd_mount,
 };
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

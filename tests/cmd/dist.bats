@@ -10,7 +10,7 @@ UNITS=$BUILD/dist/systemd
 setup_file() {
 	PYTHON=$(python3 -c 'import sys; print(sys.executable)')
 	export PYTHON
-	make -s -C "$BUILD" dist/systemd/imalog-{export,kexec}.service >&2 3>&-
+	make -s -C "$BUILD" dist/systemd/imalog-{export,kexec,mount}.service >&2 3>&-
 }
 
 need_systemd() {
@@ -22,7 +22,7 @@ make_units() {
 	local unit
 	need_systemd
 	mkdir -p systemd
-	for unit in imalog-export.service imalog-kexec.service; do
+	for unit in imalog-{export,kexec,mount}.service; do
 		sed "s|^ExecStart=[^ ]*|ExecStart=$IMALOG|" "$UNITS/$unit" >systemd/$unit
 	done
 	cp "$IMALOG_SRC/dist/systemd/imalog-export.timer" systemd/
@@ -32,7 +32,7 @@ make_units() {
 	make_units
 	run --separate-stderr systemd-analyze verify --man=no --recursive-errors=no \
 		"$PWD/systemd/imalog-export.service" "$PWD/systemd/imalog-export.timer" \
-		"$PWD/systemd/imalog-kexec.service"
+		"$PWD/systemd/imalog-kexec.service" "$PWD/systemd/imalog-mount.service"
 	expect_status 0
 	expect_no_stdout
 	expect_no_stderr
@@ -49,6 +49,27 @@ make_units() {
 	run --separate-stderr systemd-analyze security --offline=true --threshold=30 \
 		"$PWD/systemd/imalog-export.service"
 	expect_status 0 'more exposed than 3.0 of 10'
+}
+
+# What it mounts would be seen by nobody else, if it had a mount namespace of its own.
+@test "dist: the service that mounts has no rights but to mount, and no namespace" {
+	local key keys='ProtectSystem ProtectHome PrivateTmp PrivateDevices PrivateMounts
+		ProtectKernelTunables ProtectKernelModules ProtectKernelLogs
+		ProtectControlGroups ReadWritePaths ReadOnlyPaths InaccessiblePaths BindPaths
+		BindReadOnlyPaths ProtectProc TemporaryFileSystem RootDirectory MountFlags'
+	make_units
+	for key in $keys; do
+		! grep -q "^$key=" systemd/imalog-mount.service || fail "$key makes one"
+	done
+	for key in Type=notify NoNewPrivileges=yes DevicePolicy=closed; do
+		grep -q "^$key\$" systemd/imalog-mount.service || fail "no $key"
+	done
+	grep -qE '^ExecStart=/[^ ]*/bin/imalog mount --foreground /run/imalog/ima$' \
+		"$UNITS/imalog-mount.service" || fail 'another program'
+	systemd-analyze security --help | grep -q -- --offline || skip 'an old systemd'
+	run --separate-stderr systemd-analyze security --offline=true --threshold=60 \
+		"$PWD/systemd/imalog-mount.service"
+	expect_status 0 'more exposed than 6.0 of 10'
 }
 
 @test "dist: the units name each other and the installed program, whose thresholds are in its file" {

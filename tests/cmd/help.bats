@@ -5,7 +5,7 @@
 load helpers
 
 COMMANDS='show convert replay merge quote-verify sig-verify stage save confirm export trim
-	kexec-prepare store status policy-load'
+	kexec-prepare store status policy-load mount'
 READING='--format --byte-order --digest-size --define-template --help --version --quiet --verbose'
 LIVE='--list-only --store --wait --config --root'
 REPLAY="$READING $LIVE --pcr --bank --pcrs --expect --start --padding --print --ignore-violations --json"

@@ -20,40 +20,15 @@ load manual
 
 PAGES='imalog imalog-show imalog-convert imalog-replay imalog-merge imalog-quote-verify
 	imalog-stage imalog-save imalog-confirm imalog-export imalog-trim imalog-store
-	imalog-kexec-prepare imalog-policy-load imalog-sig-verify imalog-status'
+	imalog-kexec-prepare imalog-policy-load imalog-mount imalog-sig-verify imalog-status'
 
 setup() {
-	cd "$BATS_TEST_TMPDIR" || return
-	cp "$NG" log
-	cp "$RIG/ng/pcrs.yaml" .
-	cp "$RIG"/ng/quote{,-10-11}.{msg,sig} "$RIG/ng/nonce.hex" .
-	cp "$RIG/ng/ak-rsa.tss" ak.tss
-	cp "$RIG/ng/quote-10-11.pcrs" quote.pcrs
-	cp "$RIG/ng/binary_bios_measurements" eventlog
-	records log 1 20 >piece1
-	records log 21 45 >piece2
-	mklog generate --records 20 --be -o log-be
-	make_root
-	mkdir bin
-	ln -s "$IMALOG" bin/imalog
-	PATH=$PWD/bin:$PATH
+	manual_setup
 }
 
 teardown() {
 	imafs_stop
 	stop_swtpm "$BATS_TEST_TMPDIR/tpm"
-}
-
-# The files of /sys that imalog reads
-make_root() {
-	local ima=root/sys/kernel/security/ima tpm=root/sys/class/tpm/tpm0 bank pcr value
-	mkdir -p "$ima" "$tpm" root/sys/kernel/security/tpm0
-	cp "$NG" "$ima"
-	cp eventlog root/sys/kernel/security/tpm0/binary_bios_measurements
-	while IFS=:= read -r bank pcr value; do
-		mkdir -p "$tpm/pcr-$bank"
-		echo "${value^^}" >"$tpm/pcr-$bank/$pcr"
-	done < <(values_of pcrs.yaml)
 }
 
 # ---- what is in the pages
@@ -291,16 +266,6 @@ make_root() {
 	expect_stdout '^key +ok .*trusted' '^clock +ok' '1\.\.96 of 96; 0 later'
 }
 
-# start_kernel [OPTION...]: a machine that can stage, in place of the files
-start_kernel() {
-	imafs_stop
-	rm -rf root log.1
-	unset IMALOG_TEST_ROOT
-	imafs_start root "$@"
-	mkdir -p root/var/lib
-	[ "$(stat -f -c %T .)" != tmpfs ] || skip "'$PWD' is on tmpfs, where nothing lasts"
-}
-
 @test "manual: imalog-stage.1, imalog-save.1 and imalog-confirm.1" {
 	start_kernel
 	example imalog-stage.1 '# imalog stage && imalog save log.1 && imalog confirm log.1'
@@ -394,6 +359,26 @@ start_kernel_with_tpm() {
 	[ "$(cat "$IMA/runtime_measurements_count")" = 1 ] || fail 'not one is left'
 }
 
+@test "manual: imalog-mount.1" {
+	start_kernel_with_tpm
+	imafs_ctl add /one
+	imalog --root root export
+	imafs_ctl add /two
+	mkdir ima
+	example imalog-mount.1 '# imalog mount /run/imalog/ima' 'imalog mount ima'
+	expect_status 0
+	example imalog-mount.1 '# cat /run/imalog/ima/runtime_measurements_count' \
+		'cat ima/runtime_measurements_count'
+	[ "$output" = 3 ] || fail 'three records expected'
+	example imalog-mount.1 '# imalog replay --tpm /run/imalog/ima/binary_runtime_measurements' \
+		'imalog replay --tpm --pcr 10 ima/binary_runtime_measurements'
+	expect_status 0
+	example imalog-mount.1 '# umount /run/imalog/ima' 'umount ima'
+	expect_status 0
+	# The unit is looked at by dist.bats
+	example imalog-mount.1 '# systemctl enable --now imalog-mount.service' true
+}
+
 @test "manual: imalog-store.1" {
 	start_kernel_with_tpm
 	imalog --root root export
@@ -463,16 +448,6 @@ start_kernel_with_tpm() {
 	expect_stdout '^imalog status says 1$'
 }
 
-@test "manual: the keys of status --json" {
-	start_kernel
-	unset TPM2TOOLS_TCTI
-	keys_of imalog-status.1 >keys
-	imalog --root root status --json
-	expect_status 0
-	expect_keys
-	[ "$(wc -l <keys)" -eq 7 ] || fail 'seven keys expected'
-}
-
 @test "manual: imalog-policy-load.1" {
 	start_kernel
 	echo 'measure uid=007 func=PATH_CHECK' >policy
@@ -510,52 +485,4 @@ quote.pcrs
 
 # ---- JSON, key by key
 
-# keys_of PAGE: the keys of the object in its section JSON, in order, not those within
-keys_of() {
-	awk '/^\.Ss/ { here = /JSON/; depth = 0 }
-		/^\.Bl/ { depth++ }
-		/^\.El/ { depth-- }
-		here && depth == 1 && /^\.It Cm/ { print $3 }' "$MAN/$1"
-}
-
-@test "manual: the keys of replay --json" {
-	mklog generate --records 4 --bad 2 -o bad
-	head -c 300 log >short
-	keys_of imalog-replay.1 >keys
-	imalog replay --json --pcrs pcrs.yaml --boot-aggregate log
-	expect_keys
-	imalog replay --json --start "sha1:10=$(zeros 20)" --expect "sha1:10=$(zeros 20)" bad
-	expect_keys
-	imalog replay --json short
-	expect_keys
-	expect_json "'error' in d"
-}
-
-# Every key that was printed is in the manual, in the same order.
-expect_keys() {
-	expect_json "list(d) == [k for k in open('keys').read().split() if k in d]"
-}
-
-@test "manual: the keys and checks of quote-verify --json" {
-	keys_of imalog-quote-verify.1 >keys
-	imalog quote-verify --json --quote quote.msg --signature quote.sig --key ak.tss --no-nonce log
-	expect_status 0
-	sed -n '/^\.Ss Checks/,/^\.El/s/^\.It Cm //p' "$MAN/imalog-quote-verify.1" >checks
-	# checks comes first, then first, which is only there for two quotes
-	[ "$(sed -n 2p keys)" = first ] || fail 'first expected'
-	diff <(head -n 1 keys; cat checks; tail -n +3 keys) \
-		<(grep -oE '"[a-z_]+":' <<<"$output" | tr -d '":')
-}
-
-@test "manual: the keys of show --json" {
-	keys_of imalog-show.1 >keys
-	local name
-	for name in ima ima-buf ima-ngv2 violation; do
-		golden "$name"
-		imalog show --json --digest-size 20 --byte-order le "$name.bin"
-		expect_json "[k for k in open('keys').read().split() if k in d] == list(d)"
-	done
-	sed 's/ ima-ng / mine /' "$RIG/ng/ascii_runtime_measurements" | head -n 1 >ascii
-	imalog show --json ascii
-	expect_json "[k for k in open('keys').read().split() if k in d] == list(d)" "'text' in d"
 }

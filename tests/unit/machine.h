@@ -229,6 +229,12 @@ static int fake_probe(const char *root, struct imalog_kernel_info *ret,
 	return 0;
 }
 
+static void fake_boot_id(const char *root, char ret[40])
+{
+	(void)root;
+	snprintf(ret, 40, "boot-%u", kernel->boot);
+}
+
 static struct {
 	struct bytes staged, current;
 	bool whole;
@@ -422,6 +428,7 @@ static const struct imalog_world fake_world __attribute__((unused)) = {
 	.list = fake_list,
 	.discard = fake_discard,
 	.close = fake_close,
+	.boot_id = fake_boot_id,
 	.open_list = fake_open_list,
 	.read_tpm = fake_read_tpm,
 	.check_store = fake_check_store,

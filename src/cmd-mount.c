@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* imalog mount: shows the log as if nothing had ever left the kernel. */
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "mount.h"
+
+enum { OPT_FOREGROUND = OPT_MACHINE_OWN };
+
+static const struct option long_options[] = {
+	COMMON_LONG,
+	MACHINE_LONG,
+	MACHINE_STORE_LONG,
+	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
+	{ NULL, 0, NULL, 0 },
+};
+
+#ifdef HAVE_FUSE
+/* ---- the mount point ---- */
+
+/* Does a mount that nobody serves any more stand on it, and is it one of these? */
+static bool is_left_over(const char *dir)
+{
+	FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL, point[4096];
+	size_t room = 0;
+	bool ours = false;
+
+	while (mounts && getline(&line, &room, mounts) > 0)
+		if (sscanf(line, "%*s %*s %*s %*s %4095s", point) == 1 &&
+		    strcmp(point, dir) == 0)
+			ours = strstr(line, " - fuse.imalog ") != NULL;
+	free(line);
+	if (mounts)
+		fclose(mounts);
+	return ours;
+}
+
+/* What a process that was killed has left is taken away. */
+static int take_away_left_over(const char *dir)
+{
+	DIR *open = opendir(dir);
+
+	if (open)
+		closedir(open);
+	if (open || errno != ENOTCONN || !is_left_over(dir))
+		return EXIT_YES;
+	if (umount2(dir, MNT_DETACH) == 0)
+		return EXIT_YES;
+	complain("cannot unmount '%s', which a killed process has left: %s", dir,
+		 strerror(errno));
+	return EXIT_UNABLE;
+}
+
+/* What is in it would be hidden. */
+static int check_empty(const char *dir)
+{
+	const struct dirent *entry;
+	DIR *open = opendir(dir);
+	bool empty = true;
+
+	if (!open) {
+		complain("cannot open '%s': %s", dir, strerror(errno));
+		return EXIT_UNABLE;
+	}
+	while ((entry = readdir(open)))
+		empty &= strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	closedir(open);
+	if (empty)
+		return EXIT_YES;
+	complain("'%s' is not empty", dir);
+	return EXIT_UNABLE;
+}
+
+/* ---- what is shown ---- */
+
+/* In the background the current directory is another. */
+static char *absolute(const char *path)
+{
+	char *here = NULL, *whole = NULL;
+
+	if (path[0] == '/' || path[0] == '\0')
+		return strdup(path);
+	here = getcwd(NULL, 0);
+	if (here && asprintf(&whole, "%s/%s", here, path) < 0)
+		whole = NULL;
+	free(here);
+	return whole;
+}
+
+static int open_log(struct mount_log *log, struct machine *machine, const char *root,
+		    const char *store)
+{
+	const struct config *config = &machine->config;
+	const char *tcti;
+	enum imalog_tpm_use use = config_tpm(config, machine->values[OPT_STORE_TCTI],
+					     machine->given[OPT_STORE_SYSFS],
+					     machine->given[OPT_STORE_NO_TPM], &tcti);
+	bool named = machine->values[OPT_STORE] || config->given[CONFIG_STORE];
+
+	if (named && access(store, F_OK) != 0) {
+		complain("there is no store '%s'", store);
+		return EXIT_UNABLE;
+	}
+	/* tpm2-tss would print what it tried; what failed in the end is said here. */
+	setenv("TSS2_LOG", "all+none", 0);
+	log->error = machine->error;
+	log->wait_ms = config->wait_ms;
+	log->quiet = machine->options.quiet;
+	log->verbose = machine->options.verbose;
+	log->follower = imalog_follower_new(root, store);
+	if (!log->follower ||
+	    imalog_follower_set_tpm(log->follower, use, tcti, log->error) < 0)
+		return out_of_memory();
+	return mount_log_look(log, NULL, NULL) ? EXIT_UNABLE : EXIT_YES;
+}
+
+static int mount_on(struct machine *machine, const char *dir)
+{
+	struct mount_log log = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct mount_files files = { .nr = 0 };
+	char *root = absolute(machine->options.root), *store = absolute(machine->config.store);
+	char *point = absolute(dir);
+	int rc = root && store && point ? EXIT_YES : out_of_memory();
+
+	if (rc == EXIT_YES)
+		rc = take_away_left_over(point);
+	if (rc == EXIT_YES)
+		rc = check_empty(point);
+	if (rc == EXIT_YES)
+		rc = mount_files_find(&files, root);
+	if (rc == EXIT_YES)
+		rc = open_log(&log, machine, root, store);
+	if (rc == EXIT_YES)
+		rc = mount_serve(&log, &files, point, machine->given[OPT_FOREGROUND]);
+	imalog_follower_free(&log.follower);
+	mount_files_free(&files);
+	free(log.said);
+	free(log.noted);
+	free(root);
+	free(store);
+	free(point);
+	return rc;
+}
+#else
+static int mount_on(struct machine *machine, const char *dir)
+{
+	(void)machine;
+	complain("cannot mount on '%s': built without libfuse", dir);
+	return EXIT_UNABLE;
+}
+#endif
+
+static int cmd_mount_run(const struct command *command, int argc, char **argv)
+{
+	struct machine machine;
+	int rc = machine_init(&machine, command);
+
+	if (rc == EXIT_YES)
+		rc = machine_parse(&machine, argc, argv, long_options, 1);
+	if (rc == EXIT_YES && optind == argc)
+		rc = usage_error(command, "no directory to mount on");
+	if (rc == EXIT_YES)
+		rc = mount_on(&machine, argv[optind]);
+	machine_free(&machine);
+	return machine_done(rc);
+}
+
+const struct command cmd_mount = {
+	.name = "mount",
+	.summary = "shows the list as if nothing had ever left the kernel",
+	.usage = "[OPTION...] DIR",
+	.help = "Mounts the kernel's files of measurements on the empty directory DIR, with all\n"
+		"records since the TPM's reset: those in the store, those that are staged, and\n"
+		"the list.  For programs that know nothing of staging.  Ends when it is\n"
+		"unmounted, or with SIGTERM, which unmounts it.\n"
+		"\n"
+		"      --foreground           stay there, for service managers\n"
+		MACHINE_STORE_HELP
+		"      --wait TIME            how long a reader waits while others have a list or\n"
+		"                             store open, such as 500ms, 5s, 2m; default 5s\n"
+		"      --config FILE          the configuration; default /etc/imalog.conf\n"
+		"      --root DIR             where /sys, /proc, /dev, /etc and the store are\n"
+		"  -q, --quiet                print errors only\n"
+		"  -v, --verbose              print more\n"
+		"\n"
+		"  -h, --help                 show this\n"
+		"      --version              print the version\n",
+	.run = cmd_mount_run,
+};

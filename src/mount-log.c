@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The log that `imalog mount` shows: one thread at a time looks or reads. */
+#include <errno.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+
+#include "mount.h"
+
+/* Between attempts while others have a list open, in milliseconds */
+#define PAUSE_FIRST 10
+#define PAUSE_LAST  200
+
+void mount_say(struct mount_log *log, const char *format, ...)
+{
+	char *text = NULL;
+	va_list args;
+	int size;
+
+	va_start(args, format);
+	size = vasprintf(&text, format, args);
+	va_end(args);
+	if (size < 0)
+		return;
+	if (log->said && strcmp(log->said, text) == 0) {
+		free(text);
+		return;
+	}
+	free(log->said);
+	log->said = text;
+	if (log->in_background)
+		syslog(LOG_WARNING, "%s", text);
+	else
+		complain("%s", text);
+}
+
+/* What is to be said of the last look, as in live.c, but once */
+static void say_notes(struct mount_log *log)
+{
+	enum imalog_note_kind kind;
+	const char *note;
+	char *all = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&all, &size);
+
+	if (!file)
+		return;
+	for (size_t i = 0; (note = imalog_follower_note(log->follower, i, &kind)); i++)
+		if (kind == IMALOG_NOTE_WRONG ||
+		    (kind == IMALOG_NOTE_INFO ? log->verbose : !log->quiet))
+			fprintf(file, "%snote: %s", i ? "; " : "", note);
+	fclose(file);
+	if (size && (!log->noted || strcmp(log->noted, all) != 0))
+		mount_say(log, "%s", all);
+	free(log->noted);
+	log->noted = all;
+}
+
+/* One failure, to an errno value for who reads: busy, or that it does not work */
+static int fail(struct mount_log *log)
+{
+	const char *source = imalog_error_source(log->error);
+	char text[512];
+
+	imalog_error_format(log->error, text, sizeof(text));
+	if (source[0])
+		mount_say(log, "'%s': %s", source, text);
+	else
+		mount_say(log, "%s", text);
+	return imalog_error_os_errno(log->error) == EBUSY ? EBUSY : EIO;
+}
+
+static int look_once(struct mount_log *log, bool last)
+{
+	int rc, result = 0;
+
+	pthread_mutex_lock(&log->lock);
+	rc = imalog_follower_look(log->follower, log->error);
+	if (rc > 0) {
+		say_notes(log);
+	} else if (rc < 0) {
+		result = imalog_error_os_errno(log->error) == EBUSY ? EBUSY : EIO;
+		if (result != EBUSY || last)
+			result = fail(log);
+	} else if (!imalog_follower_is_doubtful(log->follower)) {
+		/* What was wrong is over; if it comes again, it is to be said again. */
+		free(log->said);
+		log->said = NULL;
+	}
+	pthread_mutex_unlock(&log->lock);
+	return result;
+}
+
+int mount_log_look(struct mount_log *log, bool (*gives_up)(void *arg), void *arg)
+{
+	unsigned int waited = 0, pause = PAUSE_FIRST;
+
+	for (;;) {
+		int rc = look_once(log, waited >= log->wait_ms);
+		struct timespec left;
+
+		if (rc != EBUSY || waited >= log->wait_ms)
+			return rc;
+		if (gives_up && gives_up(arg))
+			return EINTR;
+		pause = pause < log->wait_ms - waited ? pause : log->wait_ms - waited;
+		left = (struct timespec){ pause / 1000, pause % 1000 * 1000000L };
+		nanosleep(&left, NULL);
+		waited += pause;
+		pause = 2 * pause < PAUSE_LAST ? 2 * pause : PAUSE_LAST;
+	}
+}
+
+/* As much as is known, over the ends of segments */
+static int read_all(struct mount_log *log, const struct imalog_shape *shape, uint64_t offset,
+		    uint8_t *to, size_t size, size_t *got)
+{
+	size_t part = 1;
+
+	*got = 0;
+	while (part && *got < size) {
+		if (imalog_follower_read(log->follower, shape, offset + *got, to + *got,
+					 size - *got, &part, log->error) < 0)
+			return *got ? 0 : fail(log);
+		*got += part;
+	}
+	return 0;
+}
+
+int mount_log_read(struct mount_log *log, uint64_t of, const struct imalog_shape *shape,
+		   uint64_t offset, void *to, size_t size, size_t *got)
+{
+	int rc = ESTALE;
+
+	pthread_mutex_lock(&log->lock);
+	if (of == imalog_follower_log(log->follower))
+		rc = read_all(log, shape, offset, to, size, got);
+	pthread_mutex_unlock(&log->lock);
+	return rc;
+}
