@@ -24,11 +24,12 @@ usage() {
 
 build_packages='autoconf automake gcc libc6-dev libcbor-dev libfuse3-dev libjansson-dev
 	libkeyutils-dev libssl-dev libtool libtss2-dev make pkg-config'
-check_packages='bats fuse3 g++ git ima-evm-utils keyutils libtss2-tcti-swtpm0 mandoc
-	openssl python3 shellcheck strace swtpm swtpm-tools systemd tpm2-tools zsh'
+check_packages='bats busybox-static cpio dracut-core fuse3 g++ git ima-evm-utils
+	initramfs-tools-core keyutils libtss2-tcti-swtpm0 mandoc openssl python3
+	shellcheck strace swtpm swtpm-tools systemd tpm2-tools zsh'
 long_packages='clang libc6-dbg libclang-rt-14-dev libtss2-tcti-device0
 	llvm valgrind xz-utils'
-vm_packages='bc bison busybox-static cpio e2fsprogs flex keyutils libelf-dev libtss2-tcti-device0
+vm_packages='bc bison e2fsprogs flex kexec-tools keyutils libelf-dev libtss2-tcti-device0
 	qemu-system-x86 xz-utils'
 
 die() {

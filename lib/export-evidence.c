@@ -271,7 +271,12 @@ int imalog_evidence_judge(struct imalog_export *export, struct imalog_error *err
 	bool known, reset, new;
 	int rc;
 
-	/* An epoch without segments begins with what is there now. */
+	/*
+	 * An epoch without segments begins with what is there now.  A segment with all of it proves
+	 * that itself, but the first records of the list do not.
+	 */
+	if (!imalog_tail_boot_id(export) && export->trim.wanted && export->witness.pcrs)
+		export->placed = is_fresh(export, NULL) > 0;
 	if (!imalog_tail_is_of_other_boot(export))
 		return IMALOG_BELONGS;
 	if (!export->witness.pcrs)
@@ -285,6 +290,7 @@ int imalog_evidence_judge(struct imalog_export *export, struct imalog_error *err
 	}
 	if (rc < 0)
 		return rc;
+	export->placed = rc;
 	if (rc)
 		return new ? IMALOG_BELONGS_TO_NEW : IMALOG_BELONGS;
 	return reset ? IMALOG_BELONGS_AFTER_RESET : IMALOG_BELONGS_UNKNOWN;

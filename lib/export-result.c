@@ -8,10 +8,6 @@
 
 #include "export.h"
 
-#define MISMATCH                                                                            \
-	"segment %" PRIu64 ": the log does not lead to the TPM's values: a record did not " \
-	"reach it, or somebody else extended a PCR"
-
 /* What it would have said, nobody knows any more; only how bad it was. */
 static void lose(struct imalog_export *export, enum imalog_note_kind kind)
 {
@@ -78,6 +74,18 @@ static bool has_no_bank(const struct imalog_receipt *receipt)
 	       !receipt->staged_before;
 }
 
+/* A store that is not where it was looks like a new one: the log begins anew there. */
+static void say_mismatch(struct imalog_export *export, const struct imalog_receipt *receipt)
+{
+	imalog_export_say(export, IMALOG_NOTE_WRONG,
+			  "segment %" PRIu64 ": the log does not lead to the TPM's values: a "
+			  "record did not reach it, or somebody else extended a PCR%s",
+			  receipt->segment,
+			  receipt->first > 1 ? "" :
+					       ", or records before it are in another store: "
+					       "is this the right one, and its disk mounted?");
+}
+
 /* What does not fit, in words; durably saved it is all the same */
 static void say_verdict(struct imalog_export *export, const struct imalog_receipt *receipt,
 			bool compared)
@@ -90,7 +98,7 @@ static void say_verdict(struct imalog_export *export, const struct imalog_receip
 				  receipt->segment, receipt->first_problem,
 				  receipt->problems > 1 ? " (and of others)" : "");
 	if (compared && receipt->verdict == IMALOG_MISMATCH)
-		imalog_export_say(export, IMALOG_NOTE_WRONG, MISMATCH, receipt->segment);
+		say_mismatch(export, receipt);
 	else if (compared && has_no_bank(receipt))
 		imalog_export_say(export, IMALOG_NOTE_UNCHECKED,
 				  "segment %" PRIu64
@@ -166,7 +174,7 @@ void imalog_export_say_end(struct imalog_export *export)
 		     imalog_sequence_leads(export, &rest, false, NULL) :
 		     -IMALOG_ERR_TPM;
 	if (rc == 0)
-		imalog_export_say(export, IMALOG_NOTE_WRONG, MISMATCH, last->segment);
+		say_mismatch(export, last);
 	else if (rc < 0)
 		imalog_export_say(export, IMALOG_NOTE_UNCHECKED,
 				  "segment %" PRIu64 ": its end could not be compared with the "

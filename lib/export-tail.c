@@ -75,7 +75,8 @@ bool imalog_tail_is_undetermined(const struct imalog_export *export,
 {
 	const struct imalog_past *past = &export->past;
 
-	if (receipt->verdict == IMALOG_MATCH)
+	if (receipt->verdict == IMALOG_MATCH ||
+	    (export->placed && imalog_tail_same_boot(export, receipt)))
 		return false;
 	return !past->there || past->undetermined || !receipt->boot_id[0] ||
 	       strcmp(past->boot_id, receipt->boot_id) != 0;

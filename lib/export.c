@@ -52,6 +52,7 @@ static void reset(struct imalog_export *export)
 	imalog_tail_free(export);
 	imalog_store_close(&export->store);
 	imalog_witness_free(&export->witness);
+	export->placed = false;
 }
 
 static void reset_results(struct imalog_export *export)

@@ -118,6 +118,7 @@ struct imalog_export {
 	struct imalog_receipt *orphan; /* of the next one, which is there without; or NULL */
 	bool sure;   /* the TPM does not say that the newest is not what is staged */
 	bool proved; /* the TPM says that the newest is still in the list */
+	bool placed; /* it has proved that the list of this boot belongs to the epoch */
 	bool only_looks;   /* for a view: nothing is written */
 	const int *copies; /* of a view: list and what is staged, -1 or NULL: as they are */
 	char partial[IMALOG_SEGMENT_NAME_MAX + 16]; /* that this run found; "" when none */

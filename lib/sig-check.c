@@ -71,6 +71,18 @@ void imalog_sig_decide(struct imalog_sig_result *result, enum imalog_sig_status 
 	va_end(args);
 }
 
+void imalog_sig_also_by(const struct imalog_sig_checker *checker,
+			struct imalog_sig_result *result, size_t key)
+{
+	static const int ranks[] = { [IMALOG_MATCH] = 0,
+				     [IMALOG_NOT_CHECKED] = 1,
+				     [IMALOG_MISMATCH] = 2 };
+	const struct imalog_sig_key *all = checker->keys->all;
+
+	if (ranks[all[key].trust] > ranks[all[result->key].trust])
+		result->key = key;
+}
+
 /* ---- with one key ---- */
 
 static EVP_PKEY_CTX *make_context(const struct imalog_key *key, enum imalog_alg alg)

@@ -175,6 +175,8 @@ static int check_content(struct imalog_sig_checker *checker, const struct imalog
 	if (rc == 0 && inner.status > IMALOG_SIG_OK)
 		imalog_sig_decide(result, inner.status, "security.ima, which it covers: %.100s",
 				  inner.reason);
+	if (rc == 0 && inner.status == IMALOG_SIG_OK)
+		imalog_sig_also_by(checker, result, inner.key);
 	if (result->status != IMALOG_SIG_OK)
 		result->key = IMALOG_SIG_NO_KEY;
 	return rc;

@@ -218,7 +218,9 @@ static int fill(const struct imalog_sig_keys *keys, struct imalog_sig_key *entry
 {
 	int rc;
 
-	entry->name = strndup(name, size);
+	entry->name = calloc(1, size + 1);
+	if (entry->name && size)
+		memcpy(entry->name, name, size);
 	entry->subject = subject_of(entry->key);
 	if (!entry->name || !entry->subject)
 		return imalog_fail_nomem(error);

@@ -113,7 +113,7 @@ static int check_signer(struct imalog_sig_checker *checker, CMS_SignerInfo *info
 	imalog_sig_find_field(record, IMALOG_FIELD_D_MODSIG, &data);
 	imalog_field_digest(IMALOG_FIELD_D_MODSIG, data, &digest);
 	claim.digest = digest.digest;
-	if (CMS_signed_get_attr_count(info) > 0)
+	if (CMS_signed_get_attr_count(info) >= 0)
 		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED,
 				  "it signs attributes, which the kernel does not allow");
 	else if (claim.alg == IMALOG_ALG_NONE || OBJ_obj2nid(object) == NID_rsassaPss)
@@ -163,6 +163,8 @@ static int check_signers(struct imalog_sig_checker *checker, CMS_ContentInfo *cm
 				  error);
 		if (rc == 0 && (i == 0 || is_worse(one.status, result->status)))
 			*result = one;
+		else if (rc == 0 && result->status == IMALOG_SIG_OK)
+			imalog_sig_also_by(checker, result, one.key);
 	}
 	return rc;
 }

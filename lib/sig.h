@@ -88,6 +88,9 @@ int imalog_sig_verify(struct imalog_sig_checker *checker, const struct imalog_cl
 		      struct imalog_sig_result *result, struct imalog_error *error);
 void imalog_sig_decide(struct imalog_sig_result *result, enum imalog_sig_status status,
 		       const char *reason, ...) __attribute__((format(printf, 3, 4)));
+/* An ok rests on another key, too: of both it names the one that is trusted less. */
+void imalog_sig_also_by(const struct imalog_sig_checker *checker,
+			struct imalog_sig_result *result, size_t key);
 struct imalog_hasher *imalog_sig_hasher(struct imalog_sig_checker *checker);
 /* The digest that a signature with this header is over: that of the file, or of its id */
 int imalog_sig_digest(struct imalog_sig_checker *checker, const struct imalog_sig *sig,

@@ -40,3 +40,16 @@ AS_CASE([$with_systemdsystemunitdir],
 	[no], [systemdsystemunitdir=],
 	[systemdsystemunitdir=$with_systemdsystemunitdir])
 AC_SUBST([systemdsystemunitdir])])
+
+# IMALOG_INITRAMFS(NAME, PROGRAM, DEFAULT): where a program that makes initramfs images
+# finds what others bring; NAMEdir is empty for nowhere
+AC_DEFUN([IMALOG_INITRAMFS], [
+AC_ARG_WITH([$1dir],
+	[AS_HELP_STRING([--with-$1dir=DIR],
+		[where $2 finds what others bring, "no" for none
+		@<:@$3 if there is $2@:>@])],
+	[$1dir=$withval],
+	[AC_CHECK_PROG([$1dir], [$2], [yes], [no], [$PATH:/usr/sbin:/sbin])])
+AS_CASE([$$1dir],
+	[yes], [$1dir='$3'],
+	[no], [$1dir=])])

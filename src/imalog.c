@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "version.h"
 
 static const struct command *const commands[] = {
 	&cmd_show,
@@ -39,7 +40,8 @@ static int print_help(void)
 	       "  -v, --verbose  print more\n"
 	       "      --json     print JSON (show, replay, status, and others)\n"
 	       "      --root DIR where this machine's /sys is\n"
-	       "      --version  print the version\n\n"
+	       "      --version  print the version; with -v those of libraries, and what was\n"
+	       "                 left out of this program\n\n"
 	       "Exit status: 0 done, or checked and holds; 1 checked and does not hold;\n"
 	       "2 wrong command line; 3 malformed or cut input; 4 could not do or check it.\n");
 	return stdout_flush();
@@ -75,6 +77,15 @@ static int run_help(int argc, char **argv)
 	return run_command(argv[1], 2, ask);
 }
 
+/* Is any of the options -v? */
+static bool is_verbose(int argc, char **argv)
+{
+	for (int i = 1; i < argc && argv[i][0] == '-'; i++)
+		if (strcmp(argv[i], "-v") == 0 || strcmp(argv[i], "--verbose") == 0)
+			return true;
+	return false;
+}
+
 /* Options before the command go behind it, where the command takes them. */
 static int run(int argc, char **argv)
 {
@@ -86,10 +97,8 @@ static int run(int argc, char **argv)
 			first++; /* its value */
 		if (strcmp(argv[first], "--help") == 0 || strcmp(argv[first], "-h") == 0)
 			return print_help();
-		if (strcmp(argv[first], "--version") == 0) {
-			printf("imalog %s\n", imalog_version());
-			return stdout_flush();
-		}
+		if (strcmp(argv[first], "--version") == 0)
+			return version_print(is_verbose(argc, argv));
 		first++;
 	}
 	if (first == argc)

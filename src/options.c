@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "version.h"
 
 int usage_error(const struct command *command, const char *format, ...)
 {
@@ -111,8 +112,7 @@ static int common_option(struct options *options, int option)
 	case 'h':
 		return show_help(options->command);
 	case OPT_VERSION:
-		printf("imalog %s\n", imalog_version());
-		return stdout_flush();
+		return version_print(options->verbose);
 	case 'q':
 		options->quiet = true;
 		return EXIT_YES;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "status.h"
+#include "version.h"
 
 #define LABEL "%-12s"
 
@@ -219,6 +220,8 @@ static void print_versions(void)
 	printf(LABEL "%s, jansson %s\n", "",
 	       imalog_tpm_library() ? imalog_tpm_library() : "no tpm2-tss",
 	       JANSSON_VERSION);
+	if (version_left_out())
+		printf(LABEL "left out: %s\n", "", version_left_out());
 }
 
 void status_print_text(const struct status *status)

@@ -170,7 +170,7 @@ long_options() {
 	complete_words imalog store --store dir --wait 5s --bank sha1 c
 	expect_words check
 	complete_words imalog --root dir help s
-	expect_words save show stage status store
+	expect_words save show sig-verify stage status store
 	complete_words imalog export --tcti ''
 	expect_words device:/dev/tpmrm0 tabrmd
 }

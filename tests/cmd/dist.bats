@@ -10,11 +10,7 @@ UNITS=$BUILD/dist/systemd
 setup_file() {
 	PYTHON=$(python3 -c 'import sys; print(sys.executable)')
 	export PYTHON
-	local unit
-	for unit in export mount; do
-		[ -e "$UNITS/imalog-$unit.service" ] ||
-			make -s -C "$BUILD" "dist/systemd/imalog-$unit.service" >&2 3>&-
-	done
+	make -s -C "$BUILD" dist/systemd/imalog-{export,kexec,mount}.service >&2 3>&-
 }
 
 need_systemd() {
@@ -23,12 +19,11 @@ need_systemd() {
 
 # The units as they are installed, in systemd/, with a program that is there
 make_units() {
+	local unit
 	need_systemd
 	mkdir -p systemd
-	local unit
-	for unit in export mount; do
-		sed "s|^ExecStart=[^ ]*|ExecStart=$IMALOG|" "$UNITS/imalog-$unit.service" \
-			>"systemd/imalog-$unit.service"
+	for unit in imalog-export.service imalog-kexec.service imalog-mount.service; do
+		sed "s|^ExecStart=[^ ]*|ExecStart=$IMALOG|" "$UNITS/$unit" >systemd/$unit
 	done
 	cp "$IMALOG_SRC/dist/systemd/imalog-export.timer" systemd/
 }
@@ -37,6 +32,7 @@ make_units() {
 	make_units
 	run --separate-stderr systemd-analyze verify --man=no --recursive-errors=no \
 		"$PWD/systemd/imalog-export.service" "$PWD/systemd/imalog-export.timer" \
+		"$PWD/systemd/imalog-kexec.service" \
 		"$PWD/systemd/imalog-mount.service"
 	expect_status 0
 	expect_no_stdout
@@ -90,6 +86,20 @@ make_units() {
 			ConditionPathExists=/sys/kernel/security/integrity/ima ] ||
 			fail "conditions of $unit"
 	done
+}
+
+# That it does stop a kexec is seen in a guest (tests/vm/systemd-kexec.bats).
+@test "dist: the unit before a kexec is one without which there is none" {
+	local key unit=$UNITS/imalog-kexec.service
+	for key in Before=systemd-kexec.service RequiredBy=systemd-kexec.service \
+		DefaultDependencies=no FailureAction=reboot-force TimeoutStartSec=1min; do
+		grep -qx "$key" "$unit" || fail "no $key"
+	done
+	grep -qE '^ExecStart=/[^ ]*/bin/imalog kexec-prepare --check$' "$unit" ||
+		fail 'another program'
+	mkdir none
+	imalog --root none kexec-prepare --check
+	expect_status 4
 }
 
 @test "dist: the example has every key of the configuration, and imalog reads it" {

@@ -180,6 +180,20 @@ renew_machine() {
 	expect_all
 }
 
+@test "export others: a store that is new, since the disk of the other is not mounted" {
+	expect_code 0 export
+	mv "$STORE" mounted
+	imafs_ctl add /one
+	expect_code 1 export
+	expect_stderr "segment 1: the log does not lead .*, or records before it are in another store: is this the right one, and its disk mounted\?$"
+	rm -r "$STORE"
+	mv mounted "$STORE"
+	imafs_ctl extend 10 foreign
+	imafs_ctl add /two
+	expect_code 1 export
+	expect_stderr 'or somebody else extended a PCR$'
+}
+
 # ---- a kexec
 
 # Killed after the kernel was asked for, twice: two segments with the same records

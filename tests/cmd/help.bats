@@ -106,6 +106,34 @@ expect_help() {
 	done
 }
 
+@test "help: --version -v says what was left out" {
+	local config=${IMALOG_BUILD:-$IMALOG_SRC/build}/config.h left text words
+	imalog --version -v
+	expect_status 0
+	expect_no_stderr
+	expect_stdout '^imalog [0-9]' '^hashes by evp of OpenSSL 3' '^jansson [0-9]'
+	text=$output
+	left=$(sed -n 's/^left out: //p' <<<"$text")
+	if grep -q '^#define HAVE_TPM2_TSS 1' "$config"; then
+		expect_stdout '^tpm2-tss [0-9]'
+		[[ $left != *tpm2-tss* ]] || fail 'it is there'
+	else
+		[[ $left == *tpm2-tss* ]] || fail 'it is not there'
+	fi
+	if grep -q '^#define HAVE_LIBCBOR 1' "$config"; then
+		[[ $left != *libcbor* ]] || fail 'it is there'
+	else
+		[[ $left == *libcbor* ]] || fail 'it is not there'
+	fi
+	for words in '-v --version' '--verbose --version' '--version --verbose' \
+		'status -v --version'; do
+		# shellcheck disable=SC2086
+		imalog $words
+		expect_status 0
+		[ "$output" = "$text" ] || fail "$words: another text"
+	done
+}
+
 @test "usage: no command, an unknown one, an unknown option" {
 	imalog
 	expect_usage_error

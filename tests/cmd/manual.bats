@@ -20,15 +20,41 @@ load manual
 
 PAGES='imalog imalog-show imalog-convert imalog-replay imalog-merge imalog-quote-verify
 	imalog-stage imalog-save imalog-confirm imalog-export imalog-trim imalog-store
-	imalog-kexec-prepare imalog-policy-load imalog-mount imalog-sig-verify imalog-status'
+	imalog-kexec-prepare imalog-policy-load imalog-mount imalog-sig-verify
+	imalog-status'
 
 setup() {
-	manual_setup
+	cd "$BATS_TEST_TMPDIR" || return
+	cp "$NG" log
+	cp "$RIG/ng/pcrs.yaml" .
+	cp "$RIG"/ng/quote{,-10-11}.{msg,sig} "$RIG/ng/nonce.hex" .
+	cp "$RIG/ng/ak-rsa.tss" ak.tss
+	cp "$RIG/ng/quote-10-11.pcrs" quote.pcrs
+	cp "$RIG/ng/binary_bios_measurements" eventlog
+	records log 1 20 >piece1
+	records log 21 45 >piece2
+	mklog generate --records 20 --be -o log-be
+	make_root
+	mkdir bin
+	ln -s "$IMALOG" bin/imalog
+	PATH=$PWD/bin:$PATH
 }
 
 teardown() {
 	imafs_stop
 	stop_swtpm "$BATS_TEST_TMPDIR/tpm"
+}
+
+# The files of /sys that imalog reads
+make_root() {
+	local ima=root/sys/kernel/security/ima tpm=root/sys/class/tpm/tpm0 bank pcr value
+	mkdir -p "$ima" "$tpm" root/sys/kernel/security/tpm0
+	cp "$NG" "$ima"
+	cp eventlog root/sys/kernel/security/tpm0/binary_bios_measurements
+	while IFS=:= read -r bank pcr value; do
+		mkdir -p "$tpm/pcr-$bank"
+		echo "${value^^}" >"$tpm/pcr-$bank/$pcr"
+	done < <(values_of pcrs.yaml)
 }
 
 # ---- what is in the pages
@@ -68,8 +94,8 @@ teardown() {
 		examples_of "$page.1" >commands
 		[ -s commands ] || fail "no examples in $page"
 		while read -r command; do
-			grep -qF "example $page.1 '${command//\'/"'\''"}'" "$BATS_TEST_FILENAME" ||
-				fail "$page: not run: $command"
+			grep -qF "example $page.1 '${command//\'/"'\''"}'" \
+				"$IMALOG_SRC"/tests/cmd/*.bats || fail "$page: not run: $command"
 		done <commands
 	done
 }
@@ -266,24 +292,14 @@ teardown() {
 	expect_stdout '^key +ok .*trusted' '^clock +ok' '1\.\.96 of 96; 0 later'
 }
 
-@test "manual: imalog-sig-verify.1" {
-	cp -r "$RIG/sig/keys" keys
-	cp -f "$RIG/evmsig/binary_runtime_measurements" log
-	example imalog-sig-verify.1 '$ imalog sig-verify --key keys log'
-	expect_status 0
-	cat "$RIG/buf/binary_runtime_measurements" log >both
-	mv both log
-	cp keys/rsa.crt ca.crt
-	example imalog-sig-verify.1 '$ imalog sig-verify --keys-from-log --ca ca.crt --policy all log'
-	expect_status 1
-	expect_stdout '^Verdict: FAIL: a file has no signature$'
-	cp -f "$RIG/sig/binary_runtime_measurements" log
-	example imalog-sig-verify.1 '$ imalog sig-verify --key keys/rsa.der log | grep unknown'
-	expect_status 0
-	expect_stdout ' unknown key   c2b32965 /data/ec256 '
-	# Of this machine; keyrings are the kernel's, wherever the log is
-	example imalog-sig-verify.1 '# imalog sig-verify --keyring .ima'
-	expect_status 4
+# start_kernel [OPTION...]: a machine that can stage, in place of the files
+start_kernel() {
+	imafs_stop
+	rm -rf root log.1
+	unset IMALOG_TEST_ROOT
+	imafs_start root "$@"
+	mkdir -p root/var/lib
+	[ "$(stat -f -c %T .)" != tmpfs ] || skip "'$PWD' is on tmpfs, where nothing lasts"
 }
 
 @test "manual: imalog-stage.1, imalog-save.1 and imalog-confirm.1" {
@@ -379,26 +395,6 @@ start_kernel_with_tpm() {
 	[ "$(cat "$IMA/runtime_measurements_count")" = 1 ] || fail 'not one is left'
 }
 
-@test "manual: imalog-mount.1" {
-	start_kernel_with_tpm
-	imafs_ctl add /one
-	imalog --root root export
-	imafs_ctl add /two
-	mkdir ima
-	example imalog-mount.1 '# imalog mount /run/imalog/ima' 'imalog mount ima'
-	expect_status 0
-	example imalog-mount.1 '# cat /run/imalog/ima/runtime_measurements_count' \
-		'cat ima/runtime_measurements_count'
-	[ "$output" = 3 ] || fail 'three records expected'
-	example imalog-mount.1 '# imalog replay --tpm /run/imalog/ima/binary_runtime_measurements' \
-		'imalog replay --tpm --pcr 10 ima/binary_runtime_measurements'
-	expect_status 0
-	example imalog-mount.1 '# umount /run/imalog/ima' 'umount ima'
-	expect_status 0
-	# The unit is looked at by dist.bats
-	example imalog-mount.1 '# systemctl enable --now imalog-mount.service' true
-}
-
 @test "manual: imalog-store.1" {
 	start_kernel_with_tpm
 	imalog --root root export
@@ -468,6 +464,16 @@ start_kernel_with_tpm() {
 	expect_stdout '^imalog status says 1$'
 }
 
+@test "manual: the keys of status --json" {
+	start_kernel
+	unset TPM2TOOLS_TCTI
+	keys_of imalog-status.1 >keys
+	imalog --root root status --json
+	expect_status 0
+	expect_keys
+	[ "$(wc -l <keys)" -eq 7 ] || fail 'seven keys expected'
+}
+
 @test "manual: imalog-policy-load.1" {
 	start_kernel
 	echo 'measure uid=007 func=PATH_CHECK' >policy
@@ -505,22 +511,52 @@ quote.pcrs
 
 # ---- JSON, key by key
 
-@test "manual: imalog-kexec-prepare.1" {
-	start_kernel_with_tpm
-	config=$(ls root/boot/config-*)
-	echo CONFIG_IMA_KEXEC=y >>"$config"
-	example imalog-kexec-prepare.1 '# imalog kexec-prepare --no-export'
+# keys_of PAGE: the keys of the object in its section JSON, in order, not those within
+keys_of() {
+	awk '/^\.Ss/ { here = /JSON/; depth = 0 }
+		/^\.Bl/ { depth++ }
+		/^\.El/ { depth-- }
+		here && depth == 1 && /^\.It Cm/ { print $3 }' "$MAN/$1"
+}
+
+@test "manual: the keys of replay --json" {
+	mklog generate --records 4 --bad 2 -o bad
+	head -c 300 log >short
+	keys_of imalog-replay.1 >keys
+	imalog replay --json --pcrs pcrs.yaml --boot-aggregate log
+	expect_keys
+	imalog replay --json --start "sha1:10=$(zeros 20)" --expect "sha1:10=$(zeros 20)" bad
+	expect_keys
+	imalog replay --json short
+	expect_keys
+	expect_json "'error' in d"
+}
+
+# Every key that was printed is in the manual, in the same order.
+expect_keys() {
+	expect_json "list(d) == [k for k in open('keys').read().split() if k in d]"
+}
+
+@test "manual: the keys and checks of quote-verify --json" {
+	keys_of imalog-quote-verify.1 >keys
+	imalog quote-verify --json --quote quote.msg --signature quote.sig --key ak.tss --no-nonce log
 	expect_status 0
-	expect_stdout '^A kexec carries the list over'
-	example imalog-kexec-prepare.1 '# imalog kexec-prepare'
-	expect_status 0
-	kexec() { :; }
-	export -f kexec
-	example imalog-kexec-prepare.1 '# kexec -s -l /boot/vmlinuz --initrd=/boot/initrd.img --reuse-cmdline'
-	# The stand-in's buffers are not those of this machine.
-	mkdir -p root/sys/kernel
-	echo 0 >root/sys/kernel/kexec_loaded
-	example imalog-kexec-prepare.1 '# imalog kexec-prepare --check --reserve 1K && kexec -e'
-	expect_status 4
-	expect_stderr 'no kernel is loaded'
+	sed -n '/^\.Ss Checks/,/^\.El/s/^\.It Cm //p' "$MAN/imalog-quote-verify.1" >checks
+	# checks comes first, then first, which is only there for two quotes
+	[ "$(sed -n 2p keys)" = first ] || fail 'first expected'
+	diff <(head -n 1 keys; cat checks; tail -n +3 keys) \
+		<(grep -oE '"[a-z_]+":' <<<"$output" | tr -d '":')
+}
+
+@test "manual: the keys of show --json" {
+	keys_of imalog-show.1 >keys
+	local name
+	for name in ima ima-buf ima-ngv2 violation; do
+		golden "$name"
+		imalog show --json --digest-size 20 --byte-order le "$name.bin"
+		expect_json "[k for k in open('keys').read().split() if k in d] == list(d)"
+	done
+	sed 's/ ima-ng / mine /' "$RIG/ng/ascii_runtime_measurements" | head -n 1 >ascii
+	imalog show --json ascii
+	expect_json "[k for k in open('keys').read().split() if k in d] == list(d)" "'text' in d"
 }

@@ -3,6 +3,7 @@
 # imalog sig-verify: signatures of real kernels, of evmctl and of openssl.
 
 load helpers
+load manual
 load sig
 
 setup_file() {
@@ -169,6 +170,27 @@ setup_file() {
 	verify --key "$KEYS/rsa.crt"
 	expect_verdict_of ok 0
 	expect_json "[s['field'] for r in rows[:2] for s in r['signatures']] == ['modsig'] * 2"
+	# Of two signers both must be known, and trusted.
+	openssl cms -sign -binary -noattr -nocerts -nosmimecap -outform DER -md sha256 \
+		-signer "$KEYS/rsa.crt" -inkey "$KEYS/rsa.key" -signer "$KEYS/p256.crt" \
+		-inkey "$KEYS/p256.key" -in module -out cms
+	mv log one
+	mksig record ima-modsig d-ng= n-ng=/two.ko sig= "d-modsig=sha256:$digest" \
+		"modsig=$(od -An -v -tx1 cms | tr -d ' \n')" >two
+	cp two log
+	verify --key "$KEYS/rsa.crt" --key "$KEYS/p256.crt"
+	expect_verdict_of ok 0
+	verify --key "$KEYS/rsa.crt"
+	expect_verdict_of not-checked 4
+	expect_record 1 unknown-key
+	{
+		measured_key .ima p256
+		cat two
+	} >log
+	verify --key "$KEYS/rsa.crt" --keys-from-log
+	expect_verdict_of not-checked 4
+	expect_record 2 ok
+	mv one log
 	# A bare key has no issuer, but the usual identifier
 	verify --key "$KEYS/rsa.pub"
 	expect_verdict_of not-checked 4
@@ -262,6 +284,17 @@ evm_record() {
 	expect_record 2 unknown-key 'security.ima, which it covers'
 	verify --key "$KEYS/rsa.crt" --key "$KEYS/p384.pub"
 	expect_verdict_of ok 0
+	# Both keys must be trusted.
+	mv log two
+	{
+		measured_key .ima p384
+		cat two
+	} >log
+	verify --key "$KEYS/rsa.crt" --keys-from-log
+	expect_verdict_of not-checked 4
+	expect_json "[r['status'] for r in rows[:-1]] == ['none', 'ok', 'ok']" \
+		"[s['trust'] for r in rows[1:3] for s in r['signatures']] == ['match',
+			'not-checked']"
 }
 
 @test "sig-verify: a log that a big-endian machine has written" {
@@ -306,4 +339,25 @@ ima:v2:hash-99:$(keyid rsa)
 digest,appended:3" ] || fail 'other signatures'
 	imalog show --signatures --fields record log
 	expect_usage_error show
+}
+
+@test "manual: imalog-sig-verify.1" {
+	mkdir bin
+	ln -s "$IMALOG" bin/imalog
+	PATH=$PWD/bin:$PATH
+	cp -r "$RIGKEYS" keys
+	cp keys/rsa.crt ca.crt
+	cat "$RIG"/{buf,evmsig}/binary_runtime_measurements >log
+	example imalog-sig-verify.1 '$ imalog sig-verify --key keys log'
+	expect_status 0
+	example imalog-sig-verify.1 '$ imalog sig-verify --keys-from-log --ca ca.crt --policy all log'
+	expect_status 1
+	expect_stdout '^Verdict: FAIL: a file has no signature$'
+	cp -f "$RIG/sig/binary_runtime_measurements" log
+	example imalog-sig-verify.1 '$ imalog sig-verify --key keys/rsa.der log | grep unknown'
+	expect_status 0
+	expect_stdout ' unknown key   c2b32965 /data/ec256 '
+	# Of this machine, which has no such keyring, or one without these keys
+	example imalog-sig-verify.1 '# imalog sig-verify --keyring .ima'
+	expect_status 4
 }

@@ -69,6 +69,26 @@ expect_finding() {
 	expect_stdout '^Programs +[0-9.]+, hashes by evp of OpenSSL 3' 'tpm2-tss [0-9]' 'jansson'
 }
 
+@test "status: all is well when only trims have filled the store" {
+	local boot
+	make_machine
+	for boot in first second; do
+		imafs_ctl violation /x 2
+		imafs_ctl add "/$boot"
+		expect_code 0 trim 2
+		status_is 0
+		expect_well
+		imafs_at before N kill
+		imalog --root "$ROOT" trim 1
+		imafs_ctl clear
+		expect_code 0 trim 1
+		status_is 0
+		expect_well
+		! grep -q undetermined "$STORE"/current/receipts/*.json || fail 'not proved'
+		imafs_ctl kexec carried
+	done
+}
+
 @test "status: violations alone, in every part of the log" {
 	make_machine
 	expect_code 0 export -q

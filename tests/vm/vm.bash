@@ -20,14 +20,15 @@ vm_need() {
 	done
 }
 
-# vm_start_file stock|built: what the tests of a file share, in $BATS_FILE_TMPDIR
+# vm_start_file stock|built [FUNCTION]: what the tests of a file share, in $BATS_FILE_TMPDIR;
+# the function adds to what is on the disk, in root/
 vm_start_file() {
 	vm_need
 	PYTHON=$(python3 -c 'import sys; print(sys.executable)')
 	VM_KERNEL=$("$VM/kernel" --cached "$1") || skip "no kernel: run tests/vm/kernel $1"
 	export PYTHON VM_KERNEL
 	cd "$BATS_FILE_TMPDIR" || return
-	vm_root_disk
+	vm_root_disk "${2-true}"
 	[ ! -d "$VM_KERNEL/modules" ] || vm_initramfs
 }
 
@@ -61,9 +62,14 @@ vm_busybox() {
 # What libtool has linked for the build directory is another program, so install it.
 vm_imalog() {
 	flock "$IMALOG_BUILD" make -s -C "$IMALOG_BUILD" install DESTDIR="$PWD/installed" \
-		bindir=/usr/bin libdir=/usr/lib >install.log 2>&1 || fail 'make install fails'
+		bindir=/usr/bin libdir=/usr/lib libexecdir=/usr/libexec \
+		systemdsystemunitdir=/usr/lib/systemd/system >install.log 2>&1 ||
+		fail 'make install fails'
 	cp installed/usr/bin/imalog root/usr/bin/
 	cp -P installed/usr/lib/*.so* root/usr/lib/ 2>/dev/null || true
+	cp -r installed/usr/libexec root/usr/
+	mkdir -p root/usr/lib/systemd
+	cp -r installed/usr/lib/systemd/system root/usr/lib/systemd/
 	rm -r installed
 	vm_libraries root/usr/bin/imalog
 	[ ! -e root/usr/lib/libimalog.so.0 ] || vm_libraries root/usr/lib/libimalog.so.0
@@ -89,6 +95,7 @@ vm_root_disk() {
 	mkdir root/boot
 	cp "$VM_KERNEL/vmlinuz" "$VM_KERNEL/config" root/boot/
 	chmod 755 root/sbin/init
+	"$1"
 	mkfs.ext4 -q -d root root.img 256M
 	rm -r root
 }
