@@ -6,6 +6,7 @@ load helpers
 load swtpm
 load imafs
 load export
+load manual
 load mount
 
 setup() {
@@ -399,4 +400,27 @@ print(s.recv(100).decode(), flush=True)' >told 3>&- &
 	umount "$IMA"
 	expect_shown sha1
 	umount "$real/proc" "$real/sys/kernel/security"
+}
+
+# ---- the manual
+
+@test "mount: the examples of imalog-mount.1" {
+	imafs_ctl add /one
+	expect_code 0 export "${TPM[@]}"
+	imafs_ctl add /two
+	mkdir -p bin ima
+	ln -s "$IMALOG" bin/imalog
+	PATH=$PWD/bin:$PATH
+	example imalog-mount.1 '# imalog mount /run/imalog/ima' 'imalog mount ima'
+	expect_status 0
+	example imalog-mount.1 '# cat /run/imalog/ima/runtime_measurements_count' \
+		'cat ima/runtime_measurements_count'
+	[ "$output" = 3 ] || fail 'three records expected'
+	example imalog-mount.1 '# imalog replay --tpm /run/imalog/ima/binary_runtime_measurements' \
+		'imalog replay --tpm --pcr 10 ima/binary_runtime_measurements'
+	expect_status 0
+	example imalog-mount.1 '# umount /run/imalog/ima' 'umount ima'
+	expect_status 0
+	# The unit is looked at by dist.bats
+	example imalog-mount.1 '# systemctl enable --now imalog-mount.service' true
 }
