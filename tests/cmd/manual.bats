@@ -482,7 +482,3 @@ quote.pcrs
 		expect_status 0 "$count"
 	done <options
 }
-
-# ---- JSON, key by key
-
-}
