@@ -83,6 +83,20 @@ OPTIONS='--config /dev/null --store'
 	initramfs export /
 	expect_status 0
 	expect_called "imalog export $OPTIONS /var/lib/imalog"
+	: >root/called
+	# As imalog reads it
+	printf 'store = /srv/a b' >root/etc/imalog.conf
+	initramfs export /
+	expect_status 0
+	expect_called "imalog export $OPTIONS /srv/a b"
+}
+
+@test "initramfs: a configuration that is not seen here names no store" {
+	ln -s /on/another/disk root/etc/imalog.conf
+	initramfs export /
+	expect_status 4
+	expect_stderr "^imalog: '/etc/imalog.conf' cannot be read: nothing is exported"
+	expect_nothing_called
 }
 
 @test "initramfs: without a store nothing is exported" {
@@ -132,6 +146,48 @@ OPTIONS='--config /dev/null --store'
 	kill "$(<root/pid)"
 }
 
+@test "initramfs: what an earlier step came to is not taken for another one's" {
+	# Some images have no rm.
+	rm root/bin/rm
+	echo 'exit 1' >root/kexec
+	initramfs kexec /vmlinuz
+	expect_status 4
+	! grep 'kexec -e' root/called || fail 'the kernel was started'
+	# What was given up ends later, and well
+	: >root/called
+	rm root/kexec
+	printf '%s\n' '#!/bin/sh' 'shift 3' '"$@"' >root/bin/timeout.sh
+	chmod +x root/bin/timeout.sh
+	ln -sf timeout.sh root/bin/timeout
+	cat >root/imalog <<-'END'
+		case $2 in
+		--sysfs) until [ -e /second ]; do sleep 0.5; done ;;
+		--no-export) echo >/second; sleep 5; exit 1 ;;
+		esac
+	END
+	LIMIT=1
+	initramfs kexec /vmlinuz
+	expect_status 1
+	! grep 'kexec -e' root/called || fail 'the kernel was started'
+}
+
+@test "initramfs: without a place to write to, nothing is called" {
+	rmdir root/run
+	initramfs check
+	expect_status 4
+	expect_stderr "^imalog: 'imalog' is not called"
+	expect_nothing_called
+}
+
+@test "initramfs: a limit that is no number" {
+	local word
+	for word in 0 08 1m ''; do
+		LIMIT=$word
+		initramfs check
+		expect_status 0 "$word"
+	done
+}
+
 @test "initramfs: kernels without lists, or which keep them, or imalog=off" {
 	local command
 	local ima=root/sys/kernel/security/integrity/ima
@@ -174,6 +230,13 @@ OPTIONS='--config /dev/null --store'
 		expect_status 4
 		expect_stderr '^imalog: securityfs cannot be mounted'
 	done
+	rm -r root/sys
+	for command in 'export /' check 'kexec /vmlinuz'; do
+		# shellcheck disable=SC2086
+		initramfs $command
+		expect_status 4
+		expect_stderr '^imalog: /sys is not mounted'
+	done
 	expect_nothing_called
 }
 
@@ -194,7 +257,7 @@ OPTIONS='--config /dev/null --store'
 	initramfs kexec /vmlinuz --initrd=/initrd
 	expect_called "imalog kexec-prepare --sysfs $OPTIONS /var/lib/imalog" \
 		'kexec -s -l /vmlinuz --initrd=/initrd' 'imalog kexec-prepare --check' 'kexec -e'
-	# Who comes back from there was not replaced
+	# Who comes back from there was not replaced.
 	expect_status 4
 	expect_stderr '^imalog: kexec has failed$'
 }
@@ -235,6 +298,23 @@ OPTIONS='--config /dev/null --store'
 	expect_stderr "^imalog: '/vmlinuz' cannot be loaded$"
 	expect_called "imalog kexec-prepare --sysfs $OPTIONS /var/lib/imalog" \
 		'kexec -s -l /vmlinuz'
+}
+
+@test "initramfs: the check is the last before the start, and all before it ends" {
+	rm root/bin/sync
+	# shellcheck disable=SC2016
+	printf '%s\n' '#!/bin/sh' 'echo sync >>/called' '[ ! -e /sync ] || . /sync' >root/bin/sync
+	chmod +x root/bin/sync
+	initramfs kexec --root /mnt /vmlinuz
+	expect_called 'imalog kexec-prepare --no-export' 'kexec -s -l /vmlinuz' sync \
+		'imalog kexec-prepare --check' 'kexec -e'
+	: >root/called
+	echo 'exec sleep 100' >root/sync
+	LIMIT=1
+	initramfs kexec --root /mnt /vmlinuz
+	expect_status 124
+	expect_stderr "^imalog: 'sync' took more than 1 seconds"
+	expect_called 'imalog kexec-prepare --no-export' 'kexec -s -l /vmlinuz' sync 'kexec -s -u'
 }
 
 # ---- hooks
