@@ -7,6 +7,7 @@
  *	/proc/kallsyms				what the kernel was built with
  *	/proc/vmallocinfo			how much it has set aside for the list
  *	/proc/meminfo				of how much
+ *	.../security/lockdown			can one be loaded by kexec_load(2)?
  *
  * Since Linux 6.16, and in stable kernels before that, the list is copied when the next kernel
  * is started (ima_update_kexec_buffer()), to a buffer of the size that was found when it was
@@ -20,6 +21,8 @@
 #include <unistd.h>
 
 #include "kexec.h"
+
+#define LOCKDOWN_PATH "sys/kernel/security/lockdown"
 
 static FILE *open_file(const char *root, const char *path)
 {
@@ -42,6 +45,21 @@ static enum imalog_answer read_flag(const char *root, const char *path)
 	return strcmp(line, "1") == 0 ? IMALOG_YES :
 	       strcmp(line, "0") == 0 ? IMALOG_NO :
 					IMALOG_UNKNOWN;
+}
+
+/*
+ * Is kexec_load(2) not in the kernel, or locked?  What is no whole configuration says that of
+ * kexec_file_load(2), too.  "none [integrity] confidentiality"
+ */
+static bool loads_files_only(const char *root, const char *release)
+{
+	char line[64];
+
+	if (imalog_root_read_line(root, LOCKDOWN_PATH, line, sizeof(line)) &&
+	    (strstr(line, "[integrity]") || strstr(line, "[confidentiality]")))
+		return true;
+	return imalog_kernel_option(root, release, "CONFIG_KEXEC_FILE") == IMALOG_YES &&
+	       imalog_kernel_option(root, release, "CONFIG_KEXEC") == IMALOG_NO;
 }
 
 /* "MemTotal:         490616 kB": totalram_pages() */
@@ -204,6 +222,7 @@ int imalog_kexec_look_at_kernel(const char *root, struct imalog_kexec_kernel *re
 	if (kernel.loaded == IMALOG_UNKNOWN)
 		kernel.loaded = read_flag(root, "sys/kernel/kexec/loaded");
 	kernel.disabled = read_flag(root, "proc/sys/kernel/kexec_load_disabled");
+	kernel.file_only = loads_files_only(root, kernel.info.release);
 	kernel.memory = read_memory(root);
 	find_extra(root, &kernel);
 	if (kernel.loaded == IMALOG_YES)

@@ -62,8 +62,10 @@ static void look_for_load(struct imalog_kexec_list *list, const struct imalog_re
 	struct imalog_span name, text;
 	uint64_t segment;
 
-	if (imalog_record_is_boot_aggregate(record))
+	if (imalog_record_is_boot_aggregate(record)) {
 		list->segment = 0;
+		list->has_boot = true;
+	}
 	if (field_of(record, IMALOG_FIELD_N_NG, &name) &&
 	    imalog_span_equal(name,
 			      (struct imalog_span){ (const uint8_t *)load, sizeof(load) }) &&

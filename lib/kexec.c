@@ -8,7 +8,8 @@
  *
  * How much it was is known, best first: from the kernel's own record (kexec_load), from its
  * table of buffers, or not less than what it was for the list that was there before the kernel
- * was loaded.  Where nothing tells, the answer is not yes.
+ * was loaded, if nothing but kexec_file_load() can have done that.  Where nothing tells, the
+ * answer is not yes.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -24,6 +25,8 @@
 #define NOTES_MAX 16
 /* kexec_execute is longer than kexec_load by its name, and by digits of its numbers. */
 #define EXECUTE_MORE (3 + 3 * 10)
+/* As long as kexec_execute can be: 'ima-buf', a digest of 64 bytes, three numbers of 20 digits */
+#define EXECUTE_MAX 276
 
 struct imalog_kexec {
 	struct imalog_kexec_question question;
@@ -153,6 +156,31 @@ static void find_segment(struct imalog_kexec *kexec)
 	facts->segment_from = "prepared";
 }
 
+/*
+ * Would the record that another kernel was loaded be in the lists?  An export can have taken it
+ * out: then there may be one more when that is started.
+ */
+static bool would_be_listed(const struct imalog_kexec *kexec)
+{
+	return kexec->list.has_boot || (kexec->boundary.segment && has_grown(kexec)) ||
+	       kexec->kernel.copy == IMALOG_KEXEC_COPY_AT_LOAD;
+}
+
+static void judge_left(struct imalog_kexec *kexec)
+{
+	const struct imalog_kexec_facts *facts = &kexec->facts;
+	uint64_t left = facts->segment - facts->needed;
+
+	judge_size(kexec);
+	if (kexec->list.segment || would_be_listed(kexec) || facts->needed > facts->segment)
+		return;
+	if (left < EXECUTE_MAX || left - EXECUTE_MAX < kexec->question.reserve)
+		say(kexec, IMALOG_NOTE_UNCHECKED,
+		    "%" PRIu64 " bytes are left, which may be too few for the record kexec_execute "
+		    "of a kernel that measures critical data: load the kernel again",
+		    left);
+}
+
 static void judge_loaded_segment(struct imalog_kexec *kexec)
 {
 	struct imalog_kexec_facts *facts = &kexec->facts;
@@ -164,6 +192,10 @@ static void judge_loaded_segment(struct imalog_kexec *kexec)
 		say(kexec, IMALOG_NOTE_WRONG,
 		    "nothing is set aside for the list with the kernel that is loaded: it was not "
 		    "loaded by kexec_file_load() ('kexec -s'), or the list was too large");
+	else if (at_least && !kexec->kernel.file_only)
+		say(kexec, IMALOG_NOTE_UNCHECKED,
+		    "nothing tells whether the kernel was loaded by kexec_file_load() ('kexec "
+		    "-s'): by kexec_load() the list is lost");
 	else if (!facts->segment)
 		say(kexec, IMALOG_NOTE_UNCHECKED,
 		    "nothing tells how much room there is for the list: be root, prepare the "
@@ -176,7 +208,7 @@ static void judge_loaded_segment(struct imalog_kexec *kexec)
 		    "kexec-prepare'",
 		    facts->needed, facts->segment);
 	else
-		judge_size(kexec);
+		judge_left(kexec);
 }
 
 /* Only what was there when it was loaded goes over. */

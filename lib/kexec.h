@@ -25,6 +25,7 @@ struct imalog_kexec_kernel {
 	enum imalog_answer carries;  /* CONFIG_IMA_KEXEC */
 	enum imalog_answer loaded;   /* is a kernel loaded? */
 	enum imalog_answer disabled; /* kexec_load_disabled */
+	bool file_only; /* kexec_load(2), which carries nothing over, loads no kernel here */
 	enum imalog_kexec_copy copy;
 	uint64_t page;
 	uint64_t extra;	     /* what the kernel adds to the size of the list, in bytes */
@@ -49,6 +50,7 @@ struct imalog_kexec_list {
 	char refused_name[IMALOG_PRINTABLE_MAX];
 	bool too_long; /* for its name */
 	bool big_endian;
+	bool has_boot; /* the record that a boot begins with: nothing after it was taken out */
 	struct imalog_prefix prefix; /* do they begin with these bytes?  size 0: not asked */
 	/* What the last kexec_load of this boot says, 0: there is none; and that record's size
 	 */

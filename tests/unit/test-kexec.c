@@ -202,6 +202,28 @@ TEST(the_configuration_says_what_is_added)
 	}
 }
 
+TEST(what_can_load_a_kernel)
+{
+	make_root("6.12.0");
+	SKIP_WITHOUT_OPENAT2();
+	CHECK(!look_at_kernel().file_only);
+	write_text("boot/config-6.12.0", "CONFIG_IMA=y\nCONFIG_KEXEC=y\nCONFIG_KEXEC_FILE=y\n");
+	CHECK(!look_at_kernel().file_only);
+	write_text("sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
+	CHECK(!look_at_kernel().file_only);
+	write_text("sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+	CHECK(look_at_kernel().file_only);
+	write_text("sys/kernel/security/lockdown", "none integrity [confidentiality]\n");
+	CHECK(look_at_kernel().file_only);
+	write_text("sys/kernel/security/lockdown", "");
+	write_text("boot/config-6.12.0", "CONFIG_IMA=y\nCONFIG_IMA_KEXEC=y\n");
+	CHECK(!look_at_kernel().file_only);
+	write_text("boot/config-6.12.0", "CONFIG_IMA=y\n# CONFIG_KEXEC is not set\n"
+					 "CONFIG_KEXEC_FILE=y\n");
+	CHECK(look_at_kernel().file_only);
+	remove_root();
+}
+
 /* ---- lists ---- */
 
 /* A list that is cut is an error, and never a verdict. */
@@ -315,5 +337,5 @@ TEST(a_boundary_that_is_damaged)
 
 TEST_MAIN(CASE(releases_and_when_they_copy), CASE(symbols_say_what_was_built),
 	  CASE(buffers_say_how_much_room_there_is), CASE(the_configuration_says_what_is_added),
-	  CASE(a_list_that_is_cut), CASE(a_boundary_as_it_was_written),
+	  CASE(what_can_load_a_kernel), CASE(a_list_that_is_cut), CASE(a_boundary_as_it_was_written),
 	  CASE(a_boundary_that_is_damaged))
