@@ -89,7 +89,8 @@ int imalog_trim_prepare(struct imalog_export *export, struct imalog_error *error
 	int rc = 0;
 
 	/* What may have left the kernel is decided about first: then there is another round. */
-	if (!export->trim.replay || (export->nr_pending && !is_known(export)))
+	if (!export->trim.replay || export->nr_pending > 1 ||
+	    (export->nr_pending && !is_known(export)))
 		return 0;
 	/* What it has replayed, it cannot take back. */
 	if (imalog_replay_records(export->trim.replay))
@@ -142,7 +143,8 @@ bool imalog_trim_is_for(const struct imalog_export *export,
 {
 	const struct imalog_trim *trim = &export->trim;
 
-	if (trim->replay)
+	/* Of two pending segments the first is before it, or is the same: not known yet. */
+	if (trim->replay || (!trim->count && export->nr_pending > 1))
 		return false;
 	return trim->count ? trim->count == receipt->records :
 			     trim->to == export->base.records + receipt->records;

@@ -315,6 +315,8 @@ static int look_at_saved(struct imalog_export *export, struct imalog_error *erro
 	/* After another boot an export finds that out when it has saved the list. */
 	if (listed ? !here && !export->trim.wanted : newest->state != IMALOG_RECEIPT_SAVED)
 		return 0;
+	if (listed && export->trim.wanted)
+		imalog_same_mark(export);
 	verdict = imalog_evidence_saved(export, NULL);
 	export->sure = here && newest->state == IMALOG_RECEIPT_SAVED &&
 		       verdict != IMALOG_MISMATCH;
