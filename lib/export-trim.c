@@ -215,7 +215,7 @@ int imalog_trim_take(struct imalog_export *export, const struct imalog_receipt *
 void imalog_trim_end(struct imalog_export *export)
 {
 	if (export->trim.wanted && export->nr_done == 0 && export->nr_pending == 0 &&
-	    export->store && export->store->made)
+	    export->store && export->store->began)
 		imalog_store_unmake(export->store);
 }
 

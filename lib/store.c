@@ -189,7 +189,9 @@ static int find_current(struct imalog_store *store, struct imalog_error *error)
 	for (size_t i = 0; i < store->nr_epochs; i++)
 		if (store->epochs[i] == store->current)
 			return 0;
-	return fail_at(error, ENOENT, "the link 'current' leads to no epoch in", store->path);
+	imalog_fail_os(error, ENOENT, "the link 'current' leads to no epoch of the store");
+	imalog_error_set_source(error, store->path);
+	return -IMALOG_ERR_OS;
 }
 
 int imalog_store_take(const char *path, enum imalog_store_use use, unsigned int wait_ms,
@@ -367,7 +369,8 @@ void imalog_store_unmake(struct imalog_store *store)
 	}
 	unlinkat(store->dir, "current", 0);
 	unlinkat(store->dir, "lock", 0);
-	rmdir(store->path);
+	if (store->made)
+		rmdir(store->path);
 }
 
 int imalog_epoch_open_in(int dir, uint64_t number, struct imalog_epoch **ret,
