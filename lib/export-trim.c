@@ -83,14 +83,20 @@ static bool is_known(const struct imalog_export *export)
 	return export->proved || export->sure;
 }
 
+/* What was staged cannot be, when a trim has anything to take. */
+static bool is_listed(const struct imalog_export *export)
+{
+	return export->nr_pending == 1 && is_known(export) &&
+	       !imalog_tail_was_staged(export, export->pending[0]);
+}
+
 int imalog_trim_prepare(struct imalog_export *export, struct imalog_error *error)
 {
 	struct imalog_epoch *epoch;
 	int rc = 0;
 
 	/* What may have left the kernel is decided about first: then there is another round. */
-	if (!export->trim.replay || export->nr_pending > 1 ||
-	    (export->nr_pending && !is_known(export)))
+	if (!export->trim.replay || (export->nr_pending && !is_listed(export)))
 		return 0;
 	/* What it has replayed, it cannot take back. */
 	if (imalog_replay_records(export->trim.replay))

@@ -231,6 +231,28 @@ TEST(two_in_doubt)
 	}
 }
 
+/* A trim begins when nothing is staged: then what was staged is known to be gone. */
+TEST(somebody_else_deletes_what_was_staged)
+{
+	struct seen seen = { .to = 6 };
+	struct run run;
+
+	machine_new();
+	measure_all("VV");
+	CHECK_EXPORT(1);
+	measure_all("VV");
+	do_stage();
+	run = run_new();
+	CHECK_INT(imalog_export_save(run.export, run.error), 1);
+	run_free(&run);
+	do_delete();
+	measure_all("VV");
+	CHECK_INT(trim_replayed(&seen), 2);
+	CHECK_INT(kernel->nr_current, 1);
+	check_whole(1);
+	check_epoch(1);
+}
+
 static void stage_and_delete_later(void)
 {
 	do_stage();
@@ -294,5 +316,6 @@ TEST(somebody_else_stages_what_was_there_already)
 TEST_MAIN(CASE(deleted_or_not), CASE(doubt_without_a_tpm), CASE(no_more_than_is_asked_for),
 	  CASE(less_than_was_saved), CASE(somebody_else_deletes_what_is_saved),
 	  CASE(somebody_else_is_quicker), CASE(somebody_else_is_quicker_than_a_proof),
-	  CASE(two_in_doubt), CASE(somebody_else_stages_what_is_saved),
+	  CASE(two_in_doubt), CASE(somebody_else_deletes_what_was_staged),
+	  CASE(somebody_else_stages_what_is_saved),
 	  CASE(somebody_else_stages_what_was_there_already))
