@@ -2655,6 +2655,8 @@ enum imalog_merge_problem {
 	IMALOG_MERGE_OTHER_EPOCH = 8,
 	/** something else, in words */
 	IMALOG_MERGE_OTHER = 9,
+	/** a segment that a receipt names, and whose records nothing proves to be there */
+	IMALOG_MERGE_UNSEEN = 10,
 };
 
 /** imalog_merge_problem_name() - "missing", "doubled", and so on */
