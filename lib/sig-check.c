@@ -318,10 +318,44 @@ int imalog_sig_digest(struct imalog_sig_checker *checker, const struct imalog_si
 	struct imalog_hash_job file_id = { .spans = { { head, sizeof(head) }, digest },
 					   .nr_spans = 2 };
 
+	/* As long as the header's hash says, or it is no digest: there is no room for more. */
+	if (sig->alg == IMALOG_ALG_NONE || digest.size != imalog_alg_size(sig->alg))
+		return imalog_fail(error, IMALOG_ERR_INVALID, "digest",
+				   "%zu bytes are no digest of %s", digest.size,
+				   imalog_alg_name(sig->alg));
 	if (sig->version == 3)
 		return imalog_hash_one(checker->hasher, sig->alg, &file_id, out, error);
 	memcpy(out, digest.data, digest.size);
 	return 0;
+}
+
+/* Decides unless signatures with this hash can be checked. */
+static bool refuse_hash(const struct imalog_sig *sig, struct imalog_sig_result *result)
+{
+	if (sig->alg != IMALOG_ALG_NONE)
+		return false;
+	if (sig->hash_name)
+		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED, "hash %s is not supported",
+				  sig->hash_name);
+	else
+		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED, "hash %u is not known",
+				  sig->hash);
+	return true;
+}
+
+/* Malformed: it signs nothing.  Too large, or of a kind that nobody knows: who can tell? */
+static bool parse(struct imalog_span data, struct imalog_sig_result *result)
+{
+	struct imalog_error *error = imalog_error_new();
+	int rc = imalog_sig_parse(data, &result->sig, error);
+	bool unsure = rc == -IMALOG_ERR_UNSUPPORTED || rc == -IMALOG_ERR_LIMIT;
+
+	if (rc < 0)
+		imalog_sig_decide(result, unsure ? IMALOG_SIG_UNSUPPORTED : IMALOG_SIG_BAD,
+				  "%s", error ? imalog_error_detail(error) : "malformed");
+	imalog_error_free(&error);
+	result->has_keyid = rc == 0;
+	return rc == 0 && !refuse_hash(&result->sig, result);
 }
 
 /* ---- signatures of files ---- */
@@ -349,88 +383,70 @@ static const char *other_digest(const struct imalog_sig *sig,
 	return NULL;
 }
 
-int imalog_sig_check_ima(struct imalog_sig_checker *checker, const struct imalog_record *record,
-			 struct imalog_span data, struct imalog_sig_result *result,
-			 struct imalog_error *error)
+static int check_file(struct imalog_sig_checker *checker, const struct imalog_record *record,
+		      struct imalog_sig_result *result, struct imalog_error *error)
 {
+	const struct imalog_sig *sig = &result->sig;
 	struct imalog_digest_field digest;
 	uint8_t signed_digest[IMALOG_DIGEST_MAX];
 	char shown[IMALOG_PRINTABLE_MAX];
 	struct imalog_claim claim;
-	struct imalog_sig sig;
 	const char *other;
-	int rc = imalog_sig_parse(data, &sig, NULL);
+	int rc;
 
-	if (rc < 0 || !imalog_sig_file_digest(record, &digest)) {
+	if (!imalog_sig_file_digest(record, &digest)) {
 		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED,
-				  rc < 0 ? "it is malformed" :
-					   "the record has no digest of the file");
+				  "the record has no digest of the file");
 		return 0;
 	}
-	other = other_digest(&sig, &digest);
+	other = other_digest(sig, &digest);
 	if (other) {
 		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED, "%s", other);
 		return 0;
 	}
-	if (imalog_sig_field_alg(&digest) != sig.alg) {
+	if (imalog_sig_field_alg(&digest) != sig->alg) {
 		imalog_sig_decide(result, IMALOG_SIG_BAD,
 				  "it is made with %s, the digest in the record with %s",
-				  imalog_alg_name(sig.alg),
+				  imalog_alg_name(sig->alg),
 				  imalog_printable(digest.alg, shown));
 		return 0;
 	}
-	rc = imalog_sig_digest(checker, &sig, digest.digest, signed_digest, error);
+	rc = imalog_sig_digest(checker, sig, digest.digest, signed_digest, error);
 	if (rc < 0)
 		return rc;
 	claim = (struct imalog_claim){ .number = record->number,
-				       .signer.id = { sig.keyid, sizeof(sig.keyid) },
-				       .alg = sig.alg,
+				       .signer.id = { sig->keyid, sizeof(sig->keyid) },
+				       .alg = sig->alg,
 				       .digest = { signed_digest, digest.digest.size },
-				       .bytes = sig.bytes };
+				       .bytes = sig->bytes };
 	return imalog_sig_verify(checker, &claim, result, error);
 }
 
-/* ---- fields ---- */
-
-/* Malformed: it signs nothing.  Of a kind that nobody knows: who can tell? */
-static int parse(struct imalog_span data, struct imalog_sig_result *result)
+int imalog_sig_check_ima(struct imalog_sig_checker *checker, const struct imalog_record *record,
+			 struct imalog_span data, struct imalog_sig_result *result,
+			 struct imalog_error *error)
 {
-	struct imalog_error *error = imalog_error_new();
-	int rc = imalog_sig_parse(data, &result->sig, error);
-
-	if (rc < 0)
-		imalog_sig_decide(result,
-				  rc == -IMALOG_ERR_UNSUPPORTED ? IMALOG_SIG_UNSUPPORTED :
-								  IMALOG_SIG_BAD,
-				  "%s", error ? imalog_error_detail(error) : "malformed");
-	imalog_error_free(&error);
-	result->has_keyid = rc == 0;
-	return rc;
+	if (!parse(data, result))
+		return 0;
+	if (result->sig.type != IMALOG_SIG_EVM_PORTABLE)
+		return check_file(checker, record, result, error);
+	imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED, "it is EVM's, not one of a file");
+	return 0;
 }
+
+/* ---- fields ---- */
 
 static int check_header(struct imalog_sig_checker *checker, const struct imalog_record *record,
 			struct imalog_span data, struct imalog_sig_result *result,
 			struct imalog_error *error)
 {
-	const struct imalog_sig *sig = &result->sig;
-	bool of_evm;
-
-	if (parse(data, result) < 0)
+	if (!parse(data, result))
 		return 0;
-	of_evm = sig->type == IMALOG_SIG_EVM_PORTABLE;
-	if (sig->alg == IMALOG_ALG_NONE && sig->hash_name)
-		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED, "hash %s is not supported",
-				  sig->hash_name);
-	else if (sig->alg == IMALOG_ALG_NONE)
-		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED, "hash %u is not known",
-				  sig->hash);
-	else if (of_evm)
-		return imalog_sig_check_evm(checker, record, sig, result, error);
-	else if (result->field == IMALOG_FIELD_EVMSIG)
-		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED,
-				  "it is no portable signature of EVM");
-	else
-		return imalog_sig_check_ima(checker, record, data, result, error);
+	if (result->sig.type == IMALOG_SIG_EVM_PORTABLE)
+		return imalog_sig_check_evm(checker, record, &result->sig, result, error);
+	if (result->field != IMALOG_FIELD_EVMSIG)
+		return check_file(checker, record, result, error);
+	imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED, "it is no portable signature of EVM");
 	return 0;
 }
 
