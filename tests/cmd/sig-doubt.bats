@@ -296,14 +296,14 @@ violate() {
 # new_ring: a keyring of this process; its number is in $ring
 new_ring() {
 	command -v keyctl >/dev/null || skip 'keyctl (keyutils) is not installed'
-	ring=$(keyctl newring "imalog-$BATS_ROOT_PID-$RANDOM" @s 2>/dev/null) ||
+	ring=$(keyctl newring "imalog-$BATS_ROOT_PID-$RANDOM" @u 2>/dev/null) ||
 		skip 'no keyring can be made here'
 	key=$(keyctl padd asymmetric '' "$ring" <"$KEYS/rsa.der" 2>/dev/null) ||
 		skip 'this kernel has no asymmetric keys'
 }
 
 drop_ring() {
-	keyctl unlink "$ring" @s
+	keyctl unlink "$ring" @u
 }
 
 @test "sig-verify: keys of a keyring that cannot be used" {
