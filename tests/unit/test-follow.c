@@ -217,6 +217,97 @@ TEST(kexec_and_reset)
 	follow_free(&follow);
 }
 
+/* Nothing tells, until the TPM can be asked, whether the list goes on behind the store. */
+static void boot_without_tpm(bool resets)
+{
+	struct follow follow, late;
+
+	test_note(resets ? "reset" : "kexec");
+	machine_new();
+	follow = follow_new();
+	measure_all("aV");
+	CHECK_EXPORT(1);
+	measure_all("Vb");
+	check_all_known(&follow);
+	kernel->has_tpm = false;
+	if (resets)
+		do_cold_boot();
+	else
+		do_kexec(true);
+	measure_all("c");
+	late = follow_new();
+	for (int i = 0; i < 2; i++) {
+		CHECK_INT(imalog_follower_look(follow.follower, follow.error), 0);
+		CHECK(imalog_follower_is_doubtful(follow.follower));
+		CHECK_INT(imalog_follower_records(follow.follower), 5);
+		CHECK(imalog_follower_look(late.follower, late.error) >= 0);
+		CHECK(imalog_follower_is_doubtful(late.follower));
+		CHECK_INT(imalog_follower_records(late.follower), 0);
+	}
+	kernel->has_tpm = true;
+	follow.size = resets ? 0 : follow.size;
+	check_all_known(&late);
+	check_all_known(&follow);
+	CHECK_INT(imalog_follower_log(follow.follower), resets ? 2 : 1);
+	CHECK_INT(imalog_follower_log(late.follower), 1);
+	/* That was decided for this boot. */
+	kernel->has_tpm = false;
+	measure_all("d");
+	check_all_known(&late);
+	follow_free(&late);
+	follow_free(&follow);
+}
+
+TEST(boots_that_no_tpm_tells_of)
+{
+	boot_without_tpm(false);
+	boot_without_tpm(true);
+}
+
+static void check_gone(struct follow *follow)
+{
+	CHECK_INT(imalog_follower_look(follow->follower, follow->error), -IMALOG_ERR_OS);
+	CHECK_INT(imalog_error_os_errno(follow->error), EIO);
+	check_known(follow);
+	CHECK_INT(imalog_follower_log(follow->follower), 1);
+}
+
+/* The first epoch of the same boot is no other log. */
+TEST(records_that_are_gone_before_there_is_a_store)
+{
+	struct follow follow;
+
+	machine_new();
+	measure_all("ab");
+	follow = follow_new();
+	check_all_known(&follow);
+	do_stage();
+	do_delete();
+	measure_all("c");
+	export_all();
+	check_gone(&follow);
+	follow_free(&follow);
+}
+
+/* Other records are staged than before, and the list is empty again. */
+TEST(records_that_are_gone_while_others_are_staged)
+{
+	struct follow follow;
+
+	machine_new();
+	measure_all("ab");
+	CHECK_EXPORT(1);
+	measure_all("c");
+	do_stage();
+	follow = follow_new();
+	check_all_known(&follow);
+	do_delete();
+	measure_all("d");
+	do_stage();
+	check_gone(&follow);
+	follow_free(&follow);
+}
+
 TEST(records_that_are_gone)
 {
 	struct follow follow;
@@ -506,7 +597,9 @@ TEST(exports_that_are_killed_without_a_tpm)
 }
 
 TEST_MAIN(CASE(exports_and_more_records), CASE(the_same_list_again_and_again),
-	  CASE(pieces_of_every_size), CASE(kexec_and_reset), CASE(records_that_are_gone),
+	  CASE(pieces_of_every_size), CASE(kexec_and_reset), CASE(boots_that_no_tpm_tells_of),
+	  CASE(records_that_are_gone), CASE(records_that_are_gone_before_there_is_a_store),
+	  CASE(records_that_are_gone_while_others_are_staged),
 	  CASE(others_hold_the_lists), CASE(the_store_goes_away),
 	  CASE(receipts_that_are_wrong_are_noticed), CASE(text_that_is_not_known),
 	  CASE(doubt_ends_the_log), CASE(exports_that_are_killed),
