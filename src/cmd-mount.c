@@ -125,7 +125,7 @@ static int open_log(struct mount_log *log, struct machine *machine, const char *
 			break;
 		usleep(PAUSE * 1000);
 	}
-	return rc ? EXIT_UNABLE : EXIT_YES;
+	return rc ? exit_code_of(log->failed) : EXIT_YES;
 }
 
 static int mount_on(struct machine *machine, const char *dir)

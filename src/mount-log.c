@@ -69,6 +69,7 @@ static int fail(struct mount_log *log, bool says)
 		/* By whom, and how many, may be another each time. */
 		log->said_busy = busy;
 	}
+	log->failed = imalog_error_code(log->error);
 	return busy ? EBUSY : EIO;
 }
 

@@ -46,6 +46,7 @@ struct mount_log {
 	bool quiet, verbose;
 	bool in_background; /* then the system's log gets what is to be said */
 	bool said_busy;
+	int failed; /* the last failure's code */
 	char *said, *noted; /* last */
 	const char *kernel; /* the directory of its files */
 	dev_t device;	    /* what is mounted, when it is */
