@@ -283,7 +283,7 @@ installed() {
 	# shellcheck disable=SC2046 # a list of words
 	"$build/libtool" --tag=CC --mode=link "${CC:-cc}" -static-libtool-libs -o bin/imalog \
 		"$build"/src/imalog-*.o "$build/lib/libimalog.la" \
-		$(sed -n 's/^\(JANSSON_LIBS\|SANITIZE_FLAGS\) = //p' "$build/Makefile") >link.log 2>&1 ||
+		$(sed -n 's/^\(JANSSON_LIBS\|FUSE_LIBS\|SANITIZE_FLAGS\) = //p' "$build/Makefile") >link.log 2>&1 ||
 		fail "$(<link.log)"
 	install "$IMALOG_SRC/dist/initramfs/imalog-initramfs" libexec/imalog/
 	sed "s|@bindir@|$PWD/bin|; s|@libexecdir@|$PWD/libexec|" \

@@ -293,7 +293,9 @@ FUZZ_FN void replay_check(const struct list *list, const struct seen *whole)
 		}
 		if (whole->records)
 			replay_check_wrong(list, pcrs);
-		replay_check_match(list, pcrs, whole, IMALOG_PADDING_AUTO);
+		/* What is bad in one way of padding is not in another, nor its digest the same. */
+		if (paddings[i] != IMALOG_PADDING_PERBANK || !replayed.bad)
+			replay_check_match(list, pcrs, whole, IMALOG_PADDING_AUTO);
 		imalog_pcrs_free(&pcrs);
 	}
 }
