@@ -97,6 +97,22 @@ static int set_record(struct imalog_reader *reader, const struct imalog_eventlog
 	return rc < 0 ? rc : imalog_cel_finish(record, error);
 }
 
+int imalog_record_locality(const struct imalog_record *record)
+{
+	struct imalog_span data;
+	uint32_t type;
+
+	if (record->is_nv || record->index != 0 ||
+	    !imalog_record_event(record, &type, &data))
+		return -1;
+	if (type == IMALOG_EV_EFI_HCRTM_EVENT)
+		return IMALOG_HCRTM_LOCALITY;
+	if (type != IMALOG_EV_NO_ACTION || data.size != 17 ||
+	    !imalog_eventlog_is(data, "StartupLocality"))
+		return -1;
+	return data.data[16];
+}
+
 static int next(struct imalog_reader *reader, struct imalog_record *record,
 		struct imalog_error *error)
 {

@@ -46,5 +46,10 @@ int imalog_eventlog_next(struct imalog_eventlog *log, struct imalog_event *event
 			 struct imalog_error *error);
 /* Does an event begin with this name, NUL included? */
 bool imalog_eventlog_is(struct imalog_span event, const char name[16]);
+/*
+ * The locality that PCR 0 starts as, if a record says it: one that is not measured, for those
+ * behind it, or the event of an H-CRTM, for itself.  -1: it says nothing of that.
+ */
+int imalog_record_locality(const struct imalog_record *record);
 
 #endif /* IMALOG_EVENTLOG_H */

@@ -62,6 +62,49 @@ bool imalog_same_as_staged(const struct imalog_export *export,
 	return same;
 }
 
+/* ---- what was proved before the hold ---- */
+
+/*
+ * As with moment.c, the violations that were counted, less those of the list: more when some are
+ * deleted.  A list that a kexec has carried over has more than this boot has counted; then the
+ * difference is below zero, and as good.
+ */
+void imalog_same_mark(struct imalog_export *export)
+{
+	struct imalog_kernel_info kernel;
+	struct imalog_source *list;
+	uint64_t listed;
+	int fd;
+
+	export->mark.known = false;
+	if (export->world->probe(export->root, &kernel, NULL) < 0 || !kernel.counted ||
+	    export->world->open_list(export->root, false, export->wait_ms, &fd, NULL) < 0)
+		return;
+	list = imalog_source_from_fd(fd, "list");
+	if (imalog_moment_count(list, export->templates, &listed) == 0)
+		export->mark = (struct imalog_spot){ true, kernel.records,
+						     kernel.violations - listed };
+	imalog_source_free(&list);
+	close(fd);
+}
+
+bool imalog_same_since_mark(const struct imalog_export *export,
+			    const struct imalog_receipt *receipt)
+{
+	struct imalog_source *list = export->world->list(export->staging, NULL);
+	const struct imalog_spot *mark = &export->mark;
+	struct imalog_kernel_info kernel;
+	uint64_t listed;
+	int rc = imalog_moment_count(list, export->templates, &listed);
+
+	imalog_source_free(&list);
+	if (rc < 0 || !mark->known ||
+	    export->world->probe(export->root, &kernel, NULL) < 0 || !kernel.counted)
+		return false;
+	return kernel.records >= mark->records && kernel.violations - listed == mark->gone &&
+	       (receipt->violations || !imalog_moment_repeats(&kernel));
+}
+
 /* ---- the file of a segment ---- */
 
 /* Is what the disk has what the receipt says?  1, 0, or negative */

@@ -436,11 +436,11 @@ static int look_at_newest(struct imalog_export *export, struct imalog_receipt *n
 	if (!imalog_same_sum(sum, newest))
 		/* Its records were deleted, by us or by somebody else. */
 		return IMALOG_OUTCOME_AGAIN;
-	if (export->sure && !imalog_same_as_staged(export, newest)) {
+	if (export->sure && !imalog_same_as_staged(export, newest))
 		export->sure = false;
-		/* Others have come between that proof and this hold. */
-		export->proved = export->proved && !newest->moment.known;
-	}
+	/* Others can have come between that proof and this hold. */
+	if (export->proved && export->trim.wanted)
+		export->proved = imalog_same_since_mark(export, newest);
 	/* A trim deletes what it is told to, not what an earlier one was told. */
 	if (export->sure && (!export->trim.wanted || imalog_trim_is_for(export, newest))) {
 		rc = imalog_same_mend(export, newest, error);

@@ -83,13 +83,20 @@ static bool is_known(const struct imalog_export *export)
 	return export->proved || export->sure;
 }
 
+/* What was staged cannot be, when a trim has anything to take. */
+static bool is_listed(const struct imalog_export *export)
+{
+	return export->nr_pending == 1 && is_known(export) &&
+	       !imalog_tail_was_staged(export, export->pending[0]);
+}
+
 int imalog_trim_prepare(struct imalog_export *export, struct imalog_error *error)
 {
 	struct imalog_epoch *epoch;
 	int rc = 0;
 
 	/* What may have left the kernel is decided about first: then there is another round. */
-	if (!export->trim.replay || (export->nr_pending && !is_known(export)))
+	if (!export->trim.replay || (export->nr_pending && !is_listed(export)))
 		return 0;
 	/* What it has replayed, it cannot take back. */
 	if (imalog_replay_records(export->trim.replay))
@@ -142,7 +149,8 @@ bool imalog_trim_is_for(const struct imalog_export *export,
 {
 	const struct imalog_trim *trim = &export->trim;
 
-	if (trim->replay)
+	/* Of two pending segments the first is before it, or is the same: not known yet. */
+	if (trim->replay || (!trim->count && export->nr_pending > 1))
 		return false;
 	return trim->count ? trim->count == receipt->records :
 			     trim->to == export->base.records + receipt->records;
@@ -213,7 +221,7 @@ int imalog_trim_take(struct imalog_export *export, const struct imalog_receipt *
 void imalog_trim_end(struct imalog_export *export)
 {
 	if (export->trim.wanted && export->nr_done == 0 && export->nr_pending == 0 &&
-	    export->store && export->store->made)
+	    export->store && export->store->began)
 		imalog_store_unmake(export->store);
 }
 

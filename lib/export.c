@@ -215,8 +215,10 @@ static int open_store(struct imalog_export *export, bool create, struct imalog_e
 	rc = imalog_store_take(export->store_path,
 			       create ? IMALOG_STORE_CREATE : IMALOG_STORE_CHANGE,
 			       export->wait_ms, &export->store, error);
-	if (rc == 0 && create && export->store->current == 0)
+	if (rc == 0 && create && export->store->current == 0) {
+		export->store->began = true;
 		rc = imalog_store_start_epoch(export->store, 1, error);
+	}
 	if (rc == 0 && export->store->current)
 		rc = imalog_epoch_open(export->store, export->store->current, &export->epoch,
 				       error);
@@ -315,6 +317,8 @@ static int look_at_saved(struct imalog_export *export, struct imalog_error *erro
 	/* After another boot an export finds that out when it has saved the list. */
 	if (listed ? !here && !export->trim.wanted : newest->state != IMALOG_RECEIPT_SAVED)
 		return 0;
+	if (listed && export->trim.wanted)
+		imalog_same_mark(export);
 	verdict = imalog_evidence_saved(export, NULL);
 	export->sure = here && newest->state == IMALOG_RECEIPT_SAVED &&
 		       verdict != IMALOG_MISMATCH;

@@ -118,6 +118,11 @@ struct imalog_export {
 	struct imalog_receipt *orphan; /* of the next one, which is there without; or NULL */
 	bool sure;   /* the TPM does not say that the newest is not what is staged */
 	bool proved; /* the TPM says that the newest is still in the list */
+	struct imalog_spot { /* of the list before that was proved */
+		bool known;
+		uint64_t records;
+		uint64_t gone; /* violations that it has no more, or others than it has */
+	} mark;
 	bool placed; /* it has proved that the list of this boot belongs to the epoch */
 	bool only_looks;   /* for a view: nothing is written */
 	const int *copies; /* of a view: list and what is staged, -1 or NULL: as they are */
@@ -279,6 +284,11 @@ bool imalog_same_records(const struct imalog_export *export,
 /* The same under the hold */
 bool imalog_same_as_staged(const struct imalog_export *export,
 			   const struct imalog_receipt *receipt);
+/* Marks the list as it is, before something is proved of it; */
+void imalog_same_mark(struct imalog_export *export);
+/* under the hold: nobody has deleted the receipt's records since then, which are its first. */
+bool imalog_same_since_mark(const struct imalog_export *export,
+			    const struct imalog_receipt *receipt);
 /* Under the hold, when what is read begins with its bytes: if the disk has not, it does now. */
 int imalog_same_mend(struct imalog_export *export, const struct imalog_receipt *receipt,
 		     struct imalog_error *error);

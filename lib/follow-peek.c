@@ -3,8 +3,8 @@
  * The end of the list alone, when nothing but that can have changed
  *
  * While the list is open nobody can stage or delete.  If the store has the same files, and
- * something is staged or not as before, then what is behind the place where it was left is
- * new.  What is right before that place is compared, too.
+ * the same is staged as before, then what is behind the place where it was left is new.  What
+ * is right before that place is compared, too.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,6 +19,47 @@
 #define OVERLAP ((size_t)4096)
 
 enum { SAME = 0, GROWN = 1, CHANGED = 2 };
+
+static int read_some(int fd, uint8_t *to, size_t size, struct imalog_error *error)
+{
+	ssize_t got;
+
+	do
+		got = read(fd, to, size);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? imalog_fail_errno(error, errno, "cannot read the measurement list") :
+			 (int)got;
+}
+
+/* Of all that comes from a descriptor */
+static int sum_rest(int fd, uint8_t sha256[IMALOG_SHA256_SIZE], struct imalog_error *error)
+{
+	struct imalog_stream *stream = imalog_stream_new(IMALOG_ALG_SHA256, error);
+	uint8_t chunk[CHUNK];
+	int rc;
+
+	if (!stream)
+		return -IMALOG_ERR_CRYPTO;
+	while ((rc = read_some(fd, chunk, sizeof(chunk), error)) > 0)
+		imalog_stream_add(stream, chunk, (size_t)rc);
+	if (rc == 0)
+		rc = imalog_stream_digest(stream, sha256, error);
+	imalog_stream_free(&stream);
+	return rc;
+}
+
+/* What is staged now, in the copy that the view has of it */
+static int note_staged(struct imalog_follower *follower, struct imalog_error *error)
+{
+	int fd = follower->view->copies[IMALOG_VIEW_STAGED];
+
+	follower->last.staged = imalog_view_staged_bytes(follower->view) > 0;
+	if (!follower->last.staged)
+		return 0;
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return imalog_fail_errno(error, errno, "cannot read the measurement list");
+	return sum_rest(fd, follower->last.sha256, error);
+}
 
 int imalog_follow_note(struct imalog_follower *follower, uint64_t list_start,
 		       struct imalog_error *error)
@@ -37,10 +78,9 @@ int imalog_follow_note(struct imalog_follower *follower, uint64_t list_start,
 	follower->last.nr = nr;
 	follower->last.epoch = epoch ? epoch->number : 0;
 	follower->last.start = list_start;
-	follower->last.staged = imalog_view_staged_bytes(view) > 0;
 	/* An orphan is not among the segments, and will be something else soon. */
 	follower->last.valid = !follower->doubtful && !view->export->orphan;
-	return 0;
+	return note_staged(follower, error);
 }
 
 /* ---- the store ---- */
@@ -86,22 +126,11 @@ static int same_store(const struct imalog_follower *follower, struct imalog_stor
 
 /* ---- the lists ---- */
 
-static int read_some(int fd, uint8_t *to, size_t size, struct imalog_error *error)
-{
-	ssize_t got;
-
-	do
-		got = read(fd, to, size);
-	while (got < 0 && errno == EINTR);
-	return got < 0 ? imalog_fail_errno(error, errno, "cannot read the measurement list") :
-			 (int)got;
-}
-
-/* Is something staged, as it was?  1, 0, or negative; while the list is open */
+/* Is the same staged?  1, 0, or negative; while the list is open */
 static int same_staged(const struct imalog_follower *follower, struct imalog_error *error)
 {
 	const struct imalog_export *export = follower->view->export;
-	uint8_t byte;
+	uint8_t none[1], sha256[IMALOG_SHA256_SIZE];
 	int fd, rc;
 
 	if (!export->kernel.stages || follower->view->list_only)
@@ -109,9 +138,14 @@ static int same_staged(const struct imalog_follower *follower, struct imalog_err
 	rc = export->world->open_list(export->root, true, export->wait_ms, &fd, error);
 	if (rc < 0)
 		return rc;
-	rc = read_some(fd, &byte, 1, error);
+	rc = follower->last.staged ? sum_rest(fd, sha256, error) :
+				     read_some(fd, none, 1, error);
 	close(fd);
-	return rc < 0 ? rc : (rc > 0) == follower->last.staged;
+	if (rc < 0)
+		return rc;
+	return follower->last.staged ?
+		       memcmp(sha256, follower->last.sha256, sizeof(sha256)) == 0 :
+		       rc == 0;
 }
 
 /* The last bytes that are known: 1 when they are there, 0, or negative */
@@ -191,7 +225,8 @@ int imalog_follow_peek(struct imalog_follower *follower, struct imalog_error *er
 	struct imalog_store *store = NULL;
 	int rc;
 
-	if (!follower->last.valid || follower->end.bytes < follower->last.start ||
+	/* With nothing of the list known there is nothing to compare. */
+	if (!follower->last.valid || follower->end.bytes <= follower->last.start ||
 	    !same_boot(follower))
 		return CHANGED;
 	rc = same_store(follower, &store, error);

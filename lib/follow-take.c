@@ -3,7 +3,8 @@
  * From a view of the machine to a log of which no byte ever changes
  *
  * What the view has is compared with what is known (follow-found.c).  It goes on, or is
- * another log after a reset of the TPM, or it is neither and a failure.
+ * another log after a reset of the TPM, or it is neither and a failure.  As long as nothing
+ * tells whether there was a reset, what is known is left as it is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -178,8 +179,7 @@ static int look(struct imalog_follower *follower, struct imalog_found *found,
 	int rc;
 
 	found->epoch = imalog_view_epoch(follower->view);
-	found->moved = found->epoch != follower->epoch ||
-		       strcmp(follower->boot_id, export->kernel.boot_id) != 0;
+	found->moved = strcmp(follower->boot_id, export->kernel.boot_id) != 0;
 	if (follower->epoch && !export->epoch)
 		return fail_store_gone(follower, error);
 	rc = imalog_found_list(follower, found, error);
@@ -197,6 +197,31 @@ static int look(struct imalog_follower *follower, struct imalog_found *found,
 	return rc < 0 ? rc : 0;
 }
 
+/*
+ * Was there a reset between the store's last segment and this boot's list, and nothing tells?
+ * What was decided for this boot stays so.
+ */
+static bool is_undecided(const struct imalog_follower *follower)
+{
+	const struct imalog_view *view = follower->view;
+	const struct imalog_export *export = view->export;
+
+	if (view->belongs != IMALOG_BELONGS_UNKNOWN && view->belongs != IMALOG_BELONGS_NO_TPM)
+		return false;
+	return !follower->log || follower->epoch != export->epoch->number ||
+	       strcmp(follower->boot_id, export->kernel.boot_id) != 0;
+}
+
+/* Nothing is added, and the next look is at everything again. */
+static int stay(struct imalog_follower *follower, struct imalog_error *error)
+{
+	int rc = follower->log ? 0 : start_log(follower, error);
+
+	if (rc == 0)
+		follower->doubtful = true;
+	return rc;
+}
+
 int imalog_follow_take(struct imalog_follower *follower, struct imalog_error *error)
 {
 	uint64_t log = follower->log, size = follower->end.bytes;
@@ -205,10 +230,13 @@ int imalog_follow_take(struct imalog_follower *follower, struct imalog_error *er
 
 	follower->last.valid = false;
 	rc = imalog_view_take(follower->view, error);
-	if (rc == 0)
+	if (rc == 0 && is_undecided(follower)) {
+		rc = stay(follower, error);
+	} else if (rc == 0) {
 		rc = look(follower, &found, error);
-	if (rc == 0)
-		rc = accept(follower, &found, error);
+		if (rc == 0)
+			rc = accept(follower, &found, error);
+	}
 	imalog_found_close(&found);
 	imalog_view_forget(follower->view);
 	if (rc < 0)

@@ -50,7 +50,8 @@ struct imalog_follower {
 	/* What the last look found; valid: the next one may be short */
 	struct {
 		bool valid;
-		bool staged;	/* something is */
+		bool staged;	/* something is, with this digest */
+		uint8_t sha256[IMALOG_SHA256_SIZE];
 		uint64_t start; /* of the list in the log */
 		uint64_t epoch; /* the current one of the store, 0: none */
 		struct imalog_segment *segments;
@@ -137,7 +138,7 @@ struct imalog_follow_tail {
 /* What is there now */
 struct imalog_found {
 	uint64_t epoch;
-	bool moved; /* it is another epoch or boot */
+	bool moved; /* it is another boot */
 	bool stops; /* behind these nothing is decided */
 	struct imalog_follow_piece *pieces;
 	size_t nr;

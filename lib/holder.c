@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "private.h"
@@ -76,6 +77,22 @@ static const char *which_list(const struct lists *lists, const struct stat *st)
 	return NULL;
 }
 
+/*
+ * Which of the lists a descriptor is of.  Nobody is asked for attributes of a file with such a
+ * name on a network or in user space: it may be who asks that serves it.
+ */
+static const char *list_of(int dir, const char *name, const struct lists *lists)
+{
+	struct statx stx;
+	struct stat st = { .st_dev = 0 };
+
+	if (statx(dir, name, AT_STATX_DONT_SYNC, STATX_INO, &stx) != 0)
+		return NULL;
+	st.st_dev = makedev(stx.stx_dev_major, stx.stx_dev_minor);
+	st.st_ino = stx.stx_ino;
+	return which_list(lists, &st);
+}
+
 /* Names are looked at first: stat() of what others have open may hang or mount something. */
 static const char *held_by(int process, const struct lists *lists)
 {
@@ -92,11 +109,10 @@ static const char *held_by(int process, const struct lists *lists)
 	while (!name && (entry = readdir(dir)) != NULL) {
 		char target[512];
 		ssize_t size = readlinkat(fd, entry->d_name, target, sizeof(target) - 1);
-		struct stat st;
 
 		target[size > 0 ? size : 0] = '\0';
-		if (strstr(target, lists->mark) && fstatat(fd, entry->d_name, &st, 0) == 0)
-			name = which_list(lists, &st);
+		if (strstr(target, lists->mark))
+			name = list_of(fd, entry->d_name, lists);
 	}
 	closedir(dir);
 	return name;

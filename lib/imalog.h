@@ -2655,6 +2655,8 @@ enum imalog_merge_problem {
 	IMALOG_MERGE_OTHER_EPOCH = 8,
 	/** something else, in words */
 	IMALOG_MERGE_OTHER = 9,
+	/** a segment that a receipt names, and whose records nothing proves to be there */
+	IMALOG_MERGE_UNSEEN = 10,
 };
 
 /** imalog_merge_problem_name() - "missing", "doubled", and so on */
@@ -2788,8 +2790,8 @@ IMALOG_API int imalog_sig_keys_add(struct imalog_sig_keys *keys, struct imalog_s
  * From the log they are no more than what the log says: see imalog_sig_keys_set_ca().  They serve
  * for later records only.  No checker may be at work meanwhile.
  *
- * Returns 1 when it has one, 0 when not, -IMALOG_ERR_LIMIT (over 4096 keys), -IMALOG_ERR_NOMEM,
- * -IMALOG_ERR_CRYPTO.
+ * Returns 1 when it has one, 0 when not, -IMALOG_ERR_LIMIT (over 4096 keys, over 64 KiB, or over
+ * 4 MiB of all), -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
  */
 IMALOG_API int imalog_sig_keys_add_record(struct imalog_sig_keys *keys,
 					  const struct imalog_record *record,
@@ -2864,17 +2866,26 @@ IMALOG_API const char *imalog_sig_status_name(enum imalog_sig_status status);
 /** IMALOG_SIG_NO_KEY: no key of the set has signed it */
 #define IMALOG_SIG_NO_KEY SIZE_MAX
 
+/** IMALOG_SIG_KEYS_MAX: how many keys a signature is checked with */
+#define IMALOG_SIG_KEYS_MAX 8
+
 /** struct imalog_sig_result - what came of checking a field */
 struct imalog_sig_result {
 	enum imalog_sig_status status;
 	/** the field that it is in */
 	enum imalog_field_id field;
-	/** does the signature name its key, in sig.keyid?  Then it has a type and an algorithm */
+	/** does the signature name its key, in sig.keyid?  Then it has a type and an algorithm.
+	 *  One that names issuer and serial number has it of the certificate, once that is found */
 	bool has_keyid;
-	/** of an appended signature type, keyid and algorithm alone */
+	/** of an appended signature type, keyid and algorithm alone; where EVM's fails by the
+	 *  signature that it covers, this is that */
 	struct imalog_sig sig;
-	/** the key that has signed it (imalog_sig_keys_get()), or IMALOG_SIG_NO_KEY */
+	/** of the keys that have signed it (imalog_sig_keys_get()) the one that is trusted least;
+	 *  IMALOG_SIG_NO_KEY: none has */
 	size_t key;
+	/** all of them: of several signers, or of EVM's signature and that which it covers */
+	size_t keys[IMALOG_SIG_KEYS_MAX];
+	size_t nr_keys;
 	/** why; printable ASCII */
 	char reason[192];
 };
@@ -2895,7 +2906,8 @@ IMALOG_API void imalog_sig_checker_free(struct imalog_sig_checker **checker);
 
 /**
  * imalog_sig_check() - checks the signature in a field of a record
- * @record: verified (imalog_record_verify()), so that its byte order is known
+ * @record: verified (imalog_record_verify()): unless a digest of its own covers it, no
+ *          signature in it is ok
  * @i:      number of the field, from 0
  * @ret:    gets what came of it; it points into the record
  *

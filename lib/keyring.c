@@ -3,6 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include <openssl/asn1.h>
+#include <openssl/crypto.h>
+#include <openssl/x509.h>
 
 #include "sig.h"
 
@@ -12,6 +17,8 @@
 
 /* Rings in rings */
 #define DEPTH_MAX 4
+/* KEY_MAX_DESC_SIZE of the kernel */
+#define DESCRIPTION_MAX 4096
 
 /* ---- listing ---- */
 
@@ -145,30 +152,84 @@ static int add_ring(struct imalog_sig_keys *keys, const char *name, int32_t ring
 	return added;
 }
 
-static int32_t find_ring(const char *name)
+/* A user can give a keyring of his own any name that does not begin with a dot. */
+static bool is_own_ring(int32_t serial, const char *name)
 {
-	char *end;
+	char *text = NULL, type[16];
+	unsigned int uid;
+	int taken = 0;
+	bool own;
+
+	if (keyctl_describe_alloc(serial, &text) < 0)
+		return false; /* it has expired meanwhile */
+	own = sscanf(text, "%15[^;];%u;%*d;%*x;%n", type, &uid, &taken) == 2 && taken &&
+	      strcmp(type, "keyring") == 0 && (uid == 0 || uid == geteuid()) &&
+	      strcmp(text + taken, name) == 0;
+	free(text);
+	return own;
+}
+
+/* Of the keys that this process may see.  Descriptions are not escaped there: the line is not
+ * relied on. */
+static int find_by_name(FILE *list, const char *name, int32_t *ret)
+{
+	char *line = NULL;
+	size_t room = 0;
+	unsigned int serial;
+	int nr = 0;
+
+	while (getline(&line, &room, list) > 0) {
+		if (sscanf(line, "%x", &serial) != 1 || serial > INT32_MAX ||
+		    !strstr(line, name) || (nr && (int32_t)serial == *ret) ||
+		    !is_own_ring((int32_t)serial, name))
+			continue;
+		*ret = (int32_t)serial;
+		nr++;
+	}
+	free(line);
+	return nr;
+}
+
+static int find_ring(const char *name, int32_t *ret, struct imalog_error *error)
+{
+	char *end, shown[IMALOG_PRINTABLE_MAX];
 	long serial;
+	FILE *list;
+	int nr;
 
 	errno = 0;
 	serial = strtol(name, &end, 0);
+	*ret = (int32_t)serial;
 	if (errno == 0 && end != name && *end == '\0' && serial <= INT32_MAX &&
 	    serial >= INT32_MIN && serial != 0)
-		return (int32_t)serial;
-	return find_key_by_type_and_desc("keyring", name, 0);
+		return 0;
+	imalog_printable(imalog_span_of(name), shown);
+	list = fopen("/proc/keys", "re");
+	if (!list)
+		return imalog_fail_os(error, errno, "cannot read /proc/keys: %s",
+				      strerror(errno));
+	nr = find_by_name(list, name, ret);
+	fclose(list);
+	if (nr == 0)
+		return imalog_fail_os(error, ENOKEY,
+				      "cannot find keyring '%s' of this user or root: %s",
+				      shown, strerror(ENOKEY));
+	return nr == 1 ? 0 :
+			 imalog_fail_os(error, ENOTUNIQ,
+					"%d keyrings are called '%s': say the number", nr,
+					shown);
 }
 
 int imalog_sig_keys_add_keyring(struct imalog_sig_keys *keys, const char *name,
 				struct imalog_error *reterr)
 {
 	char shown[IMALOG_PRINTABLE_MAX];
-	int32_t ring = find_ring(name);
-	int rc;
+	int32_t ring;
+	int rc = find_ring(name, &ring, reterr);
 
+	if (rc < 0)
+		return rc;
 	imalog_printable(imalog_span_of(name), shown);
-	if (ring == -1)
-		return imalog_fail_os(reterr, errno, "cannot find keyring '%s': %s", shown,
-				      strerror(errno));
 	if (keys->nr_rings == IMALOG_KEYRINGS_MAX)
 		return imalog_fail(reterr, IMALOG_ERR_LIMIT, "", "more than %d keyrings",
 				   IMALOG_KEYRINGS_MAX);
@@ -180,17 +241,65 @@ int imalog_sig_keys_add_keyring(struct imalog_sig_keys *keys, const char *name,
 
 /* ---- verifying ---- */
 
-int32_t imalog_keyring_find(int32_t ring, struct imalog_span id)
+static bool put_hex(char **at, const char *end, struct imalog_span bytes)
 {
-	char name[3 + 2 * IMALOG_SKID_MAX + 1] = "id:";
+	if (bytes.size > (size_t)(end - *at) / 2)
+		return false;
+	for (size_t i = 0; i < bytes.size; i++, *at += 2)
+		snprintf(*at, 3, "%02x", bytes.data[i]);
+	return true;
+}
+
+/* What is in an element of DER, without its head */
+static struct imalog_span content_of(const unsigned char *der, size_t size)
+{
+	long length = 0;
+	int tag, class;
+
+	if (ASN1_get_object(&der, &length, &tag, &class, (long)size) & 0x80)
+		length = 0;
+	return (struct imalog_span){ der, (size_t)length };
+}
+
+/*
+ * asymmetric_key_match_preparse() (crypto/asymmetric_keys/asymmetric_type.c): "id:" is the end of
+ * an identifier, "ex:" all of one; that of a certificate is serial number and issuer.
+ */
+static bool name_signer(const struct imalog_signer *signer, char *name, size_t size)
+{
+	const char *end = name + size - 1;
+	const unsigned char *issuer = NULL;
+	unsigned char *serial = NULL;
+	size_t issuer_size = 0;
+	int serial_size;
+	bool ok;
+
+	memcpy(name, signer->issuer ? "ex:" : "id:", 4);
+	name += 3;
+	if (!signer->issuer)
+		return signer->id.size && put_hex(&name, end, signer->id);
+	serial_size = i2d_ASN1_INTEGER(signer->serial, &serial);
+	ok = serial_size > 0 && X509_NAME_get0_der(signer->issuer, &issuer, &issuer_size) &&
+	     put_hex(&name, end, content_of(serial, (size_t)serial_size)) &&
+	     put_hex(&name, end, content_of(issuer, issuer_size));
+	OPENSSL_free(serial);
+	return ok;
+}
+
+/* Expired, revoked, not permitted: there is such a key, and nobody can say what it would tell. */
+int imalog_keyring_find(int32_t ring, const struct imalog_signer *signer, int32_t *ret)
+{
+	char name[DESCRIPTION_MAX];
 	long serial;
 
-	if (id.size == 0 || id.size > IMALOG_SKID_MAX)
-		return 0;
-	for (size_t i = 0; i < id.size; i++)
-		snprintf(name + 3 + 2 * i, 3, "%02x", id.data[i]);
+	*ret = 0;
+	if (!name_signer(signer, name, sizeof(name)))
+		return signer->issuer ? -E2BIG : 0;
 	serial = keyctl_search(ring, "asymmetric", name, 0);
-	return serial > 0 ? (int32_t)serial : 0;
+	if (serial < 0)
+		return errno == ENOKEY ? 0 : -errno;
+	*ret = (int32_t)serial;
+	return 0;
 }
 
 int imalog_keyring_verify(const struct imalog_sig_key *key, enum imalog_alg alg,
@@ -227,10 +336,11 @@ int imalog_sig_keys_add_keyring(struct imalog_sig_keys *keys, const char *name,
 			   "keyrings: the library was built without libkeyutils");
 }
 
-int32_t imalog_keyring_find(int32_t ring, struct imalog_span id)
+int imalog_keyring_find(int32_t ring, const struct imalog_signer *signer, int32_t *ret)
 {
 	(void)ring;
-	(void)id;
+	(void)signer;
+	*ret = 0;
 	return 0;
 }
 

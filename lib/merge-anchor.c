@@ -232,6 +232,20 @@ static bool is_expected(const struct imalog_anchor *anchor,
 	return true;
 }
 
+/* As in a replay, PCR 0 need not start as zeros. */
+static void start_pcr0(const struct imalog_anchor *anchor, struct imalog_anchor_state *state,
+		       const struct imalog_distinct *record)
+{
+	for (size_t i = 0; i < anchor->nr && record->locality >= 0 && !state->begun; i++) {
+		const struct imalog_anchor_chain *chain = &anchor->chains[i];
+
+		if (chain->pcr == 0 && !imalog_pcrs_get(anchor->setup.start, chain->alg, 0))
+			state->values[i][imalog_alg_size(chain->alg) - 1] =
+				(uint8_t)record->locality;
+	}
+	state->begun |= record->extends && record->pcr == 0;
+}
+
 int imalog_anchor_extend(struct imalog_anchor *anchor, struct imalog_anchor_state *state,
 			 uint32_t number, struct imalog_error *error)
 {
@@ -239,6 +253,7 @@ int imalog_anchor_extend(struct imalog_anchor *anchor, struct imalog_anchor_stat
 	bool extended = false;
 	int rc = 0;
 
+	start_pcr0(anchor, state, record);
 	for (size_t i = 0; rc == 0 && i < anchor->nr; i++) {
 		const struct imalog_anchor_chain *chain = &anchor->chains[i];
 		uint8_t digest[IMALOG_DIGEST_MAX];

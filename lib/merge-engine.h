@@ -41,6 +41,7 @@ struct imalog_receipt_set {
 	struct imalog_entry {
 		const struct imalog_receipt *receipt;
 		size_t piece; /* IMALOG_NOWHERE: none has its bytes */
+		unsigned int held; /* values that the log has where it should: before, after */
 	} *entries;	      /* by the number of their first records */
 	size_t nr;
 };

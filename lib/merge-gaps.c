@@ -282,27 +282,53 @@ static uint64_t pass_repeats(const struct imalog_merge *merge, uint64_t reached)
 	return reached;
 }
 
-/* Segments that are no piece, and of which the numbers of the records do not say more */
-static int say_unseen(struct imalog_merge *merge, struct imalog_error *error)
+/* The record before the first piece, where nothing before given values is asked for */
+static uint64_t start_of_plan(const struct imalog_merge *merge)
 {
+	const struct imalog_receipt *receipt =
+		merge->plan.nr_parts ? merge->items[merge->plan.parts[0].piece].receipt : NULL;
+
+	return has_start(merge) && receipt ? receipt->first - 1 : 0;
+}
+
+/*
+ * A segment that is no piece, and of which the numbers of the records do not say more: are the
+ * values those before it and after it where it should be?  Then others have its records.
+ */
+static int say_unseen(struct imalog_merge *merge, const struct imalog_entry *entry,
+		      struct imalog_error *error)
+{
+	const struct imalog_receipt *receipt = entry->receipt;
+	bool begins = has_start(merge), covered = entry->held == 3 && !begins;
+	bool later = !begins && receipt->first > imalog_replay_records(merge->replay);
+
+	return imalog_notes_add(&merge->notes,
+				covered || later ? IMALOG_MERGE_OTHER : IMALOG_MERGE_UNSEEN,
+				IMALOG_NOWHERE, error,
+				"segment %" PRIu64 ", records %" PRIu64 " to %" PRIu64 ", %s",
+				receipt->segment, receipt->first,
+				receipt->first + receipt->records - 1,
+				later	? "which is later, is not among the pieces" :
+				covered ? "is not among the pieces: by its values, pieces without "
+					  "a receipt have its records" :
+					  "is not among the pieces, unless one without a "
+					  "receipt has its records");
+}
+
+static int say_all_unseen(struct imalog_merge *merge, struct imalog_error *error)
+{
+	uint64_t start = start_of_plan(merge);
 	int rc = 0;
 
 	for (size_t s = 0; s < merge->nr_sets; s++) {
 		const struct imalog_receipt_set *set = &merge->sets[s];
 
 		for (size_t e = 0; rc == 0 && is_of_log(merge, set) && e < set->nr; e++) {
-			const struct imalog_receipt *receipt = set->entries[e].receipt;
+			const struct imalog_entry *entry = &set->entries[e];
 
-			if (!imalog_entry_is_missing(&set->entries[e]))
-				continue;
-			rc = imalog_notes_add(&merge->notes, IMALOG_MERGE_OTHER, IMALOG_NOWHERE,
-					      error,
-					      "segment %" PRIu64 ", records %" PRIu64
-					      " to %" PRIu64
-					      ", is not among the pieces, unless one without a "
-					      "receipt has its records",
-					      receipt->segment, receipt->first,
-					      receipt->first + receipt->records - 1);
+			if (imalog_entry_is_missing(entry) &&
+			    entry->receipt->first + entry->receipt->records - 1 > start)
+				rc = say_unseen(merge, entry, error);
 		}
 	}
 	return rc;
@@ -337,5 +363,5 @@ int imalog_plan_say_gaps(struct imalog_merge *merge, struct imalog_error *error)
 		known = true;
 		loose = 0;
 	}
-	return rc < 0 ? rc : say_unseen(merge, error);
+	return rc < 0 ? rc : say_all_unseen(merge, error);
 }

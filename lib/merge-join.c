@@ -172,6 +172,9 @@ static int look_for_gaps(struct imalog_merge *merge, bool searched, struct imalo
 	     imalog_notes_have(&merge->notes, IMALOG_MERGE_CUT) ||
 	     imalog_notes_have(&merge->notes, IMALOG_MERGE_EDITED)))
 		merge->result = IMALOG_MERGE_BROKEN;
+	else if (merge->result == IMALOG_MERGE_PROVED &&
+		 imalog_notes_have(&merge->notes, IMALOG_MERGE_UNSEEN))
+		merge->result = IMALOG_MERGE_RECEIPTS;
 	return rc;
 }
 

@@ -14,6 +14,8 @@ struct point {
 	uint64_t record;
 	size_t piece;
 	const struct imalog_state *state;
+	struct imalog_entry *missing; /* no piece has this receipt */
+	unsigned int held;	      /* that has the values, then */
 };
 
 /* Records that a part has and those before it: theirs are summed when they go by. */
@@ -82,9 +84,13 @@ static int look_ahead(struct imalog_ledger *ledger, struct imalog_error *error)
 		/* They do not count as the log does if its first records are not there. */
 		if (receipt->first == first + 1) {
 			ledger->points[ledger->nr_points++] =
-				(struct point){ first, part->piece, &receipt->before };
+				(struct point){ .record = first,
+						.piece = part->piece,
+						.state = &receipt->before };
 			ledger->points[ledger->nr_points++] =
-				(struct point){ last, part->piece, &receipt->after };
+				(struct point){ .record = last,
+						.piece = part->piece,
+						.state = &receipt->after };
 		}
 		if (part->skip)
 			rc = add_shared(ledger, i, end, error);
@@ -93,6 +99,43 @@ static int look_ahead(struct imalog_ledger *ledger, struct imalog_error *error)
 		end = last > end ? last : end;
 	}
 	return 0;
+}
+
+static size_t count_missing(const struct imalog_merge *merge)
+{
+	size_t nr = 0;
+
+	for (size_t s = 0; s < merge->nr_sets; s++)
+		for (size_t e = 0; e < merge->sets[s].nr; e++)
+			nr += imalog_entry_is_missing(&merge->sets[s].entries[e]);
+	return nr;
+}
+
+/* Segments that are no piece: pieces without a receipt may have their records. */
+static void look_for_missing(struct imalog_ledger *ledger)
+{
+	const struct imalog_merge *merge = ledger->pass->merge;
+
+	for (size_t s = 0; s < merge->nr_sets; s++) {
+		for (size_t e = 0; e < merge->sets[s].nr; e++) {
+			struct imalog_entry *entry = &merge->sets[s].entries[e];
+			const struct imalog_receipt *receipt = entry->receipt;
+
+			entry->held = 0;
+			if (!imalog_entry_is_missing(entry))
+				continue;
+			ledger->points[ledger->nr_points++] =
+				(struct point){ .record = receipt->first - 1,
+						.state = &receipt->before,
+						.missing = entry,
+						.held = 1 };
+			ledger->points[ledger->nr_points++] =
+				(struct point){ .record = receipt->first + receipt->records - 1,
+						.state = &receipt->after,
+						.missing = entry,
+						.held = 2 };
+		}
+	}
 }
 
 int imalog_ledger_open(struct imalog_merge_pass *pass, struct imalog_ledger **ret,
@@ -105,11 +148,13 @@ int imalog_ledger_open(struct imalog_merge_pass *pass, struct imalog_ledger **re
 		return imalog_fail_nomem(error);
 	*ret = ledger;
 	ledger->pass = pass;
-	ledger->points = calloc(2 * pass->plan->nr_parts + 1, sizeof(*ledger->points));
+	ledger->points = calloc(2 * (pass->plan->nr_parts + count_missing(pass->merge)) + 1,
+				sizeof(*ledger->points));
 	ledger->shared = calloc(pass->plan->nr_parts + 1, sizeof(*ledger->shared));
 	if (!ledger->points || !ledger->shared)
 		return imalog_fail_nomem(error);
 	rc = look_ahead(ledger, error);
+	look_for_missing(ledger);
 	if (ledger->nr_points)
 		qsort(ledger->points, ledger->nr_points, sizeof(*ledger->points),
 		      compare_points);
@@ -137,6 +182,22 @@ void imalog_ledger_close(struct imalog_ledger **ptr)
 
 /* ---- values ---- */
 
+static bool share_bank(const struct imalog_state *a, const struct imalog_state *b)
+{
+	for (size_t i = 0; i < a->nr; i++)
+		for (size_t k = 0; k < b->nr; k++)
+			if (a->values[i].alg == b->values[k].alg)
+				return true;
+	return a->nr == 0 && b->nr == 0;
+}
+
+/* Has the log the values that it would have with the segment? */
+static void check_missing(const struct point *point, const struct imalog_state *now)
+{
+	if (share_bank(now, point->state) && imalog_state_agrees(now, point->state))
+		point->missing->held |= point->held;
+}
+
 static int check_point(struct imalog_ledger *ledger, const struct point *point,
 		       struct imalog_error *error)
 {
@@ -146,6 +207,10 @@ static int check_point(struct imalog_ledger *ledger, const struct point *point,
 	int rc = imalog_state_take(&now, pass->replay, error);
 	bool agrees = now.nr == 0 && point->record > 0; /* no bank is computed */
 
+	if (rc == 0 && point->missing) {
+		check_missing(point, &now);
+		agrees = true;
+	}
 	agrees = agrees || imalog_state_agrees(&now, point->state);
 	imalog_state_free(&now);
 	if (rc < 0 || agrees || pass->misfit != IMALOG_NOWHERE || pass->contradicts)

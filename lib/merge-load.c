@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eventlog.h"
 #include "merge-search.h"
 
 #define TABLE_MIN ((size_t)1024)
@@ -104,6 +105,9 @@ static int number_of(struct load *load, const struct imalog_record *record, uint
 		*distinct = (struct imalog_distinct){ .pcr = record->index,
 						      .extends = imalog_record_extends_pcr(record),
 						      .violation = record->violation,
+						      .firmware = record->content ==
+								  IMALOG_CONTENT_PCCLIENT,
+						      .locality = imalog_record_locality(record),
 						      .recurs = imalog_record_recurs(record) };
 		memcpy(distinct->content, content, sizeof(content));
 		loaded->table[slot] = (uint32_t)++loaded->nr;

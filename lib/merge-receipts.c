@@ -82,7 +82,7 @@ static int add_entry(struct imalog_receipt_set *set, const struct imalog_receipt
 	if (!entries)
 		return imalog_fail_nomem(error);
 	set->entries = entries;
-	entries[set->nr++] = (struct imalog_entry){ receipt, piece };
+	entries[set->nr++] = (struct imalog_entry){ .receipt = receipt, .piece = piece };
 	return 0;
 }
 

@@ -29,6 +29,7 @@ static const char *const problem_names[] = {
 	[IMALOG_MERGE_OVERLAPS] = "overlaps",
 	[IMALOG_MERGE_OTHER_EPOCH] = "other-epoch",
 	[IMALOG_MERGE_OTHER] = "other",
+	[IMALOG_MERGE_UNSEEN] = "unseen",
 };
 
 const char *imalog_merge_result_name(enum imalog_merge_result result)
@@ -40,7 +41,7 @@ const char *imalog_merge_result_name(enum imalog_merge_result result)
 
 const char *imalog_merge_problem_name(enum imalog_merge_problem problem)
 {
-	if (problem < IMALOG_MERGE_MISSING || problem > IMALOG_MERGE_OTHER)
+	if (problem < IMALOG_MERGE_MISSING || problem > IMALOG_MERGE_UNSEEN)
 		return "unknown";
 	return problem_names[problem];
 }

@@ -15,6 +15,10 @@
  * It may as well be later than the anchor where the log goes on behind it, or if all its records
  * are of those that recur: then it is doubtful.
  *
+ * No value tells how records of one PCR lie among those of another.  But the firmware has ended
+ * before the kernel begins: orders that differ in where its events lie, and in which each PCR has
+ * the same records, are one, that in which they come first.
+ *
  * The same records, made of the same sequences, are gone on with once.  They are known by two
  * polynomials modulo a prime at random points, which no one who writes logs can know.
  */
@@ -58,6 +62,7 @@ struct search {
 	struct imalog_error *error;
 	struct part parts[IMALOG_LOOSE_MAX];
 	size_t nr_parts;
+	const struct imalog_distinct *distinct;
 	uint64_t points[2];
 	uint64_t (*powers)[2]; /* of the points */
 	uint32_t *log;	       /* what was put together */
@@ -97,6 +102,42 @@ static void join_hash(const struct search *search, const uint64_t before[2],
 
 		out[i] = plus(times(before[i], search->powers[nr][i]), tail);
 	}
+}
+
+/* What belongs together: records of one PCR (all other indexes count as one), of the firmware */
+enum {
+	OTHER_INDEX = IMALOG_PCR_MAX + 1,
+	FIRMWARE,
+	NOT_FIRMWARE,
+	GROUPS
+};
+
+static void add_to_group(const struct search *search, uint64_t sum[2], uint32_t number)
+{
+	for (int p = 0; p < 2; p++)
+		sum[p] = plus(times(sum[p], search->points[p]), (uint64_t)number + 1);
+}
+
+/* Of the log as records of groups, whatever lies between those of one; and the firmware's end */
+static void look_at_groups(struct search *search, struct imalog_found *found)
+{
+	uint64_t sums[GROUPS][2] = { { 0 } };
+
+	for (size_t i = 0; i < search->nr; i++) {
+		const struct imalog_distinct *record = &search->distinct[search->log[i]];
+		uint32_t pcr = record->pcr;
+
+		add_to_group(search, sums[pcr < OTHER_INDEX ? pcr : OTHER_INDEX], search->log[i]);
+		add_to_group(search, sums[record->firmware ? FIRMWARE : NOT_FIRMWARE],
+			     search->log[i]);
+		if (record->firmware)
+			found->firmware = i + 1;
+	}
+	search->work += search->nr / 8;
+	for (size_t g = 0; g < GROUPS; g++)
+		for (int p = 0; p < 2; p++)
+			found->hash[p] = plus(times(found->hash[p], search->points[!p]),
+					      sums[g][p]);
 }
 
 /* ---- preparing ---- */
@@ -243,11 +284,14 @@ static void keep_found(struct imalog_search *result, const struct imalog_found *
 {
 	for (size_t i = 0; i < result->nr; i++) {
 		struct imalog_found *other = &result->found[i];
+		uint32_t doubtful = other->doubtful | found->doubtful;
 
 		if (other->records != found->records ||
 		    memcmp(other->hash, found->hash, sizeof(found->hash)) != 0)
 			continue;
-		other->doubtful |= found->doubtful;
+		if (found->firmware < other->firmware)
+			*other = *found;
+		other->doubtful = doubtful;
 		return;
 	}
 	if (result->nr < IMALOG_FOUND_MAX)
@@ -265,7 +309,6 @@ static void note_found(struct search *search, const struct node *node)
 	found.records = search->nr;
 	found.last = node->last;
 	found.explained = search->used;
-	memcpy(found.hash, node->hash, sizeof(found.hash));
 	found.doubtful = 0;
 	for (size_t i = 0; i < search->nr_parts; i++) {
 		if (search->used >> i & 1 || !has_part(search, &search->parts[i], node->last))
@@ -277,8 +320,10 @@ static void note_found(struct search *search, const struct node *node)
 	}
 	if (count_bits(found.explained) > count_bits(result->best.explained))
 		result->best = found;
-	if (count_bits(found.explained) == search->nr_parts)
-		keep_found(result, &found);
+	if (count_bits(found.explained) < search->nr_parts)
+		return;
+	look_at_groups(search, &found);
+	keep_found(result, &found);
 }
 
 /* ---- trying ---- */
@@ -436,6 +481,7 @@ int imalog_search(struct imalog_anchor *anchor, const struct imalog_loaded *load
 	search->result = ret;
 	search->error = error;
 	search->work_max = work_max;
+	search->distinct = loaded->distinct;
 	rc = run(search, loaded);
 	for (size_t i = 0; i < search->nr_parts; i++) {
 		free(search->parts[i].fallback);

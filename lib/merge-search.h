@@ -17,6 +17,8 @@ struct imalog_distinct {
 	bool extends; /* a PCR */
 	bool violation;
 	bool recurs; /* by nature, or one piece has it twice */
+	bool firmware; /* an event of the firmware */
+	int locality; /* that PCR 0 starts as, if the record says it, else -1 */
 	size_t sequence; /* the last that has it, from 1 on */
 };
 
@@ -87,6 +89,7 @@ struct imalog_anchor {
 /* Values of all chains */
 struct imalog_anchor_state {
 	uint8_t values[IMALOG_ANCHOR_CHAINS][IMALOG_DIGEST_MAX];
+	bool begun; /* PCR 0 is extended */
 	bool holds;
 };
 
@@ -114,9 +117,10 @@ struct imalog_found {
 	size_t nr;
 	uint64_t records;    /* of all */
 	uint64_t last;	     /* the last after which the anchor holds */
+	uint64_t firmware;   /* the last event of the firmware */
 	uint32_t explained;  /* sequences that are in it, a bit for each */
 	uint32_t doubtful;   /* those that it has, and may have come later once more */
-	uint64_t hash[2];
+	uint64_t hash[2];    /* of all that the order of the firmware's events does not change */
 };
 
 struct imalog_search {

@@ -17,8 +17,7 @@
  */
 #include "private.h"
 
-/* Can every record come again?  Also when nothing tells. */
-static bool may_repeat(const struct imalog_kernel_info *kernel)
+bool imalog_moment_repeats(const struct imalog_kernel_info *kernel)
 {
 	return kernel->flush_htable || kernel->no_htable != IMALOG_NO;
 }
@@ -58,5 +57,5 @@ bool imalog_moment_same(const struct imalog_kernel_info *kernel,
 
 	if (!then->known || !now.known || then->violations != now.violations)
 		return false;
-	return violations || !may_repeat(kernel);
+	return violations || !imalog_moment_repeats(kernel);
 }

@@ -281,6 +281,8 @@ struct imalog_moment {
 };
 
 /* How many violations are in the list; 0, or negative */
+/* Can every record come again?  Also when nothing tells. */
+bool imalog_moment_repeats(const struct imalog_kernel_info *kernel);
 int imalog_moment_count(struct imalog_source *list, const struct imalog_templates *templates,
 			uint64_t *ret);
 /* What the kernel has counted, without those */

@@ -318,11 +318,8 @@ static int check_marker(struct imalog_replay *replay, const struct imalog_record
 static void start_pcr0(struct imalog_replay *replay, struct imalog_chain *chain,
 		       const struct imalog_record *record)
 {
-	struct imalog_span data;
-	uint32_t type;
-	bool is_hcrtm = imalog_record_event(record, &type, &data) &&
-			type == IMALOG_EV_EFI_HCRTM_EVENT;
-	uint8_t start = is_hcrtm ? IMALOG_HCRTM_LOCALITY : replay->locality;
+	int said = chain->pcr ? -1 : imalog_record_locality(record);
+	uint8_t start = said < 0 ? replay->locality : (uint8_t)said;
 
 	if (chain->pcr != 0 || chain->extends || chain->resumed || start == 0 ||
 	    imalog_pcrs_get(replay->start, chain->alg, 0))
@@ -335,18 +332,15 @@ static void start_pcr0(struct imalog_replay *replay, struct imalog_chain *chain,
 static void note_unmeasured(struct imalog_replay *replay,
 			    const struct imalog_record *record)
 {
-	struct imalog_span data;
-	uint32_t type;
+	int said = imalog_record_locality(record);
 
 	if (record->is_nv)
 		replay->elsewhere++;
 	else
 		replay->unmeasured++;
-	if (record->is_nv || !imalog_record_event(record, &type, &data) ||
-	    record->index != 0 || !imalog_eventlog_is(data, "StartupLocality") ||
-	    data.size != 17 || data.data[16] == replay->locality)
+	if (said < 0 || said == replay->locality)
 		return;
-	replay->locality = data.data[16];
+	replay->locality = (uint8_t)said;
 	for (int alg = 1; alg < IMALOG_ALG_COUNT; alg++)
 		if (replay->chains[alg][0] && replay->chains[alg][0]->extends)
 			replay->chains[alg][0]->opaque = true;

@@ -172,13 +172,14 @@ static int check_content(struct imalog_sig_checker *checker, const struct imalog
 	else if (!ima_has_digest(ima, &digest))
 		imalog_sig_decide(result, IMALOG_SIG_BAD,
 				  "it covers a security.ima of another digest than the record's");
-	if (rc == 0 && inner.status > IMALOG_SIG_OK)
+	if (rc == 0 && inner.status > IMALOG_SIG_OK) {
 		imalog_sig_decide(result, inner.status, "security.ima, which it covers: %.100s",
 				  inner.reason);
+		result->sig = inner.sig;
+		result->has_keyid = inner.has_keyid;
+	}
 	if (rc == 0 && inner.status == IMALOG_SIG_OK)
-		imalog_sig_also_by(checker, result, inner.key);
-	if (result->status != IMALOG_SIG_OK)
-		result->key = IMALOG_SIG_NO_KEY;
+		imalog_sig_also_by(checker, result, &inner);
 	return rc;
 }
 
@@ -195,7 +196,9 @@ int imalog_sig_check_evm(struct imalog_sig_checker *checker, const struct imalog
 		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED, "%s", wrong);
 		return 0;
 	}
-	wrong = split_values(&all, record->order);
+	wrong = all.uid > UINT32_MAX || all.gid > UINT32_MAX || all.mode > UINT16_MAX ?
+			"a number exceeds what the kernel has for it" :
+			split_values(&all, record->order);
 	if (wrong) {
 		imalog_sig_decide(result, IMALOG_SIG_BAD, "%s", wrong);
 		return 0;

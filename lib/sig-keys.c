@@ -15,8 +15,9 @@
 
 /* Far more than any keyring has; a log can measure any number of keys. */
 #define KEYS_MAX 4096
-/* The kernel's limit for the payload of a key (add_key(2)) */
-#define CERT_MAX    ((size_t)1 << 20)
+/* Of a certificate in a log, and of all: parsed they take some sixteen times as much. */
+#define CERT_MAX    ((size_t)64 << 10)
+#define CERTS_MAX   ((size_t)4 << 20)
 #define SUBJECT_MAX 256
 #define KEYID_SIZE  4
 /* The kernel verifies none above 4096; each costs time, and a log can hold many. */
@@ -213,6 +214,21 @@ static struct imalog_sig_key *find_same(const struct imalog_sig_keys *keys,
 	return NULL;
 }
 
+/* The first entry with the same public key, or this one */
+static size_t same_as(const struct imalog_sig_keys *keys, const struct imalog_sig_key *entry)
+{
+	for (size_t i = 0; i < keys->nr; i++) {
+		const struct imalog_sig_key *other = &keys->all[i];
+
+		if (other == entry ||
+		    (other->key && other->id_sizes[1] == entry->id_sizes[1] &&
+		     memcmp(other->ids[1], entry->ids[1], entry->id_sizes[1]) == 0 &&
+		     EVP_PKEY_eq(other->key->pkey, entry->key->pkey) == 1))
+			return i;
+	}
+	return 0;
+}
+
 static int fill(const struct imalog_sig_keys *keys, struct imalog_sig_key *entry,
 		const char *name, size_t size, struct imalog_error *error)
 {
@@ -227,7 +243,10 @@ static int fill(const struct imalog_sig_keys *keys, struct imalog_sig_key *entry
 	if (entry->key->cert)
 		set_cert_id(entry);
 	rc = set_usual_id(entry, error);
-	return rc < 0 ? rc : judge(keys, entry, error);
+	if (rc < 0)
+		return rc;
+	entry->same = same_as(keys, entry);
+	return judge(keys, entry, error);
 }
 
 /* Takes @key over, even if it fails; @record 0: it is of a file. */
@@ -280,6 +299,16 @@ static struct imalog_span next_block(struct imalog_span *text)
 	return block;
 }
 
+/* Files with a certificate may hold its private key, too, which is none of ours. */
+static bool is_public(struct imalog_span block)
+{
+	const uint8_t *end = memchr(block.data, '\n', block.size);
+	size_t size = end ? (size_t)(end - block.data) : block.size;
+
+	return memmem(block.data, size, "CERTIFICATE-", 12) ||
+	       memmem(block.data, size, "PUBLIC KEY-", 11);
+}
+
 static int add_one(struct imalog_sig_keys *keys, struct imalog_span bytes, const char *name,
 		   struct imalog_error *error)
 {
@@ -294,12 +323,14 @@ int imalog_sig_keys_add(struct imalog_sig_keys *keys, struct imalog_span bytes,
 {
 	/* As imalog_key_parse() tells them apart */
 	bool is_der = bytes.size >= 2 && bytes.data[0] == 0x30 && bytes.data[1] & 0x80;
-	struct imalog_span block;
+	struct imalog_span block, left = bytes;
 	int added = 0, rc = 1;
 
 	if (is_der || bytes.size == 0)
 		return add_one(keys, bytes, name, reterr);
-	for (block = next_block(&bytes); block.size && rc > 0; block = next_block(&bytes)) {
+	for (block = next_block(&left); block.size && rc > 0; block = next_block(&left)) {
+		if (!is_public(block))
+			continue;
 		rc = add_one(keys, block, name, reterr);
 		added++;
 	}
@@ -329,28 +360,50 @@ static int buffer_fits(const struct imalog_record *record, struct imalog_span bu
 	return rc < 0 ? rc : memcmp(computed, digest.digest.data, digest.digest.size) == 0;
 }
 
-int imalog_sig_keys_add_record(struct imalog_sig_keys *keys,
-			       const struct imalog_record *record,
-			       struct imalog_hasher *hasher, struct imalog_error *reterr)
+/* Is the field a certificate, perhaps? */
+static bool has_buffer(const struct imalog_record *record, struct imalog_span *ret)
 {
-	struct imalog_span buffer;
+	return record->fit == IMALOG_FIT_YES &&
+	       imalog_sig_find_field(record, IMALOG_FIELD_BUF, ret) && ret->size >= 2 &&
+	       ret->data[0] == 0x30 && ret->data[1] & 0x80;
+}
+
+static int add_measured(struct imalog_sig_keys *keys, const struct imalog_record *record,
+			struct imalog_span buffer, struct imalog_error *error)
+{
+	size_t before = keys->nr;
 	struct imalog_key *key;
 	int rc;
 
-	if (!imalog_sig_find_field(record, IMALOG_FIELD_BUF, &buffer) || buffer.size < 2 ||
-	    buffer.size > CERT_MAX || buffer.data[0] != 0x30 || !(buffer.data[1] & 0x80) ||
-	    record->fit != IMALOG_FIT_YES)
-		return 0;
-	rc = buffer_fits(record, buffer, hasher, reterr);
-	if (rc <= 0)
-		return rc;
 	if (imalog_key_parse(buffer, &key, NULL) < 0)
 		return 0;
 	if (!key->cert) {
 		imalog_key_free(&key);
 		return 0;
 	}
-	return add_key(keys, key, imalog_record_name(record), record->number, reterr);
+	rc = add_key(keys, key, imalog_record_name(record), record->number, error);
+	if (keys->nr > before)
+		keys->measured += buffer.size;
+	return rc;
+}
+
+int imalog_sig_keys_add_record(struct imalog_sig_keys *keys,
+			       const struct imalog_record *record,
+			       struct imalog_hasher *hasher, struct imalog_error *reterr)
+{
+	struct imalog_span buffer;
+	int rc;
+
+	if (!has_buffer(record, &buffer))
+		return 0;
+	rc = buffer_fits(record, buffer, hasher, reterr);
+	if (rc <= 0)
+		return rc;
+	if (buffer.size > CERT_MAX || buffer.size > CERTS_MAX - keys->measured)
+		return imalog_fail(reterr, IMALOG_ERR_LIMIT, "buf",
+				   "a certificate of %zu bytes is more than there is room for",
+				   buffer.size);
+	return add_measured(keys, record, buffer, reterr);
 }
 
 /* ---- looking ---- */

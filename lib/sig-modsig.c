@@ -15,7 +15,6 @@
 
 /* Of a module: a signature and, rarely, some certificates */
 #define MODSIG_MAX  ((size_t)64 << 10)
-#define SIGNERS_MAX 8
 #define KEYID_SIZE  4
 
 /* NULL when it is one message and nothing else, in the form that the kernel takes */
@@ -25,8 +24,6 @@ static const char *parse(struct imalog_span data, CMS_ContentInfo **ret)
 	CMS_ContentInfo *cms;
 	ASN1_OCTET_STRING **content;
 
-	if (data.size > MODSIG_MAX)
-		return "it is larger than what is verified";
 	cms = d2i_CMS_ContentInfo(NULL, &end, (long)data.size);
 	*ret = cms;
 	if (!cms)
@@ -72,14 +69,13 @@ static struct imalog_span span_of(const ASN1_STRING *string)
 				     (size_t)ASN1_STRING_length(string) };
 }
 
-/* By its identifier, else by issuer and serial number, whose end is then shown. */
+/* By its identifier, else by issuer and serial number, which are no id. */
 static struct imalog_signer signer_of(CMS_SignerInfo *info, struct imalog_sig_result *result)
 {
 	ASN1_OCTET_STRING *keyid = NULL;
 	X509_NAME *issuer = NULL;
 	ASN1_INTEGER *serial = NULL;
 	struct imalog_signer signer = { .issuer = NULL };
-	struct imalog_span id;
 
 	if (CMS_SignerInfo_get0_signer_id(info, &keyid, &issuer, &serial) <= 0)
 		return signer;
@@ -87,10 +83,10 @@ static struct imalog_signer signer_of(CMS_SignerInfo *info, struct imalog_sig_re
 	signer.serial = serial;
 	if (keyid)
 		signer.id = span_of(keyid);
-	id = keyid ? signer.id : span_of(serial);
-	result->has_keyid = id.size >= KEYID_SIZE;
+	result->has_keyid = signer.id.size >= KEYID_SIZE;
 	if (result->has_keyid)
-		memcpy(result->sig.keyid, id.data + id.size - KEYID_SIZE, KEYID_SIZE);
+		memcpy(result->sig.keyid, signer.id.data + signer.id.size - KEYID_SIZE,
+		       KEYID_SIZE);
 	return signer;
 }
 
@@ -150,23 +146,36 @@ static int check_signers(struct imalog_sig_checker *checker, CMS_ContentInfo *cm
 	STACK_OF(CMS_SignerInfo) *infos = CMS_get0_SignerInfos(cms);
 	int nr = infos ? sk_CMS_SignerInfo_num(infos) : 0, rc = 0;
 
-	if (nr <= 0 || nr > SIGNERS_MAX) {
-		imalog_sig_decide(result, IMALOG_SIG_BAD, "it has %d signers",
-				  nr < 0 ? 0 : nr);
+	if (nr <= 0 || nr > IMALOG_SIG_KEYS_MAX) {
+		imalog_sig_decide(result, nr > 0 ? IMALOG_SIG_UNSUPPORTED : IMALOG_SIG_BAD,
+				  "it has %d signers", nr < 0 ? 0 : nr);
 		return 0;
 	}
 	for (int i = 0; i < nr && rc == 0; i++) {
 		struct imalog_sig_result one = *result;
 
-		one.key = IMALOG_SIG_NO_KEY;
+		imalog_sig_forget_keys(&one);
 		rc = check_signer(checker, sk_CMS_SignerInfo_value(infos, i), record, &one,
 				  error);
 		if (rc == 0 && (i == 0 || is_worse(one.status, result->status)))
 			*result = one;
 		else if (rc == 0 && result->status == IMALOG_SIG_OK)
-			imalog_sig_also_by(checker, result, one.key);
+			imalog_sig_also_by(checker, result, &one);
 	}
 	return rc;
+}
+
+/* The id of the certificate that was found by issuer and serial number */
+static void name_key(const struct imalog_sig_checker *checker,
+		     struct imalog_sig_result *result)
+{
+	struct imalog_sig_key_info key;
+
+	result->has_keyid = imalog_sig_keys_get(imalog_sig_keys_of(checker), result->keys[0],
+						&key) &&
+			    key.has_keyid;
+	if (result->has_keyid)
+		memcpy(result->sig.keyid, key.keyid, sizeof(key.keyid));
 }
 
 int imalog_sig_check_modsig(struct imalog_sig_checker *checker,
@@ -174,14 +183,19 @@ int imalog_sig_check_modsig(struct imalog_sig_checker *checker,
 			    struct imalog_sig_result *result, struct imalog_error *error)
 {
 	CMS_ContentInfo *cms = NULL;
-	const char *wrong = parse(data, &cms);
+	const char *wrong = NULL;
 	int rc = 0;
 
 	result->sig = (struct imalog_sig){ .type = IMALOG_SIG_APPENDED };
-	if (wrong)
+	if (data.size > MODSIG_MAX)
+		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED,
+				  "it is larger than what is verified");
+	else if ((wrong = parse(data, &cms)))
 		imalog_sig_decide(result, IMALOG_SIG_BAD, "%s", wrong);
 	else
 		rc = check_signers(checker, cms, record, result, error);
+	if (result->status == IMALOG_SIG_OK && !result->has_keyid)
+		name_key(checker, result);
 	if (result->sig.alg)
 		result->sig.hash_name = imalog_alg_name(result->sig.alg);
 	CMS_ContentInfo_free(cms);

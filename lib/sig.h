@@ -33,6 +33,7 @@ struct imalog_signer {
 
 struct imalog_sig_key {
 	struct imalog_key *key; /* NULL: the kernel has it */
+	size_t same;		/* the first entry with this public key */
 	char *name;		/* of its file or keyring */
 	char *subject;		/* of its certificate, or how the kernel calls it; may be "" */
 	enum imalog_sig_source source;
@@ -51,6 +52,7 @@ struct imalog_sig_key {
 struct imalog_sig_keys {
 	struct imalog_sig_key *all;
 	size_t nr, room;
+	size_t measured; /* bytes of certificates from the log */
 	struct imalog_ca *ca;
 	int32_t rings[IMALOG_KEYRINGS_MAX];
 	size_t nr_rings;
@@ -65,15 +67,17 @@ struct imalog_sig_key *imalog_sig_keys_push(struct imalog_sig_keys *keys,
 
 /* ---- keyring.c ---- */
 
-/* The serial number of a key in a keyring that the kernel finds by the end of its identifier;
- * 0: there is none */
-int32_t imalog_keyring_find(int32_t ring, struct imalog_span id);
+/*
+ * The serial number of a key in a keyring that the kernel finds by what a signature calls it; 0:
+ * there is none.  Returns 0, or a negative errno when the kernel does not say.
+ */
+int imalog_keyring_find(int32_t ring, const struct imalog_signer *signer, int32_t *ret);
 /* 1: it is the key's, 0: it is not; negative: could not tell */
 int imalog_keyring_verify(const struct imalog_sig_key *key, enum imalog_alg alg,
 			  struct imalog_span digest, struct imalog_span bytes,
 			  struct imalog_error *error);
 
-/* ---- sig-check.c ---- */
+/* ---- sig-try.c ---- */
 
 /* What is signed, and by whom */
 struct imalog_claim {
@@ -88,10 +92,16 @@ int imalog_sig_verify(struct imalog_sig_checker *checker, const struct imalog_cl
 		      struct imalog_sig_result *result, struct imalog_error *error);
 void imalog_sig_decide(struct imalog_sig_result *result, enum imalog_sig_status status,
 		       const char *reason, ...) __attribute__((format(printf, 3, 4)));
-/* An ok rests on another key, too: of both it names the one that is trusted less. */
+/* An ok rests on another one, too: of all keys it then names the one that is trusted least. */
 void imalog_sig_also_by(const struct imalog_sig_checker *checker,
-			struct imalog_sig_result *result, size_t key);
+			struct imalog_sig_result *result,
+			const struct imalog_sig_result *other);
+/* It is not ok: no key has signed it. */
+void imalog_sig_forget_keys(struct imalog_sig_result *result);
 struct imalog_hasher *imalog_sig_hasher(struct imalog_sig_checker *checker);
+const struct imalog_sig_keys *imalog_sig_keys_of(const struct imalog_sig_checker *checker);
+/* ---- sig-check.c ---- */
+
 /* The digest that a signature with this header is over: that of the file, or of its id */
 int imalog_sig_digest(struct imalog_sig_checker *checker, const struct imalog_sig *sig,
 		      struct imalog_span digest, uint8_t out[IMALOG_DIGEST_MAX],

@@ -73,21 +73,9 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static int take_lock(struct imalog_store *store, enum imalog_store_use use,
-		     unsigned int wait_ms, struct imalog_error *error)
+static int wait_for_lock(struct imalog_store *store, bool looks, uint64_t deadline,
+			 struct imalog_error *error)
 {
-	uint64_t deadline = now_ms() + wait_ms;
-	bool looks = use == IMALOG_STORE_LOOK;
-
-	store->lock = openat(store->dir, "lock",
-			     O_RDONLY | (looks ? 0 : O_CREAT) | O_NOFOLLOW | O_CLOEXEC |
-				     O_NOCTTY,
-			     0600);
-	/* What nobody ever locked is a copy, or is just being made. */
-	if (store->lock < 0 && looks && errno == ENOENT)
-		return 0;
-	if (store->lock < 0)
-		return fail_at(error, errno, "cannot open the store's lock", store->path);
 	while (flock(store->lock, (looks ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
 		struct timespec pause = { 0, LOCK_PAUSE * 1000000L };
 
@@ -103,6 +91,41 @@ static int take_lock(struct imalog_store *store, enum imalog_store_use use,
 		nanosleep(&pause, NULL);
 	}
 	return 0;
+}
+
+/* Or was it removed while it was waited for, by who had made a store in vain? */
+static bool is_the_lock(const struct imalog_store *store)
+{
+	struct stat held, named;
+
+	return fstat(store->lock, &held) == 0 &&
+	       fstatat(store->dir, "lock", &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       held.st_dev == named.st_dev && held.st_ino == named.st_ino;
+}
+
+static int take_lock(struct imalog_store *store, enum imalog_store_use use,
+		     unsigned int wait_ms, struct imalog_error *error)
+{
+	uint64_t deadline = now_ms() + wait_ms;
+	bool looks = use == IMALOG_STORE_LOOK;
+	int rc;
+
+	do {
+		if (store->lock >= 0)
+			close(store->lock);
+		store->lock = openat(store->dir, "lock",
+				     O_RDONLY | (looks ? 0 : O_CREAT) | O_NOFOLLOW |
+					     O_CLOEXEC | O_NOCTTY,
+				     0600);
+		/* What nobody ever locked is a copy, or is just being made. */
+		if (store->lock < 0 && looks && errno == ENOENT)
+			return 0;
+		if (store->lock < 0)
+			return fail_at(error, errno, "cannot open the store's lock",
+				       store->path);
+		rc = wait_for_lock(store, looks, deadline, error);
+	} while (rc == 0 && !is_the_lock(store));
+	return rc;
 }
 
 /* ---- epochs ---- */
@@ -166,7 +189,9 @@ static int find_current(struct imalog_store *store, struct imalog_error *error)
 	for (size_t i = 0; i < store->nr_epochs; i++)
 		if (store->epochs[i] == store->current)
 			return 0;
-	return fail_at(error, ENOENT, "the link 'current' leads to no epoch in", store->path);
+	imalog_fail_os(error, ENOENT, "the link 'current' leads to no epoch of the store");
+	imalog_error_set_source(error, store->path);
+	return -IMALOG_ERR_OS;
 }
 
 int imalog_store_take(const char *path, enum imalog_store_use use, unsigned int wait_ms,
@@ -344,7 +369,8 @@ void imalog_store_unmake(struct imalog_store *store)
 	}
 	unlinkat(store->dir, "current", 0);
 	unlinkat(store->dir, "lock", 0);
-	rmdir(store->path);
+	if (store->made)
+		rmdir(store->path);
 }
 
 int imalog_epoch_open_in(int dir, uint64_t number, struct imalog_epoch **ret,

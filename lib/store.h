@@ -134,6 +134,7 @@ struct imalog_store {
 	uint64_t current; /* 0: none */
 	bool linked;	  /* and there is the link to it */
 	bool made;	  /* its directory was not there before */
+	bool began;	  /* nor an epoch in it */
 };
 
 /* What somebody wants to do with a store */

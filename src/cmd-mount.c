@@ -19,6 +19,9 @@ static const struct option long_options[] = {
 };
 
 #ifdef HAVE_FUSE
+/* Between attempts while others have a list open, in milliseconds */
+#define PAUSE 20
+
 /* ---- the mount point ---- */
 
 /* Does a mount that nobody serves any more stand on it, and is it one of these? */
@@ -100,6 +103,7 @@ static int open_log(struct mount_log *log, struct machine *machine, const char *
 					     machine->given[OPT_STORE_SYSFS],
 					     machine->given[OPT_STORE_NO_TPM], &tcti);
 	bool named = machine->values[OPT_STORE] || config->given[CONFIG_STORE];
+	int rc;
 
 	if (named && access(store, F_OK) != 0) {
 		complain("there is no store '%s'", store);
@@ -115,7 +119,13 @@ static int open_log(struct mount_log *log, struct machine *machine, const char *
 	if (!log->follower ||
 	    imalog_follower_set_tpm(log->follower, use, tcti, log->error) < 0)
 		return out_of_memory();
-	return mount_log_look(log, NULL, NULL) ? EXIT_UNABLE : EXIT_YES;
+	for (unsigned int waited = 0;; waited += PAUSE) {
+		rc = mount_log_try(log, waited >= log->wait_ms);
+		if (rc != EBUSY || waited >= log->wait_ms)
+			break;
+		usleep(PAUSE * 1000);
+	}
+	return rc ? exit_code_of(log->failed) : EXIT_YES;
 }
 
 static int mount_on(struct machine *machine, const char *dir)
@@ -132,6 +142,7 @@ static int mount_on(struct machine *machine, const char *dir)
 		rc = check_empty(point);
 	if (rc == EXIT_YES)
 		rc = mount_files_find(&files, root);
+	log.kernel = files.dir;
 	if (rc == EXIT_YES)
 		rc = open_log(&log, machine, root, store);
 	if (rc == EXIT_YES)

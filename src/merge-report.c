@@ -90,6 +90,16 @@ static void print_part(const struct imalog_merge_part *part)
 	putchar('\n');
 }
 
+static bool has_problem(const struct merging *merging, enum imalog_merge_problem wanted)
+{
+	enum imalog_merge_problem kind;
+
+	for (size_t i = 0; imalog_merge_problem(merging->merge, i, &kind, NULL); i++)
+		if (kind == wanted)
+			return true;
+	return false;
+}
+
 static void print_problems(const struct merging *merging)
 {
 	enum imalog_merge_problem kind;
@@ -180,8 +190,11 @@ static void print_verdict(struct merging *merging)
 	case IMALOG_MERGE_RECEIPTS:
 		if (is_compared(merging)) {
 			print_replay(merging);
-			puts("Records were left out by receipts alone: that they are there once "
-			     "is not proved.");
+			puts(has_problem(merging, IMALOG_MERGE_UNSEEN) ?
+				     "A receipt names records that may be missing: that the log is "
+				     "whole is not proved." :
+				     "Records were left out by receipts alone: that they are there "
+				     "once is not proved.");
 			break;
 		}
 		printf("By their receipts the pieces are one log of %" PRIu64

@@ -182,7 +182,7 @@ static int add_list(struct mount_files *files, const char *root)
 		if (parse_name(entry->d_name, &file))
 			rc = add(files, &file, root, IMA_DIR);
 	closedir(dir);
-	free(path);
+	files->dir = path;
 	return rc;
 }
 
@@ -210,5 +210,6 @@ void mount_files_free(struct mount_files *files)
 {
 	for (size_t i = 0; i < files->nr; i++)
 		free(files->file[i].path);
-	files->nr = 0;
+	free(files->dir);
+	*files = (struct mount_files){ .nr = 0 };
 }

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ struct fs {
 	struct mount_log *log;
 	const struct mount_files *files;
 	time_t started;
+	struct mount_looker looker;
 };
 
 static struct fs *fs_of(fuse_req_t req)
@@ -191,16 +193,6 @@ static void fs_readdir(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offs
 
 /* ---- reading ---- */
 
-static bool is_interrupted(void *req)
-{
-	return fuse_req_interrupted(req);
-}
-
-static int look(fuse_req_t req)
-{
-	return mount_log_look(fs_of(req)->log, is_interrupted, req);
-}
-
 static bool is_doubtful(struct mount_log *log)
 {
 	bool doubtful;
@@ -211,24 +203,12 @@ static bool is_doubtful(struct mount_log *log)
 	return doubtful;
 }
 
-/* Whoever opens a list, or the count of its records, is to find it as it is now. */
-static void fs_open(fuse_req_t req, fuse_ino_t inode, struct fuse_file_info *info)
+static void answer_open(fuse_req_t req, fuse_ino_t inode, struct fuse_file_info *info, int rc)
 {
-	const struct fs *fs = fs_of(req);
-	const struct mount_file *file;
-	uint64_t log;
-	int rc = 0;
+	uint64_t log = 0;
 
-	file = file_of(fs, inode, &log);
-	if (!file)
-		rc = ENOENT;
-	else if (is_own(req))
-		rc = ELOOP;
-	else if ((info->flags & O_ACCMODE) != O_RDONLY)
-		rc = EROFS;
-	else if (file->kind != MOUNT_PASS)
-		rc = look(req);
-	if (rc == 0 && log != current_log(fs->log))
+	(void)file_of(fs_of(req), inode, &log);
+	if (rc == 0 && log != current_log(fs_of(req)->log))
 		rc = ESTALE; /* the kernel looks the name up again */
 	info->direct_io = 1;
 	if (rc)
@@ -237,48 +217,38 @@ static void fs_open(fuse_req_t req, fuse_ino_t inode, struct fuse_file_info *inf
 		fuse_reply_open(req, info);
 }
 
-/* A list; when its end is reached, what has come since */
-static int read_list(fuse_req_t req, const struct mount_file *file, uint64_t log,
-		     uint64_t offset, char *to, size_t size, size_t *got)
+static int read_count(struct mount_log *log, uint64_t of, uint64_t offset, char *to,
+		      size_t size, size_t *got)
 {
-	struct mount_log *mount = fs_of(req)->log;
-	int rc = mount_log_read(mount, log, &file->shape, offset, to, size, got);
-
-	if (rc || *got || size == 0)
-		return rc;
-	rc = look(req);
-	if (rc == 0)
-		rc = mount_log_read(mount, log, &file->shape, offset, to, size, got);
-	if (rc == 0 && *got == 0 && is_doubtful(mount))
-		rc = EIO;
-	return rc;
-}
-
-static int read_count(fuse_req_t req, uint64_t offset, char *to, size_t size, size_t *got)
-{
-	struct mount_log *log = fs_of(req)->log;
-	uint64_t records;
 	char text[32];
 	size_t length;
+	int rc = 0;
 
 	pthread_mutex_lock(&log->lock);
-	records = imalog_follower_records(log->follower);
+	if (of != imalog_follower_log(log->follower))
+		rc = ESTALE;
+	else if (imalog_follower_is_doubtful(log->follower))
+		rc = EIO;
+	length = (size_t)snprintf(text, sizeof(text), "%" PRIu64 "\n",
+				  imalog_follower_records(log->follower));
 	pthread_mutex_unlock(&log->lock);
-	length = (size_t)snprintf(text, sizeof(text), "%" PRIu64 "\n", records);
 	*got = offset < length ? length - (size_t)offset : 0;
 	*got = *got < size ? *got : size;
 	if (*got)
 		memcpy(to, text + offset, *got);
-	return 0;
+	return rc;
 }
 
 /* Open only as long as it takes */
-static int read_kernel(const struct mount_file *file, uint64_t offset, char *to, size_t size,
-		       size_t *got)
+static int read_kernel(const struct mount_log *log, const struct mount_file *file,
+		       uint64_t offset, char *to, size_t size, size_t *got)
 {
-	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), rc = 0;
 	ssize_t part = 1;
+	int fd, rc = 0;
 
+	if (mount_log_is_hidden(log))
+		return ELOOP;
+	fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return errno;
 	*got = 0;
@@ -292,24 +262,124 @@ static int read_kernel(const struct mount_file *file, uint64_t offset, char *to,
 	return rc;
 }
 
+static int read_now(const struct fs *fs, fuse_ino_t inode, uint64_t offset, char *to,
+		    size_t size, size_t *got)
+{
+	uint64_t log = 0;
+	const struct mount_file *file = file_of(fs, inode, &log);
+
+	switch (file->kind) {
+	case MOUNT_LIST:
+		return mount_log_read(fs->log, log, &file->shape, offset, to, size, got);
+	case MOUNT_COUNT:
+		return read_count(fs->log, log, offset, to, size, got);
+	default:
+		return read_kernel(fs->log, file, offset, to, size, got);
+	}
+}
+
+/* After a look: what there is now */
+static void answer_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offset, int rc)
+{
+	char *bytes = malloc(size ? size : 1);
+	size_t got = 0;
+
+	if (!bytes)
+		rc = ENOMEM;
+	if (rc == 0)
+		rc = read_now(fs_of(req), inode, (uint64_t)offset, bytes, size, &got);
+	if (rc == 0 && got == 0 && is_doubtful(fs_of(req)->log))
+		rc = EIO;
+	if (rc)
+		fuse_reply_err(req, rc);
+	else
+		fuse_reply_buf(req, bytes, got);
+	free(bytes);
+}
+
+/* ---- who must wait for a look ---- */
+
+struct request {
+	struct mount_request waits; /* comes first */
+	fuse_req_t req;
+	fuse_ino_t inode;
+	struct fuse_file_info info;
+	bool opens;
+	size_t size;
+	off_t offset;
+};
+
+static bool is_interrupted(const struct mount_request *waits)
+{
+	return fuse_req_interrupted(((const struct request *)waits)->req);
+}
+
+static void answer(struct mount_request *waits, int rc)
+{
+	struct request *request = (struct request *)waits;
+
+	if (request->opens)
+		answer_open(request->req, request->inode, &request->info, rc);
+	else
+		answer_read(request->req, request->inode, request->size, request->offset, rc);
+	free(request);
+}
+
+static void wait_for_look(struct request request)
+{
+	struct request *kept = malloc(sizeof(*kept));
+
+	request.waits.is_given_up = is_interrupted;
+	request.waits.answer = answer;
+	if (!kept) {
+		fuse_reply_err(request.req, ENOMEM);
+		return;
+	}
+	*kept = request;
+	mount_looker_add(&fs_of(request.req)->looker, &kept->waits);
+}
+
+/* Whoever opens a list, or the count of its records, is to find it as it is now. */
+static void fs_open(fuse_req_t req, fuse_ino_t inode, struct fuse_file_info *info)
+{
+	const struct mount_file *file;
+	uint64_t log;
+	int rc = 0;
+
+	file = file_of(fs_of(req), inode, &log);
+	if (!file)
+		rc = ENOENT;
+	else if (is_own(req))
+		rc = ELOOP;
+	else if ((info->flags & O_ACCMODE) != O_RDONLY)
+		rc = EROFS;
+	if (rc == 0 && file->kind != MOUNT_PASS)
+		wait_for_look((struct request){
+			.req = req, .inode = inode, .info = *info, .opens = true });
+	else
+		answer_open(req, inode, info, rc);
+}
+
+/* When the end of a list is reached, what has come since; a number is always that of now. */
 static void fs_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offset,
 		    struct fuse_file_info *info)
 {
-	uint64_t log = 0, at = (uint64_t)offset;
-	const struct mount_file *file = file_of(fs_of(req), inode, &log);
+	const struct fs *fs = fs_of(req);
+	uint64_t log = 0;
+	const struct mount_file *file = file_of(fs, inode, &log);
 	char *bytes = malloc(size ? size : 1);
+	bool looks = file->kind == MOUNT_COUNT && offset == 0;
 	size_t got = 0;
-	int rc = ENOMEM;
+	int rc = bytes ? 0 : ENOMEM;
 
-	(void)info;
-	if (bytes && file->kind == MOUNT_LIST)
-		rc = read_list(req, file, log, at, bytes, size, &got);
-	else if (bytes && file->kind == MOUNT_COUNT)
-		rc = read_count(req, at, bytes, size, &got);
-	else if (bytes)
-		rc = read_kernel(file, at, bytes, size, &got);
+	if (rc == 0 && !looks)
+		rc = read_now(fs, inode, (uint64_t)offset, bytes, size, &got);
+	looks |= rc == 0 && got == 0 && size && file->kind == MOUNT_LIST;
 	if (rc)
 		fuse_reply_err(req, rc);
+	else if (looks)
+		wait_for_look((struct request){ .req = req, .inode = inode, .info = *info,
+						.size = size, .offset = offset });
 	else
 		fuse_reply_buf(req, bytes, got);
 	free(bytes);
@@ -325,9 +395,10 @@ static const struct fuse_lowlevel_ops operations = {
 
 /* ---- from mount to unmount ---- */
 
-static int run(struct fuse_session *session, struct mount_log *log, bool foreground)
+static int run(struct fuse_session *session, struct fs *fs, bool foreground)
 {
 	struct fuse_loop_config config = { .clone_fd = 0, .max_idle_threads = 4 };
+	struct mount_log *log = fs->log;
 	int rc;
 
 	if (!foreground) {
@@ -336,13 +407,29 @@ static int run(struct fuse_session *session, struct mount_log *log, bool foregro
 		openlog("imalog", LOG_PID, LOG_DAEMON);
 		log->in_background = true;
 	}
+	rc = mount_looker_start(&fs->looker, log);
+	if (rc) {
+		mount_say(log, "cannot start a thread: %s", strerror(rc));
+		return EXIT_UNABLE;
+	}
 	mount_notify("READY=1");
 	rc = fuse_session_loop_mt(session, &config);
 	mount_notify("STOPPING=1");
+	mount_looker_stop(&fs->looker);
 	/* A signal is how it is to end. */
 	if (rc < 0)
 		mount_say(log, "the mount failed: %s", strerror(-rc));
 	return rc < 0 ? EXIT_UNABLE : EXIT_YES;
+}
+
+/* Without asking: nobody serves it yet */
+static dev_t device_of(const char *dir)
+{
+	struct statx stx;
+
+	if (statx(AT_FDCWD, dir, AT_STATX_DONT_SYNC, 0, &stx) != 0)
+		return 0;
+	return makedev(stx.stx_dev_major, stx.stx_dev_minor);
 }
 
 int mount_serve(struct mount_log *log, const struct mount_files *files, const char *dir,
@@ -353,7 +440,7 @@ int mount_serve(struct mount_log *log, const struct mount_files *files, const ch
 			"fsname=imalog,subtype=imalog";
 	char *argv[] = { name, option, values, NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
-	struct fs fs = { log, files, time(NULL) };
+	struct fs fs = { .log = log, .files = files, .started = time(NULL) };
 	struct fuse_session *session =
 		fuse_session_new(&args, &operations, sizeof(operations), &fs);
 	int rc = EXIT_UNABLE;
@@ -365,7 +452,8 @@ int mount_serve(struct mount_log *log, const struct mount_files *files, const ch
 	}
 	if (fuse_set_signal_handlers(session) == 0) {
 		if (fuse_session_mount(session, dir) == 0) {
-			rc = run(session, log, foreground);
+			log->device = device_of(dir);
+			rc = run(session, &fs, foreground);
 			fuse_session_unmount(session);
 		} else {
 			complain("cannot mount on '%s'", dir);

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The log that `imalog mount` shows: one thread at a time looks or reads. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <syslog.h>
-#include <time.h>
 
 #include "mount.h"
-
-/* Between attempts while others have a list open, in milliseconds */
-#define PAUSE_FIRST 10
-#define PAUSE_LAST  200
 
 void mount_say(struct mount_log *log, const char *format, ...)
 {
@@ -57,58 +54,55 @@ static void say_notes(struct mount_log *log)
 }
 
 /* One failure, to an errno value for who reads: busy, or that it does not work */
-static int fail(struct mount_log *log)
+static int fail(struct mount_log *log, bool says)
 {
 	const char *source = imalog_error_source(log->error);
+	bool busy = imalog_error_os_errno(log->error) == EBUSY;
 	char text[512];
 
 	imalog_error_format(log->error, text, sizeof(text));
-	if (source[0])
-		mount_say(log, "'%s': %s", source, text);
-	else
-		mount_say(log, "%s", text);
-	return imalog_error_os_errno(log->error) == EBUSY ? EBUSY : EIO;
+	if (says && !(busy && log->said_busy)) {
+		if (source[0])
+			mount_say(log, "'%s': %s", source, text);
+		else
+			mount_say(log, "%s", text);
+		/* By whom, and how many, may be another each time. */
+		log->said_busy = busy;
+	}
+	log->failed = imalog_error_code(log->error);
+	return busy ? EBUSY : EIO;
 }
 
-static int look_once(struct mount_log *log, bool last)
+/* What the kernel knows of it is enough: nobody is asked. */
+bool mount_log_is_hidden(const struct mount_log *log)
+{
+	struct statx stx;
+
+	return log->device && log->kernel &&
+	       statx(AT_FDCWD, log->kernel, AT_STATX_DONT_SYNC, 0, &stx) == 0 &&
+	       makedev(stx.stx_dev_major, stx.stx_dev_minor) == log->device;
+}
+
+int mount_log_try(struct mount_log *log, bool last)
 {
 	int rc, result = 0;
 
+	if (mount_log_is_hidden(log))
+		return ELOOP;
 	pthread_mutex_lock(&log->lock);
 	rc = imalog_follower_look(log->follower, log->error);
 	if (rc > 0) {
 		say_notes(log);
 	} else if (rc < 0) {
-		result = imalog_error_os_errno(log->error) == EBUSY ? EBUSY : EIO;
-		if (result != EBUSY || last)
-			result = fail(log);
+		result = fail(log, last || imalog_error_os_errno(log->error) != EBUSY);
 	} else if (!imalog_follower_is_doubtful(log->follower)) {
 		/* What was wrong is over; if it comes again, it is to be said again. */
 		free(log->said);
 		log->said = NULL;
+		log->said_busy = false;
 	}
 	pthread_mutex_unlock(&log->lock);
 	return result;
-}
-
-int mount_log_look(struct mount_log *log, bool (*gives_up)(void *arg), void *arg)
-{
-	unsigned int waited = 0, pause = PAUSE_FIRST;
-
-	for (;;) {
-		int rc = look_once(log, waited >= log->wait_ms);
-		struct timespec left;
-
-		if (rc != EBUSY || waited >= log->wait_ms)
-			return rc;
-		if (gives_up && gives_up(arg))
-			return EINTR;
-		pause = pause < log->wait_ms - waited ? pause : log->wait_ms - waited;
-		left = (struct timespec){ pause / 1000, pause % 1000 * 1000000L };
-		nanosleep(&left, NULL);
-		waited += pause;
-		pause = 2 * pause < PAUSE_LAST ? 2 * pause : PAUSE_LAST;
-	}
 }
 
 /* As much as is known, over the ends of segments */
@@ -121,7 +115,7 @@ static int read_all(struct mount_log *log, const struct imalog_shape *shape, uin
 	while (part && *got < size) {
 		if (imalog_follower_read(log->follower, shape, offset + *got, to + *got,
 					 size - *got, &part, log->error) < 0)
-			return *got ? 0 : fail(log);
+			return *got ? 0 : fail(log, true);
 		*got += part;
 	}
 	return 0;

@@ -29,6 +29,7 @@ struct mount_file {
 struct mount_files {
 	struct mount_file file[MOUNT_FILES_MAX];
 	size_t nr;
+	char *dir; /* where the kernel's lists are */
 };
 
 /* Those that the kernel has; an exit code, with a message */
@@ -44,20 +45,50 @@ struct mount_log {
 	unsigned int wait_ms;
 	bool quiet, verbose;
 	bool in_background; /* then the system's log gets what is to be said */
+	bool said_busy;
+	int failed; /* the last failure's code */
 	char *said, *noted; /* last */
+	const char *kernel; /* the directory of its files */
+	dev_t device;	    /* what is mounted, when it is */
 };
+
+/* Are the mounted files in the place of the kernel's, so that a look would wait for itself? */
+bool mount_log_is_hidden(const struct mount_log *log);
 
 /* Says it, unless it was what was said last. */
 void mount_say(struct mount_log *log, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/*
- * Looks for more, again and again while others have the lists open; 0, or an errno value.
- * @gives_up may be NULL.  Called without the lock
- */
-int mount_log_look(struct mount_log *log, bool (*gives_up)(void *arg), void *arg);
+/* Looks for more; 0, or an errno value.  @last: what is wrong is said, also that it is busy */
+int mount_log_try(struct mount_log *log, bool last);
 /* Reads what is known; 0, or an errno value */
 int mount_log_read(struct mount_log *log, uint64_t of, const struct imalog_shape *shape,
 		   uint64_t offset, void *to, size_t size, size_t *got);
+
+/* ---- mount-look.c: waits while others have the lists open ---- */
+
+struct mount_request {
+	struct mount_request *next;
+	uint64_t until; /* it may wait */
+	bool (*is_given_up)(const struct mount_request *request);
+	/* @rc: 0 or an errno value; frees it */
+	void (*answer)(struct mount_request *request, int rc);
+};
+
+struct mount_looker {
+	struct mount_log *log;
+	pthread_t thread;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t changed;
+	struct mount_request *first;
+	bool ends;
+};
+
+/* 0, or an errno value */
+int mount_looker_start(struct mount_looker *looker, struct mount_log *log);
+/* Answers it after a look that begins later than now. */
+void mount_looker_add(struct mount_looker *looker, struct mount_request *request);
+/* Answers all that wait.  No more may come then */
+void mount_looker_stop(struct mount_looker *looker);
 
 /* ---- mount-fs.c ---- */
 

@@ -252,18 +252,19 @@ static void print_conditions(const struct report *report)
 static void print_uncompared(const struct report *report)
 {
 	struct imalog_pcrs *pcrs = imalog_pcrs_new();
-	uint32_t last = UINT32_MAX;
+	uint64_t said = 0;
 
+	/* They come bank by bank, each PCR as often as there are banks. */
 	if (pcrs && imalog_replay_pcrs(report->replay, pcrs, NULL) == 0)
 		for (size_t i = 0; i < imalog_pcrs_count(pcrs); i++) {
 			enum imalog_alg alg;
 			uint32_t pcr;
 
 			imalog_pcrs_at(pcrs, i, &alg, &pcr);
-			if (pcr != last && !is_given(report, IMALOG_ALG_NONE, pcr))
+			if (!(said >> pcr & 1) && !is_given(report, IMALOG_ALG_NONE, pcr))
 				printf("PCR %u is extended by the log too and was not compared.\n",
 				       pcr);
-			last = pcr;
+			said |= (uint64_t)1 << pcr;
 		}
 	imalog_pcrs_free(&pcrs);
 }

@@ -47,40 +47,65 @@ static struct sig_id *find_id(const struct sig_verify *verify, const uint8_t id[
 	return NULL;
 }
 
-const struct sig_counts *sig_counts_of(const struct sig_verify *verify, const uint8_t id[4])
+bool sig_is_used(const struct sig_verify *verify, size_t key)
 {
-	const struct sig_id *found = find_id(verify, id);
-
-	return found ? &found->counts : NULL;
+	return key < verify->nr_by_key && verify->by_key[key].first;
 }
 
-static bool mark_used(struct sig_verify *verify, size_t key)
+/* Has another key of this id signed something?  Then the rest is more likely its own. */
+static bool has_rival(const struct sig_verify *verify, const uint8_t id[4])
+{
+	struct imalog_sig_key_info key;
+
+	for (size_t i = 0; i < verify->nr_by_key; i++)
+		if (sig_is_used(verify, i) && imalog_sig_keys_get(verify->keys, i, &key) &&
+		    key.has_keyid && memcmp(key.keyid, id, sizeof(key.keyid)) == 0)
+			return true;
+	return false;
+}
+
+struct sig_counts sig_counts_of(const struct sig_verify *verify, size_t key)
+{
+	struct sig_counts counts = { .first = 0 };
+	struct imalog_sig_key_info info;
+	const struct sig_id *id;
+
+	if (sig_is_used(verify, key))
+		counts = verify->by_key[key];
+	if (!imalog_sig_keys_get(verify->keys, key, &info) || !info.has_keyid ||
+	    (!counts.first && has_rival(verify, info.keyid)))
+		return counts;
+	id = find_id(verify, info.keyid);
+	for (int i = 0; id && i < SIG_STATUSES; i++)
+		counts.of[i] += id->counts.of[i];
+	if (id && (!counts.first || id->counts.first < counts.first))
+		counts.first = id->counts.first;
+	return counts;
+}
+
+static bool count_used(struct sig_verify *verify, size_t key, uint64_t record)
 {
 	size_t nr = imalog_sig_keys_count(verify->keys);
-	bool *grown;
+	struct sig_counts *grown;
 
-	if (nr > verify->nr_used) {
-		grown = realloc(verify->used, nr * sizeof(*grown));
+	if (nr > verify->nr_by_key) {
+		grown = reallocarray(verify->by_key, nr, sizeof(*grown));
 		if (!grown)
 			return false;
-		memset(grown + verify->nr_used, 0, (nr - verify->nr_used) * sizeof(*grown));
-		verify->used = grown;
-		verify->nr_used = nr;
+		memset(grown + verify->nr_by_key, 0,
+		       (nr - verify->nr_by_key) * sizeof(*grown));
+		verify->by_key = grown;
+		verify->nr_by_key = nr;
 	}
-	verify->used[key] = true;
+	count(&verify->by_key[key], IMALOG_SIG_OK, record);
 	return true;
 }
 
-static bool count_key(struct sig_verify *verify, const struct imalog_sig_result *result,
-		      uint64_t record)
+static bool count_id(struct sig_verify *verify, const struct imalog_sig_result *result,
+		     uint64_t record)
 {
-	struct sig_id *id;
+	struct sig_id *id = find_id(verify, result->sig.keyid);
 
-	if (result->key != IMALOG_SIG_NO_KEY && !mark_used(verify, result->key))
-		return false;
-	if (!result->has_keyid)
-		return true;
-	id = find_id(verify, result->sig.keyid);
 	if (!id && verify->nr_ids == IDS_MAX) {
 		verify->ids_left_out = true;
 		return true;
@@ -95,6 +120,15 @@ static bool count_key(struct sig_verify *verify, const struct imalog_sig_result 
 	}
 	count(&id->counts, result->status, record);
 	return true;
+}
+
+static bool count_keys(struct sig_verify *verify, const struct imalog_sig_result *result,
+		       uint64_t record)
+{
+	for (size_t i = 0; i < result->nr_keys; i++)
+		if (!count_used(verify, result->keys[i], record))
+			return false;
+	return result->nr_keys || !result->has_keyid || count_id(verify, result, record);
 }
 
 /* ---- directories ---- */
@@ -165,15 +199,55 @@ static bool is(struct imalog_span name, const char *text)
 	return name.size == strlen(text) && memcmp(name.data, text, name.size) == 0;
 }
 
-/* Is it about a file?  The kernel also measures itself and buffers, which nobody signs. */
-static bool is_of_file(const struct imalog_record *record)
+static bool is_called_aggregate(const struct imalog_record *record)
 {
 	struct imalog_span name = imalog_record_name(record);
 
+	return is(name, "boot_aggregate") || is(name, "boot_aggregate_late");
+}
+
+/*
+ * The kernel measures itself first, and the same again after a kexec.  Elsewhere the name proves
+ * nothing: it can be that of a file (ima_d_path()).
+ */
+static bool is_aggregate(struct sig_verify *verify, const struct sig_item *item)
+{
+	struct imalog_span digest;
+
+	if (!is_called_aggregate(item->record) || item->fit == IMALOG_FIT_NO ||
+	    imalog_record_digests(item->record) == 0)
+		return false;
+	digest = imalog_record_digest(item->record, 0, NULL);
+	if (imalog_record_number(item->record) == 1 && digest.size &&
+	    digest.size <= sizeof(verify->aggregate)) {
+		memcpy(verify->aggregate, digest.data, digest.size);
+		verify->aggregate_size = digest.size;
+		return true;
+	}
+	return item->fit == IMALOG_FIT_YES && digest.size &&
+	       digest.size == verify->aggregate_size &&
+	       memcmp(verify->aggregate, digest.data, digest.size) == 0;
+}
+
+/* Keys, command lines and the like: nobody signs them. */
+static bool is_buffer(const struct imalog_record *record)
+{
 	for (size_t i = 0; i < imalog_record_fields(record); i++)
-		if (imalog_record_field_id(record, i) == IMALOG_FIELD_BUF)
+		if (imalog_record_field_id(record, i) == IMALOG_FIELD_BUF &&
+		    imalog_record_field_data(record, i).size)
+			return true;
+	return false;
+}
+
+/* What is said not to matter is not there for those who demand that something is. */
+static bool is_unsigned(const struct sig_verify *verify, const struct sig_item *item,
+			enum imalog_sig_status status)
+{
+	for (size_t i = 0; i < item->nr; i++)
+		if (verify->results[item->first + i].status == IMALOG_SIG_OK)
 			return false;
-	return name.size && !is(name, "boot_aggregate") && !is(name, "boot_aggregate_late");
+	return status == IMALOG_SIG_NONE ||
+	       (status == IMALOG_SIG_UNKNOWN_KEY && verify->allow_unknown);
 }
 
 bool sig_count(struct sig_verify *verify, const struct sig_item *item)
@@ -183,13 +257,16 @@ bool sig_count(struct sig_verify *verify, const struct sig_item *item)
 	struct sig_dir *dir;
 
 	for (size_t i = 0; i < item->nr; i++)
-		if (!count_key(verify, &verify->results[item->first + i], number))
+		if (!count_keys(verify, &verify->results[item->first + i], number))
 			return false;
 	count(&verify->total, status, number);
 	verify->misfits += item->fit == IMALOG_FIT_NO;
-	if (!is_of_file(item->record))
+	if (is_aggregate(verify, item) || is_buffer(item->record))
 		return true;
-	verify->unsigned_files += status == IMALOG_SIG_NONE;
+	if (is_unsigned(verify, item, status) && is_called_aggregate(item->record))
+		verify->maybe_files++;
+	else if (is_unsigned(verify, item, status))
+		verify->unsigned_files++;
 	dir = need_dir(verify, dir_of(imalog_record_name(item->record)));
 	if (dir)
 		count(&dir->counts, status, number);
@@ -200,5 +277,5 @@ void sig_count_free(struct sig_verify *verify)
 {
 	tdestroy(verify->dirs, free_dir);
 	free(verify->ids);
-	free(verify->used);
+	free(verify->by_key);
 }

@@ -35,6 +35,39 @@ static int is_visible(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
+/* Is it a certificate or a public key in DER, or does it say to be one in PEM? */
+static bool claims_a_key(struct imalog_span bytes)
+{
+	static const char *const labels[] = { "CERTIFICATE-----", "PUBLIC KEY-----" };
+	size_t head;
+
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]) && bytes.size; i++)
+		if (memmem(bytes.data, bytes.size, labels[i], strlen(labels[i])))
+			return true;
+	/* SEQUENCE in SEQUENCE; private keys begin with the number of a version. */
+	if (bytes.size < 2 || bytes.data[0] != 0x30 || !(bytes.data[1] & 0x80))
+		return false;
+	head = 2 + (bytes.data[1] & 0x7f);
+	return head < bytes.size && bytes.data[head] == 0x30;
+}
+
+/* Not to be able to look is another thing than to find no key. */
+static int add_keys(struct sig_verify *verify, const char *path, struct imalog_span bytes)
+{
+	size_t before = imalog_sig_keys_count(verify->keys);
+	int rc = imalog_sig_keys_add(verify->keys, bytes, path, verify->error);
+
+	if (rc > 0)
+		return 1;
+	if (rc == -IMALOG_ERR_NOMEM || rc == -IMALOG_ERR_LIMIT)
+		return -failed(verify, path, rc);
+	if (claims_a_key(bytes))
+		verify->incomplete = true;
+	if (verify->options.verbose || claims_a_key(bytes))
+		complain_of(path, verify->error);
+	return imalog_sig_keys_count(verify->keys) > before;
+}
+
 /* 1: it had keys, 0: it is something else; or an exit code, negated */
 static int try_file(struct sig_verify *verify, const char *path)
 {
@@ -47,16 +80,9 @@ static int try_file(struct sig_verify *verify, const char *path)
 	rc = read_file(path, INPUT_MAX, &bytes);
 	if (rc != EXIT_YES)
 		return -rc;
-	rc = imalog_sig_keys_add(verify->keys, bytes, path, verify->error);
+	rc = add_keys(verify, path, bytes);
 	free((void *)bytes.data);
-	if (rc > 0)
-		return 1;
-	/* Private keys and other files are there, too; but not to be able to look is another thing. */
-	if (rc == -IMALOG_ERR_NOMEM || rc == -IMALOG_ERR_LIMIT)
-		return -failed(verify, path, rc);
-	if (verify->options.verbose)
-		complain_of(path, verify->error);
-	return 0;
+	return rc;
 }
 
 static int load_names(struct sig_verify *verify, const char *path, struct dirent **names,

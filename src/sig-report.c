@@ -140,40 +140,18 @@ static void print_order(const struct imalog_sig_key_info *key, const struct sig_
 	if (!key->record)
 		return;
 	printf("; measured in record %" PRIu64, key->record);
-	if (counts && counts->first > key->record)
+	if (counts->first > key->record)
 		printf(", before its first use in record %" PRIu64, counts->first);
-	else if (counts)
+	else if (counts->first)
 		printf(", after its first use in record %" PRIu64, counts->first);
-}
-
-static bool is_used(const struct sig_verify *verify, size_t i)
-{
-	return i < verify->nr_used && verify->used[i];
-}
-
-/* Of signatures that name it.  Keys can have the same name: then of those that made some */
-static const struct sig_counts *counts_of(const struct sig_verify *verify, size_t i,
-					  const struct imalog_sig_key_info *key)
-{
-	struct imalog_sig_key_info other;
-
-	if (!key->has_keyid)
-		return NULL;
-	for (size_t j = 0; !is_used(verify, i) && j < verify->nr_used; j++)
-		if (is_used(verify, j) && imalog_sig_keys_get(verify->keys, j, &other) &&
-		    other.has_keyid &&
-		    memcmp(other.keyid, key->keyid, sizeof(key->keyid)) == 0)
-			return NULL;
-	return sig_counts_of(verify, key->keyid);
 }
 
 static void print_key(const struct sig_verify *verify, size_t i)
 {
 	struct imalog_sig_key_info key;
-	const struct sig_counts *counts;
+	struct sig_counts counts = sig_counts_of(verify, i);
 
 	imalog_sig_keys_get(verify->keys, i, &key);
-	counts = counts_of(verify, i, &key);
 	printf("  ");
 	if (key.has_keyid)
 		print_hex(stdout, (struct imalog_span){ key.keyid, sizeof(key.keyid) });
@@ -186,11 +164,11 @@ static void print_key(const struct sig_verify *verify, size_t i)
 		print_text(stdout, span_of(key.subject));
 	}
 	printf(", %s; ", key.text);
-	if (counts)
-		print_counts(counts);
+	if (counts.first)
+		print_counts(&counts);
 	else
 		printf("not used");
-	print_order(&key, counts);
+	print_order(&key, &counts);
 	if (key.trust != IMALOG_MATCH)
 		printf("; %s: %s",
 		       key.trust == IMALOG_MISMATCH ? "NOT TRUSTED" : "trust not checked",
@@ -244,11 +222,10 @@ static json_t *counts_json(const struct sig_counts *counts)
 static json_t *key_json(const struct sig_verify *verify, size_t i)
 {
 	struct imalog_sig_key_info key;
-	const struct sig_counts *counts;
+	struct sig_counts counts = sig_counts_of(verify, i);
 	json_t *json;
 
 	imalog_sig_keys_get(verify->keys, i, &key);
-	counts = counts_of(verify, i, &key);
 	json = json_pack("{s:s, s:o, s:o, s:s, s:b, s:s, s:s}", "source",
 			 sources[key.source], "name", json_text(span_of(key.name)), "subject",
 			 json_text(span_of(key.subject)), "kind", key.text, "usable",
@@ -260,10 +237,10 @@ static json_t *key_json(const struct sig_verify *verify, size_t i)
 	if (key.record)
 		json_object_set_new(json, "measured_in",
 				    json_integer((json_int_t)key.record));
-	if (counts) {
-		json_object_set_new(json, "signatures", counts_json(counts));
+	if (counts.first) {
+		json_object_set_new(json, "signatures", counts_json(&counts));
 		json_object_set_new(json, "first_used_in",
-				    json_integer((json_int_t)counts->first));
+				    json_integer((json_int_t)counts.first));
 	}
 	return json;
 }
@@ -350,8 +327,8 @@ static bool any_used(const struct sig_verify *verify, enum imalog_verdict trust)
 {
 	struct imalog_sig_key_info key;
 
-	for (size_t i = 0; i < verify->nr_used; i++)
-		if (verify->used[i] && imalog_sig_keys_get(verify->keys, i, &key) &&
+	for (size_t i = 0; i < verify->nr_by_key; i++)
+		if (sig_is_used(verify, i) && imalog_sig_keys_get(verify->keys, i, &key) &&
 		    key.trust == trust)
 			return true;
 	return false;
@@ -361,12 +338,23 @@ static const char *why_not(const struct sig_verify *verify)
 {
 	const uint64_t *of = verify->total.of;
 
-	return of[IMALOG_SIG_BAD] ? "a signature is bad" :
-	       verify->misfits	  ? "a record's digest does not fit its data" :
+	return verify->misfits	  ? "a record's digest does not fit its data" :
+	       of[IMALOG_SIG_BAD] ? "a signature is bad" :
 	       any_used(verify, IMALOG_MISMATCH) ?
 				    "a key that was used is not trusted" :
 	       verify->all && verify->unsigned_files ? "a file has no signature" :
 						       NULL;
+}
+
+/* Could a signature of a key that is not known be that of one that is in the set? */
+static bool is_incomplete(const struct sig_verify *verify)
+{
+	struct imalog_sig_key_info key;
+
+	for (size_t i = 0; imalog_sig_keys_get(verify->keys, i, &key); i++)
+		if (!key.has_keyid)
+			return true;
+	return verify->incomplete || verify->keys_left_out;
 }
 
 static const char *why_unable(const struct sig_verify *verify, bool complete)
@@ -375,6 +363,10 @@ static const char *why_unable(const struct sig_verify *verify, bool complete)
 
 	return !complete ? "the log was not read to its end" :
 	       of[IMALOG_SIG_UNKNOWN_KEY] && !verify->allow_unknown ? "a key is not known" :
+	       of[IMALOG_SIG_UNKNOWN_KEY] && is_incomplete(verify) ?
+					    "a key that is not known may be one that could not be used" :
+	       verify->all && verify->maybe_files ?
+					    "a record that is called boot_aggregate may be of a file" :
 	       of[IMALOG_SIG_UNSUPPORTED] ? "a signature cannot be verified" :
 	       of[IMALOG_SIG_OK] == 0	  ? "no signature was verified" :
 	       any_used(verify, IMALOG_NOT_CHECKED) ?

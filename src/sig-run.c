@@ -10,6 +10,8 @@
 #include "sig.h"
 
 #define BATCH 2048
+/* Bytes of the log that are held for it */
+#define BATCH_BYTES ((uint64_t)64 << 20)
 
 /* ---- reading ---- */
 
@@ -171,6 +173,13 @@ static int flush_batch(struct sig_verify *verify)
 
 /* ---- the log ---- */
 
+static bool is_full(const struct sig_verify *verify, const struct imalog_record *last)
+{
+	return verify->nr_items == BATCH ||
+	       imalog_record_offset(last) - imalog_record_offset(verify->items[0].record) >=
+		       BATCH_BYTES;
+}
+
 /* The records of a file live no longer than it is open. */
 static int run_file(struct sig_verify *verify)
 {
@@ -187,7 +196,7 @@ static int run_file(struct sig_verify *verify)
 		log->records++;
 		progress(log->records);
 		rc = add_item(verify, record);
-		if (rc == EXIT_YES && verify->nr_items == BATCH)
+		if (rc == EXIT_YES && is_full(verify, record))
 			rc = flush_batch(verify);
 	}
 	flushed = flush_batch(verify);

@@ -14,7 +14,7 @@ struct sig_counts {
 	uint64_t first;
 };
 
-/* What a signature calls its key */
+/* What signatures that are not ok call their key */
 struct sig_id {
 	uint8_t id[4];
 	struct sig_counts counts;
@@ -55,14 +55,18 @@ struct sig_verify {
 	/* What came of it */
 	struct sig_counts total;
 	uint64_t unsigned_files, misfits, keys_left_out;
+	bool incomplete;	 /* files of keys were damaged */
+	uint64_t maybe_files;	 /* unsigned, and called as the kernel calls no file */
+	uint8_t aggregate[IMALOG_DIGEST_MAX]; /* digest of a boot_aggregate in record 1 */
+	size_t aggregate_size;
 	struct sig_id *ids;
 	size_t nr_ids;
 	bool ids_left_out;
 	void *dirs; /* of tsearch(3) */
 	struct sig_dir others;
 	size_t nr_dirs;
-	bool *used;	 /* keys that have signed something */
-	size_t nr_used;
+	struct sig_counts *by_key; /* signatures that are ok, by the keys of the set */
+	size_t nr_by_key;
 };
 
 /* ---- sig-load.c ---- */
@@ -81,8 +85,10 @@ void sig_run_free(struct sig_verify *verify);
 /* The status of the record: the worst of its signatures */
 enum imalog_sig_status sig_status(const struct sig_verify *verify, const struct sig_item *item);
 bool sig_count(struct sig_verify *verify, const struct sig_item *item);
-/* Those of a key by its id; NULL: it was never named */
-const struct sig_counts *sig_counts_of(const struct sig_verify *verify, const uint8_t id[4]);
+/* Has the key signed something? */
+bool sig_is_used(const struct sig_verify *verify, size_t key);
+/* Signatures of a key, and those that name it and are not ok; @first is 0: there are none */
+struct sig_counts sig_counts_of(const struct sig_verify *verify, size_t key);
 void sig_count_free(struct sig_verify *verify);
 
 /* ---- sig-report.c ---- */

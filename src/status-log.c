@@ -17,6 +17,8 @@ static bool read_tpm(struct status *status)
 	if (!status->no_tpm && !compare->tpm && !compare->sysfs)
 		status->no_tpm = compare_choose_tpm(compare, &status->options,
 						    &status->config) == IMALOG_TPM_NONE;
+	else if (compare->tpm && !compare->tcti)
+		compare->tcti = status->config.tcti;
 	if (!compare->tpm && !compare->sysfs)
 		status_find(status, IMALOG_NOTE_UNCHECKED,
 			    "without a TPM a measurement list proves nothing",

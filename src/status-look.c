@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "status.h"
 
@@ -151,9 +152,14 @@ static void look_at_store(struct status *status)
 	int rc = imalog_store_look(config->store, config->wait_ms, &store, status->error);
 
 	if (rc < 0) {
-		/* Nothing was ever exported. */
-		status->store.failed = imalog_error_os_errno(status->error) != ENOENT;
-		if (status->store.failed)
+		/* Else nothing was ever exported. */
+		status->store.failed = imalog_error_os_errno(status->error) != ENOENT ||
+				       access(config->store, F_OK) == 0;
+		if (imalog_error_os_errno(status->error) == ENOENT && status->store.failed)
+			status_find(status, IMALOG_NOTE_WRONG,
+				    "'imalog store check' says what is wrong with the store",
+				    "%s", imalog_error_detail(status->error));
+		else if (status->store.failed)
 			status_find_error(status, rc);
 		return;
 	}

@@ -229,3 +229,56 @@ assert json.load(open("out")) == json.load(open("bad"))'
 	expect_status 1
 	expect_stdout 'digest does not fit'
 }
+
+@test "cel: the firmware's log and IMA's are merged from two pieces, the firmware's first" {
+	local set expect order
+	for set in ng sig; do
+		expect=(--pcr 0 --pcr 10 --pcrs "$RIG/$set/pcrs.yaml")
+		imalog_to whole convert -t cel-tlv "$RIG/$set/binary_bios_measurements" \
+			"$RIG/$set/binary_runtime_measurements"
+		for order in 'bios runtime' 'runtime bios'; do
+			# shellcheck disable=SC2086
+			set -- $order
+			imalog merge "$RIG/$set/binary_$1_measurements" \
+				"$RIG/$set/binary_$2_measurements" "${expect[@]}" \
+				--allow-opaque -t cel-tlv -o out
+			expect_status 0 "$set: $order"
+			expect_same out whole
+			expect_stdout '^The log holds: PCR 0 .* none is later\.$'
+			[ "$(grep -c '^PCR 1 is extended by the log too' <<<"$output")" -eq 1 ] ||
+				fail 'PCR 1 should be said once'
+			imalog merge "$RIG/$set/binary_$1_measurements" \
+				"$RIG/$set/binary_$2_measurements" "${expect[@]}"
+			expect_status 4 "$set: $order"
+		done
+	done
+}
+
+@test "cel: PCR 0 does not start as zeros in a search, either" {
+	local event first
+	for event in '"EV_NO_ACTION","event_data":"537461727475704c6f63616c6974790003"' \
+		'"EV_EFI_HCRTM_EVENT","event_data":"4843"'; do
+		printf '%s,"digests":[{"hashAlg":"sha256","digest":"%064d"}],%s%s}}\n' \
+			'{"pcr":0' 1 '"content_type":"pcclient_std","content":{"event_type":' \
+			"$event" >bios
+		printf '%s,"digests":[{"hashAlg":"sha256","digest":"%064d"}],%s%s}}\n' \
+			'{"pcr":0' 2 '"content_type":"pcclient_std","content":{"event_type":' \
+			'"EV_SEPARATOR","event_data":"00000000"' >>bios
+		first=3
+		[[ $event = *NO_ACTION* ]] || first=4
+		"$PYTHON" -I -S - "$first" >expected <<-'END'
+			import hashlib, sys
+			first = int(sys.argv[1])
+			value = bytes(31) + bytes([first])
+			for digest in ([] if first == 3 else ["1"]) + ["2"]:
+			    digest = bytes.fromhex(digest.zfill(64))
+			    value = hashlib.sha256(value + digest).digest()
+			print("sha256:0=" + value.hex())
+		END
+		mklog pcrs --bank sha256 "$NG" >>expected
+		imalog replay --allow-opaque --pcrs expected bios "$NG"
+		expect_status 0 "$event"
+		imalog merge --allow-opaque --pcrs expected "$NG" bios
+		expect_status 0 "$event"
+	done
+}

@@ -302,7 +302,7 @@ make_receipts() {
 	imalog merge three loose one --receipts receipts --pcrs values
 	expect_status 1
 	expect_stdout '^missing: by the receipts 4 records are missing before three\.$' \
-		'^segment 2, records 11 to 14, is not among the pieces, unless '
+		'^unseen: segment 2, records 11 to 14, is not among the pieces, unless '
 	imalog merge three loose elsewhere one --receipts receipts --pcrs values
 	expect_status 0
 	! grep -qE 'missing|not among' <<<"$output" || fail 'no gap expected'
@@ -311,7 +311,30 @@ make_receipts() {
 	records all 13 15 >rest
 	imalog merge one both rest loose --receipts receipts --pcrs values
 	expect_status 0
-	expect_stdout '^segment 3, records 15 to 19, is not among the pieces, unless '
+	expect_stdout '^segment 2, records 11 to 14, is not among the pieces: by its values, ' \
+		'^segment 3, records 15 to 19, is not among the pieces: by its values, '
+	# ... or may have others instead, of which there are as many.
+	mklog generate --records 5 --pcr 12 -o others
+	{ records others 1 4; records all 11 12; } >both
+	imalog merge one both rest loose --receipts receipts --pcrs values -o out
+	expect_status 4
+	expect_stdout '^unseen: segment 2, records 11 to 14, is not among the pieces, unless ' \
+		'^A receipt names records that may be missing: that the log is whole is not'
+	[ -s out ] || fail 'what is only not proved should be written'
+	imalog merge one both rest loose --receipts receipts --pcrs values --json
+	expect_status 4
+	expect_json "d['result'] == 'receipts'" \
+		"[p['kind'] for p in d['problems']][-2:] == ['unseen', 'unseen']"
+	# What is later than all that is there is not asked for.
+	rm -r receipts
+	make_receipts one three loose
+	records all 11 12 >first
+	records all 13 15 >second
+	cat one three | mklog pcrs --bank sha256 - >values
+	imalog merge second one first --receipts receipts --pcrs values
+	expect_status 0
+	expect_stdout '^segment 2, records 11 to 15, is not among the pieces: by its values, ' \
+		'^segment 3, records 16 to 20, which is later, is not among the pieces\.$'
 }
 
 @test "merge: a directory that has no receipts" {

@@ -96,6 +96,15 @@ teardown() {
 	expect_same ever kept
 }
 
+# same_boot ROOT RECEIPTS: it is that of the last receipt, which was made again and lacks it
+same_boot() {
+	local id=11111111-2222-4333-8444-555555555555 receipt
+	mkdir -p "$1/proc/sys/kernel/random"
+	echo $id >"$1/proc/sys/kernel/random/boot_id"
+	for receipt in "$2"/*; do :; done
+	sed -i "s/^{/{ \"boot_id\": \"$id\",/" "$receipt"
+}
+
 # The kernel's own lists, of kernels and TPMs that were: half of each is in a store
 @test "mount: text and lists of all banks as real kernels show them" {
 	local set file dir half
@@ -115,6 +124,7 @@ teardown() {
 		mv last "$file"
 		ln -s epoch-000001 "$dir/store/current"
 		"$IMALOG" store rebuild --store "$dir/store" >/dev/null 2>&1 || true
+		same_boot "$dir" "$dir/store/epoch-000001/receipts"
 		ROOT=$dir mount_start --no-tpm --store "$dir/store"
 		for file in "$RIG/$set"/*_runtime_measurements*; do
 			expect_same "$file" "mnt/${file##*/}" "$set: ${file##*/}"
@@ -396,6 +406,11 @@ print(s.recv(100).decode(), flush=True)' >told 3>&- &
 	mount_start "${TPM[@]}"
 	mount --bind mnt "$IMA"
 	run timeout 20 cat "$IMA/binary_runtime_measurements"
+	expect_status 1
+	for _ in {1..30}; do
+		timeout 20 cat "$IMA/violations" >/dev/null 2>&1 3>&- &
+	done
+	run timeout 20 cat mnt/violations
 	expect_status 1
 	umount "$IMA"
 	expect_shown sha1

@@ -361,3 +361,21 @@ digest,appended:3" ] || fail 'other signatures'
 	example imalog-sig-verify.1 '# imalog sig-verify --keyring .ima'
 	expect_status 4
 }
+
+@test "manual: what imalog-sig-verify.1 shows of an output" {
+	mkdir keys
+	cp "$KEYS/rsa.crt" keys
+	{
+		mksig record ima-ng "d-ng=sha256:$(zeros 32)" n-ng=boot_aggregate
+		ima_record /usr/bin/ls "$(signed sha256 rsa /usr/bin/ls)"
+		ima_record /etc/motd ''
+		ima_record /opt/tool "$(signed sha256 p256 /opt/tool)"
+		ima_record /usr/bin/vi "$(signed sha256 rsa other)"
+	} >log
+	imalog sig-verify --key keys log
+	expect_status 1
+	sed -n '/^    1 no signature/,/^Verdict/p' "$IMALOG_SRC/man/imalog-sig-verify.1" |
+		sed "s/e12eb7ad/$(keyid rsa)/; s/f3da1dcc/$(keyid p256)/" >want
+	echo "$output" >got
+	expect_same got want
+}

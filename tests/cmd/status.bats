@@ -354,6 +354,13 @@ expect_finding() {
 	status_is 1
 	expect_wrong 'segment 2 of epoch 1 is missing' "'imalog store check'"
 	status_is 1 -q
+	# An epoch of which nothing is there
+	mv "$STORE/current" current
+	ln -s epoch-000007 "$STORE/current"
+	status_is 1
+	expect_wrong "the link 'current' leads to no epoch of the store" "'imalog store check'"
+	expect_stdout ': cannot be read$'
+	mv -T current "$STORE/current"
 	mv log.00000002 "$STORE/current/"
 	status_is 0
 	# The last one, with its receipt: only the TPM knows that there was something
@@ -471,6 +478,7 @@ expect_finding() {
 	expect_unchecked 'there is no TPM to compare with' 'proves nothing'
 	echo "tcti = swtpm:path=$PWD/tpm/socket" >conf
 	status_is 0 --config conf
+	status_is 0 --config conf --tpm
 }
 
 @test "status: usage, and a configuration that is none" {

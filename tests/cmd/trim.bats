@@ -67,6 +67,11 @@ restart() {
 	imafs_ctl violation /x 2
 	expect_refused 4 'the list has 3 records, fewer than the 4 to be deleted' 4
 	expect_refused 4 'fewer than' 18446744073709551615
+	# A directory that is there already stays as it is
+	mkdir "$STORE"
+	expect_refused 4 'fewer than the 4' 4
+	[ -z "$(ls -A "$STORE")" ] || fail "$(ls -A "$STORE")"
+	rmdir "$STORE"
 	# Whatever the kernel says of their number
 	imafs_ctl set count 1
 	expect_code 0 trim 3

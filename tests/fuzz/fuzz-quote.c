@@ -5,6 +5,8 @@
  *
  *	u8	flags: 1 the digest is mended, so that the log leads to it
  *		       2 memory runs out while the key is read
+ *		       4 the list is one of TLVs, and content that no rule checks is
+ *			 allowed
  *	u8	hash of a plain signature
  *	u16	size of the attestation, big-endian; then of the signature; then of the
  *key
@@ -18,6 +20,7 @@
 
 #define MEND	  1
 #define NO_MEMORY 2
+#define OPAQUE	  4
 
 struct input {
 	uint8_t flags;
@@ -226,11 +229,11 @@ static void feed(void *match, const struct imalog_record *record)
 }
 
 /* Replays what is left of the input; with @pcrs: the values at its end. */
-static uint64_t search(struct imalog_quote *quote, struct imalog_span list,
+static uint64_t search(struct imalog_quote *quote, const struct input *input,
 		       const struct imalog_pcrs *others, struct imalog_pcrs *pcrs)
 {
 	struct imalog_source *source =
-		imalog_source_from_memory(list.data, list.size, "list");
+		imalog_source_from_memory(input->rest.data, input->rest.size, "list");
 	struct imalog_templates *templates = imalog_templates_new();
 	struct imalog_reader *reader = imalog_reader_new(source, templates);
 	struct imalog_replay *replay = imalog_replay_new();
@@ -240,10 +243,16 @@ static uint64_t search(struct imalog_quote *quote, struct imalog_span list,
 	uint64_t at;
 
 	MUST(source && templates && reader && replay);
+	if (input->flags & OPAQUE)
+		imalog_replay_allow_opaque(replay);
 	MUST(imalog_quote_match_new(quote, replay, others, &match, NULL) == 0);
 	imalog_replay_on_record(replay, feed, match);
-	imalog_reader_set_order(reader, IMALOG_ORDER_LE);
-	imalog_reader_set_digest_size(reader, 20);
+	if (input->flags & OPAQUE) {
+		imalog_reader_set_format(reader, IMALOG_FORMAT_CEL_TLV);
+	} else {
+		imalog_reader_set_order(reader, IMALOG_ORDER_LE);
+		imalog_reader_set_digest_size(reader, 20);
+	}
 	imalog_replay_run(replay, reader, NULL);
 	MUST(imalog_quote_match_finish(match, NULL) == 0);
 	at = imalog_quote_match_at(match);
@@ -253,6 +262,7 @@ static uint64_t search(struct imalog_quote *quote, struct imalog_span list,
 	MUST(!at || imalog_quote_verdict(quote, IMALOG_QUOTE_DIGEST) == IMALOG_MATCH);
 	MUST(!at || !imalog_quote_match_missing(match, 0, &alg, &pcr));
 	MUST(at || imalog_quote_verdict(quote, IMALOG_QUOTE_LOG) != IMALOG_MATCH);
+	MUST(imalog_quote_match_unchecked(match) <= (input->flags & OPAQUE ? at : 0));
 	if (pcrs)
 		MUST(imalog_replay_pcrs(replay, pcrs, NULL) == 0);
 	check_verdicts(quote);
@@ -285,7 +295,7 @@ static void complete(const struct imalog_quote *quote, struct imalog_pcrs *pcrs)
 }
 
 /* The quote as a TPM would have made it after the whole log; the search must end there. */
-static void check_mended(const struct imalog_quote *quote, struct imalog_span list,
+static void check_mended(const struct imalog_quote *quote, const struct input *input,
 			 struct imalog_pcrs *pcrs)
 {
 	enum imalog_alg alg = imalog_quote_hash(quote) ? imalog_quote_hash(quote) :
@@ -302,7 +312,7 @@ static void check_mended(const struct imalog_quote *quote, struct imalog_span li
 	imalog_quote_set_hash(mended, alg);
 	MUST(imalog_quote_check_values(mended, pcrs, NULL, NULL) == 0);
 	if (imalog_quote_verdict(mended, IMALOG_QUOTE_DIGEST) == IMALOG_MATCH)
-		search(mended, list, pcrs, NULL);
+		search(mended, input, pcrs, NULL);
 	MUST(imalog_quote_verdict(mended, IMALOG_QUOTE_DIGEST) != IMALOG_MISMATCH);
 	imalog_quote_free(&mended);
 	imalog_buffer_free(&bytes);
@@ -317,9 +327,9 @@ static void check_input(struct imalog_quote *quote, const struct input *input)
 	check_quote(quote, input->message);
 	if (key)
 		check_signature(quote, key, input);
-	search(quote, input->rest, NULL, pcrs);
+	search(quote, input, NULL, pcrs);
 	if (input->flags & MEND && imalog_quote_type(quote) == 0x8018)
-		check_mended(quote, input->rest, pcrs);
+		check_mended(quote, input, pcrs);
 	imalog_pcrs_free(&pcrs);
 	imalog_key_free(&key);
 }

@@ -5,99 +5,7 @@
  *
  * The oracle is what was really measured: what is known is always the beginning of that.
  */
-#include "crash.h"
-#include "follow.h"
-
-static const struct imalog_shape binary = { .alg = IMALOG_ALG_SHA1 };
-static const struct imalog_shape ascii = { .ascii = true, .alg = IMALOG_ALG_SHA1 };
-
-struct follow {
-	struct imalog_follower *follower;
-	struct imalog_error *error;
-	uint64_t size; /* that was known */
-	int rc;
-};
-
-static struct follow follow_new(void)
-{
-	struct follow follow = { imalog_follower_new("", store_path), imalog_error_new(), 0, 0 };
-
-	if (!follow.follower || !follow.error)
-		BAIL_OUT("no memory");
-	follow.follower->view->export->world = &fake_world;
-	return follow;
-}
-
-static void follow_free(struct follow *follow)
-{
-	imalog_follower_free(&follow->follower);
-	imalog_error_free(&follow->error);
-}
-
-/* All that is known of a list, in pieces of @step bytes */
-static struct bytes known_bytes(struct follow *follow, const struct imalog_shape *shape,
-				size_t step)
-{
-	struct bytes all = bytes_new(0);
-	uint8_t part[4096];
-	size_t got = 1;
-
-	while (got) {
-		if (!CHECK_INT(imalog_follower_read(follow->follower, shape, all.size, part,
-						    step, &got, follow->error),
-			       0))
-			break;
-		all = joined(all, bytes_copy(part, got));
-	}
-	return all;
-}
-
-/* What is known now is the beginning of what was measured, and no less than before. */
-static bool check_known(struct follow *follow)
-{
-	struct bytes all = known_bytes(follow, &binary, 4096);
-	bool ok = CHECK(all.size >= follow->size) && CHECK(all.size <= kernel->at[kernel->nr]) &&
-		  CHECK_MEM(span_of_bytes(all), span_of(kernel->bytes, all.size));
-
-	follow->size = all.size;
-	bytes_free(&all);
-	return ok;
-}
-
-/* After a look: if nothing is in doubt, it is all. */
-static bool check_look(struct follow *follow)
-{
-	bool ok;
-
-	follow->rc = imalog_follower_look(follow->follower, follow->error);
-	ok = check_known(follow);
-	if (ok && follow->rc >= 0 && !imalog_follower_is_doubtful(follow->follower))
-		ok = CHECK_INT(follow->size, kernel->at[kernel->nr]) &&
-		     CHECK_INT(imalog_follower_records(follow->follower), kernel->nr);
-	if (!ok && follow->rc < 0)
-		printf("# %s\n", imalog_error_detail(follow->error));
-	return ok;
-}
-
-/* And nothing is. */
-static bool check_all_known(struct follow *follow)
-{
-	bool ok = check_look(follow) && CHECK(follow->rc >= 0) &&
-		  CHECK(!imalog_follower_is_doubtful(follow->follower));
-
-	if (!ok && follow->rc < 0)
-		printf("# %s\n", imalog_error_detail(follow->error));
-	return ok;
-}
-
-/* What is staged, and the list */
-static void export_all(void)
-{
-	struct run run = run_export();
-
-	CHECK(run.rc >= 1);
-	run_free(&run);
-}
+#include "following.h"
 
 /* ---- while nothing goes wrong ---- */
 
@@ -184,95 +92,6 @@ TEST(pieces_of_every_size)
 	CHECK_INT(imalog_follower_size(follow.follower, &ascii, &size, NULL), 0);
 	CHECK_INT(size, whole.size);
 	bytes_free(&whole);
-	follow_free(&follow);
-}
-
-/* ---- boots ---- */
-
-TEST(kexec_and_reset)
-{
-	struct follow follow;
-
-	machine_new();
-	follow = follow_new();
-	measure_all("aV");
-	CHECK_EXPORT(1);
-	measure_all("Vb");
-	check_all_known(&follow);
-	do_kexec(true);
-	check_all_known(&follow);
-	CHECK_INT(imalog_follower_log(follow.follower), 1);
-	CHECK_EXPORT(1);
-	check_all_known(&follow);
-	do_cold_boot();
-	follow.size = 0;
-	check_all_known(&follow);
-	CHECK_INT(imalog_follower_log(follow.follower), 2);
-	CHECK_INT(imalog_follower_epoch(follow.follower), 0);
-	measure_all("c");
-	CHECK_EXPORT(1);
-	check_all_known(&follow);
-	CHECK_INT(imalog_follower_log(follow.follower), 2);
-	CHECK_INT(imalog_follower_epoch(follow.follower), 2);
-	follow_free(&follow);
-}
-
-TEST(records_that_are_gone)
-{
-	struct follow follow;
-
-	machine_new();
-	CHECK_EXPORT(1);
-	measure_all("ab");
-	follow = follow_new();
-	check_all_known(&follow);
-	/* By somebody who keeps nothing */
-	do_stage();
-	do_delete();
-	for (int i = 0; i < 2; i++) {
-		CHECK_INT(imalog_follower_look(follow.follower, follow.error), -IMALOG_ERR_OS);
-		CHECK_INT(imalog_error_os_errno(follow.error), EIO);
-		check_known(&follow);
-		measure_all("cccc");
-	}
-	follow_free(&follow);
-}
-
-TEST(others_hold_the_lists)
-{
-	struct follow follow;
-
-	machine_new();
-	measure_all("a");
-	follow = follow_new();
-	check_all_known(&follow);
-	measure_all("b");
-	kernel->held = true;
-	CHECK_INT(imalog_follower_look(follow.follower, follow.error), -IMALOG_ERR_OS);
-	CHECK_INT(imalog_error_os_errno(follow.error), EBUSY);
-	check_known(&follow);
-	kernel->held = false;
-	check_all_known(&follow);
-	follow_free(&follow);
-}
-
-TEST(the_store_goes_away)
-{
-	struct follow follow;
-	char away[300];
-
-	machine_new();
-	measure_all("aV");
-	CHECK_EXPORT(1);
-	measure_all("b");
-	follow = follow_new();
-	check_all_known(&follow);
-	snprintf(away, sizeof(away), "%s.away", store_path);
-	REQUIRE(rename(store_path, away) == 0);
-	CHECK_INT(imalog_follower_look(follow.follower, follow.error), -IMALOG_ERR_OS);
-	CHECK_INT(imalog_error_os_errno(follow.error), EIO);
-	REQUIRE(rename(away, store_path) == 0);
-	check_all_known(&follow);
 	follow_free(&follow);
 }
 
@@ -506,8 +325,6 @@ TEST(exports_that_are_killed_without_a_tpm)
 }
 
 TEST_MAIN(CASE(exports_and_more_records), CASE(the_same_list_again_and_again),
-	  CASE(pieces_of_every_size), CASE(kexec_and_reset), CASE(records_that_are_gone),
-	  CASE(others_hold_the_lists), CASE(the_store_goes_away),
-	  CASE(receipts_that_are_wrong_are_noticed), CASE(text_that_is_not_known),
-	  CASE(doubt_ends_the_log), CASE(exports_that_are_killed),
+	  CASE(pieces_of_every_size), CASE(receipts_that_are_wrong_are_noticed),
+	  CASE(text_that_is_not_known), CASE(doubt_ends_the_log), CASE(exports_that_are_killed),
 	  CASE(exports_that_are_killed_without_a_tpm))

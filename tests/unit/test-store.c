@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* lib/store*.c: the directory of segments is opened, checked, rebuilt and pruned. */
+#include <sched.h>
+#include <sys/wait.h>
+
 #include "store-files.h"
 
 TEST(a_sound_store)
@@ -173,6 +176,62 @@ TEST(a_lock_that_is_taken)
 	CHECK_INT(imalog_store_open("no/such/store", 0, &store, error), -IMALOG_ERR_OS);
 	CHECK_INT(imalog_error_os_errno(error), ENOENT);
 	imalog_error_free(&error);
+}
+
+static bool has_lock_open(pid_t pid)
+{
+	char lock[512], path[64], target[512];
+
+	path_of("lock", lock);
+	for (int fd = 0; fd < 64; fd++) {
+		ssize_t size;
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pid, fd);
+		size = readlink(path, target, sizeof(target) - 1);
+		if (size < 0)
+			continue;
+		target[size] = '\0';
+		if (strcmp(target, lock) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Who waits for a lock that is removed takes the one that others see. */
+TEST(a_lock_that_is_removed_meanwhile)
+{
+	struct imalog_store *store = NULL, *other = NULL;
+	int ready[2], end[2];
+	char byte;
+	pid_t pid;
+
+	make_store();
+	REQUIRE(imalog_store_open(store_path, 0, &store, NULL) == 0);
+	REQUIRE(pipe(ready) == 0 && pipe(end) == 0);
+	pid = fork();
+	if (pid == 0) {
+		close(end[1]);
+		imalog_store_close(&store);
+		byte = 'a';
+		if (write(ready[1], &byte, 1) == 1 &&
+		    imalog_store_open(store_path, 60000, &other, NULL) == 0 &&
+		    write(ready[1], &byte, 1) == 1)
+			_exit((int)read(end[0], &byte, 1));
+		_exit(2);
+	}
+	close(ready[1]);
+	CHECK_INT(read(ready[0], &byte, 1), 1);
+	while (!has_lock_open(pid) && waitpid(pid, NULL, WNOHANG) == 0)
+		sched_yield();
+	CHECK_INT(unlink((path_of("lock", found), found)), 0);
+	imalog_store_close(&store);
+	CHECK_INT(read(ready[0], &byte, 1), 1);
+	CHECK_INT(imalog_store_open(store_path, 0, &other, NULL), -IMALOG_ERR_OS);
+	imalog_store_close(&other);
+	close(end[1]);
+	waitpid(pid, NULL, 0);
+	close(end[0]);
+	close(ready[0]);
 }
 
 /* ---- rebuilding ---- */
@@ -386,8 +445,9 @@ TEST_MAIN(CASE(a_sound_store), CASE(a_changed_segment), CASE(a_cut_segment),
 	  CASE(a_missing_segment), CASE(segments_in_another_order),
 	  CASE(changed_and_lost_receipts), CASE(a_receipt_that_follows_another),
 	  CASE(foreign_files), CASE(an_export_does_not_go_on_with_a_damaged_end),
-	  CASE(a_lock_that_is_taken), CASE(receipts_are_made_again),
-	  CASE(nothing_is_made_of_what_was_changed), CASE(old_epochs_are_removed),
+	  CASE(a_lock_that_is_taken), CASE(a_lock_that_is_removed_meanwhile),
+	  CASE(receipts_are_made_again), CASE(nothing_is_made_of_what_was_changed),
+	  CASE(old_epochs_are_removed),
 	  CASE(the_current_epoch_stays_whatever_its_number),
 	  CASE(nothing_foreign_and_nothing_pending_is_removed),
 	  CASE(quotes_are_beside_the_receipts), CASE(what_the_store_tells))

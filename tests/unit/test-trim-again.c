@@ -176,6 +176,83 @@ TEST(somebody_else_is_quicker)
 	check_epoch(1);
 }
 
+/* A proof that the records are there is of before the hold: meanwhile others can delete them. */
+TEST(somebody_else_is_quicker_than_a_proof)
+{
+	struct seen seen = { .to = 6 };
+
+	for (int replays = 0; replays < 2; replays++) {
+		struct run run;
+
+		machine_new();
+		measure_all("VV");
+		CHECK_EXPORT(1);
+		measure_all("VVVV");
+		kernel->discard_errno = EIO;
+		run = run_trim(3);
+		run_free(&run);
+		kernel->before_open = repeat;
+		CHECK_INT(replays ? trim_replayed(&seen) : trim_to(6), -IMALOG_ERR_INVALID);
+		CHECK_INT(kernel->nr_current, 4);
+		/* All up to there is gone. */
+		CHECK_INT(replays ? trim_replayed(&seen) : trim_to(6), 1);
+		CHECK_INT(kernel->nr_current, 4);
+		check_whole(1);
+		check_epoch(1);
+	}
+}
+
+/* Of two segments in doubt the first may have the records that are asked for. */
+TEST(two_in_doubt)
+{
+	struct seen seen = { .to = 3 };
+
+	for (int replays = 0; replays < 2; replays++) {
+		struct run run;
+
+		machine_new();
+		kernel->has_tpm = false;
+		measure_all("VVVVV");
+		run = run_trim(1);
+		run_free(&run);
+		kernel->discard_errno = EIO;
+		kernel->discards_all_the_same = true;
+		run = run_trim(2);
+		run_free(&run);
+		kernel->discards_all_the_same = false;
+		kernel->discard_errno = ENOENT;
+		run = run_trim(2);
+		CHECK_INT(run.rc, -IMALOG_ERR_OS);
+		run_free(&run);
+		CHECK_INT(kernel->nr_current, 3);
+		CHECK_INT(replays ? trim_replayed(&seen) : trim_to(3), 1);
+		CHECK_INT(kernel->nr_current, 3);
+		check_whole(1);
+	}
+}
+
+/* A trim begins when nothing is staged: then what was staged is known to be gone. */
+TEST(somebody_else_deletes_what_was_staged)
+{
+	struct seen seen = { .to = 6 };
+	struct run run;
+
+	machine_new();
+	measure_all("VV");
+	CHECK_EXPORT(1);
+	measure_all("VV");
+	do_stage();
+	run = run_new();
+	CHECK_INT(imalog_export_save(run.export, run.error), 1);
+	run_free(&run);
+	do_delete();
+	measure_all("VV");
+	CHECK_INT(trim_replayed(&seen), 2);
+	CHECK_INT(kernel->nr_current, 1);
+	check_whole(1);
+	check_epoch(1);
+}
+
 static void stage_and_delete_later(void)
 {
 	do_stage();
@@ -238,5 +315,7 @@ TEST(somebody_else_stages_what_was_there_already)
 
 TEST_MAIN(CASE(deleted_or_not), CASE(doubt_without_a_tpm), CASE(no_more_than_is_asked_for),
 	  CASE(less_than_was_saved), CASE(somebody_else_deletes_what_is_saved),
-	  CASE(somebody_else_is_quicker), CASE(somebody_else_stages_what_is_saved),
+	  CASE(somebody_else_is_quicker), CASE(somebody_else_is_quicker_than_a_proof),
+	  CASE(two_in_doubt), CASE(somebody_else_deletes_what_was_staged),
+	  CASE(somebody_else_stages_what_is_saved),
 	  CASE(somebody_else_stages_what_was_there_already))

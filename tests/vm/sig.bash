@@ -59,7 +59,7 @@ check_nothing() {
 	vm_step nothing
 	expect_status 4
 	expect_stdout 'keyring "signers", permits nothing: Permission denied; not used$' \
-		"^ +[0-9]+ unknown key +$(keyid other) /signed/other "
+		"^ +[0-9]+ unsupported +$(keyid other) /signed/other  .a keyring does not give its key"
 	vm_step nothing-json
 	expect_json "sum(not k['usable'] for k in rows[-1]['keys'] if k['source']) == 1"
 }
