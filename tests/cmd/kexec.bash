@@ -21,7 +21,8 @@ teardown() {
 start() {
 	need_imafs
 	mkdir -p root
-	ROOT=$PWD/root IMA=$PWD/root/sys/kernel/security/integrity/ima
+	ROOT=$PWD/root
+	IMA=$ROOT/sys/kernel/security/integrity/ima
 	STORE=$ROOT/var/lib/imalog
 	"$IMAFS" "$@" "$ROOT" || fail "imafs: $*"
 	mkdir -p "$ROOT/boot" "$ROOT/var/lib"
