@@ -99,10 +99,18 @@ expect_going_on() {
 	vm_step "$1.export"
 	expect_status 0 "$now"
 	expect_no_stderr "$now"
-	for step in replay status check check-old; do
+	for step in replay status check; do
 		vm_step "$1.$step"
 		expect_status 0 "$now, $step"
 	done
+	vm_step "$1.check-old"
+	if [ "$status" -eq 1 ]; then
+		# Cut before there was a receipt: a boot is over, and has more than the store.
+		expect_stderr "^imalog: epoch 1: 'partial.00000003' was being saved by an interrupted export, and no segment has its records: it is no part of the log$"
+		[ "$(wc -l <<<"$stderr")" -eq 1 ] || fail "$now: $stderr"
+	else
+		expect_status 0 "$now, check-old"
+	fi
 }
 
 # expect_steps REQUEST: the cuts were not all at the same step. Right before the request only

@@ -68,5 +68,5 @@ check_missing() {
 	vm_step missing
 	expect_status 4
 	expect_no_stdout
-	expect_stderr "^imalog: cannot find keyring 'no-such-ring': "
+	expect_stderr "^imalog: cannot find keyring 'no-such-ring' of this user or root: "
 }
