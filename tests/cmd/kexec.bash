@@ -22,7 +22,6 @@ start() {
 	need_imafs
 	mkdir -p root
 	ROOT=$PWD/root
-	# shellcheck disable=SC2034 # for the tests
 	IMA=$ROOT/sys/kernel/security/integrity/ima
 	STORE=$ROOT/var/lib/imalog
 	"$IMAFS" "$@" "$ROOT" || fail "imafs: $*"
