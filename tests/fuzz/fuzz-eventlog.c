@@ -156,6 +156,14 @@ static void check_replay(struct imalog_span bytes, const struct walk *walk)
 
 /* ---- as a log of records ---- */
 
+static void check_locality(int locality, uint32_t type, struct imalog_span data)
+{
+	if (locality < 0 || type == IMALOG_EV_EFI_HCRTM_EVENT)
+		return;
+	MUST(type == IMALOG_EV_NO_ACTION);
+	MUST(data.size == 17 && locality == data.data[16]);
+}
+
 /*
  * Reads the log in a format, and writes its records as CEL in TLVs as far as that has them;
  * the result of the last call.
@@ -185,6 +193,7 @@ static int read_records(struct imalog_span bytes, enum imalog_format format, uin
 		MUST(imalog_record_event(record, &type, &data));
 		MUST(imalog_record_is_measured(record) == (type != IMALOG_EV_NO_ACTION));
 		MUST(!imalog_record_is_checked(record));
+		check_locality(imalog_record_locality(record), type, data);
 		imalog_writer_put(writer, record, NULL);
 		imalog_reader_release(reader, *records);
 	}
