@@ -196,8 +196,6 @@ static int cmd_export_run(const struct command *command, int argc, char **argv)
 
 	if (!run)
 		return out_of_memory();
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
 	run->exporting.options = &run->options;
 	rc = options_init(&run->options, command);
 	if (rc == EXIT_YES)

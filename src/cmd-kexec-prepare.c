@@ -283,8 +283,6 @@ static int cmd_kexec_prepare_run(const struct command *command, int argc, char *
 
 	if (!run)
 		return out_of_memory();
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
 	run->exporting.options = &run->options;
 	run->error = imalog_error_new();
 	run->segments = json_array();

@@ -109,8 +109,6 @@ static int open_log(struct mount_log *log, struct machine *machine, const char *
 		complain("there is no store '%s'", store);
 		return EXIT_UNABLE;
 	}
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
 	log->error = machine->error;
 	log->wait_ms = config->wait_ms;
 	log->quiet = machine->options.quiet;

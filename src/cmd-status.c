@@ -141,8 +141,6 @@ static int cmd_status_run(const struct command *command, int argc, char **argv)
 	struct given given = { NULL, NULL, NULL };
 	int rc = options_init(&status.options, command), flushed;
 
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
 	if (!status.error)
 		rc = out_of_memory();
 	if (rc == EXIT_YES)

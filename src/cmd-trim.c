@@ -202,8 +202,6 @@ static int cmd_trim_run(const struct command *command, int argc, char **argv)
 
 	if (!run)
 		return out_of_memory();
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
 	run->exporting.options = &run->verify.options;
 	run->exporting.tells = true;
 	rc = quote_init(&run->verify, command);

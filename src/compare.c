@@ -354,11 +354,8 @@ void compare_with_machine(struct compare *compare, const struct options *options
 static int read_tpm(struct compare *compare, struct imalog_error *error)
 {
 	struct imalog_tpm *tpm;
-	int rc;
+	int rc = imalog_tpm_open(compare->tcti, &tpm, error);
 
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
-	rc = imalog_tpm_open(compare->tcti, &tpm, error);
 	if (rc < 0)
 		return rc;
 	rc = imalog_tpm_read_pcrs(tpm, compare->live, NULL, error);

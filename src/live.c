@@ -49,8 +49,6 @@ int live_open(struct live *live, const struct options *options)
 	live->view = imalog_view_new(options->root, store);
 	if (!live->view)
 		return out_of_memory();
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
 	imalog_view_set_wait(live->view, live->config.wait_ms);
 	use = config_tpm(&live->config, NULL, false, false, &tcti);
 	return live_set_tpm(live, use, tcti);

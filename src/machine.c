@@ -117,8 +117,6 @@ int machine_open_store(struct machine *machine)
 
 	if (rc != EXIT_YES)
 		return rc;
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
 	machine->export = imalog_export_new(machine->options.root, config->store);
 	if (!machine->export) {
 		complain("out of memory");
