@@ -70,17 +70,6 @@ static int parse(struct run *run, int argc, char **argv)
 
 /* ---- taking out what need not be carried over ---- */
 
-static json_t *json_note(enum imalog_note_kind kind, const char *text)
-{
-	static const char *const kinds[] = {
-		[IMALOG_NOTE_INFO] = "info",
-		[IMALOG_NOTE_UNCHECKED] = "unchecked",
-		[IMALOG_NOTE_WRONG] = "wrong",
-	};
-
-	return json_pack("{s:s, s:s}", "kind", kinds[kind], "text", text);
-}
-
 /* What came of one call, before the next one forgets it */
 static int take_results(struct run *run, int rc)
 {

@@ -132,18 +132,12 @@ void exporting_print_text(const struct exporting *exporting)
 
 static json_t *json_notes(const struct imalog_export *export)
 {
-	static const char *const kinds[] = {
-		[IMALOG_NOTE_INFO] = "info",
-		[IMALOG_NOTE_UNCHECKED] = "unchecked",
-		[IMALOG_NOTE_WRONG] = "wrong",
-	};
 	json_t *notes = json_array();
 	enum imalog_note_kind kind;
 	const char *note;
 
 	for (size_t i = 0; (note = imalog_export_note(export, i, &kind)); i++)
-		json_array_append_new(notes, json_pack("{s:s, s:s}", "kind", kinds[kind],
-						       "text", note));
+		json_array_append_new(notes, json_note(kind, note));
 	return notes;
 }
 

@@ -80,14 +80,12 @@ bool live_is_doubtful(const struct live *live)
 
 json_t *live_notes(const struct live *live)
 {
-	static const char *const kinds[] = { "info", "unchecked", "wrong" };
 	json_t *notes = json_array();
 	enum imalog_note_kind kind;
 	const char *note;
 
 	for (size_t i = 0; (note = imalog_view_note(live->view, i, &kind)); i++)
-		json_array_append_new(notes, json_pack("{s:s, s:s}", "kind", kinds[kind],
-						       "text", note));
+		json_array_append_new(notes, json_note(kind, note));
 	return notes;
 }
 
