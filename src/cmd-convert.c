@@ -208,10 +208,8 @@ static int run(struct convert *convert, int argc, char **argv)
 	convert->hasher = imalog_hasher_new();
 	convert->writer = imalog_writer_new(convert->target->format, convert->target->order,
 					    output_write, &convert->output);
-	if (!convert->hasher || !convert->writer) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!convert->hasher || !convert->writer)
+		return out_of_memory();
 	imalog_writer_set_int_width(convert->writer, convert->int_width);
 	if (convert->target->sequence)
 		imalog_writer_set_sequence(convert->writer);

@@ -190,10 +190,8 @@ static int replay_log(struct replay *replay, enum imalog_padding padding)
 
 	imalog_replay_free(&replay->engine);
 	replay->engine = imalog_replay_new();
-	if (!replay->engine) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!replay->engine)
+		return out_of_memory();
 	report->replay = replay->engine;
 	report->nr_complaints = 0;
 	boot_begin(&replay->boot);
@@ -322,9 +320,8 @@ static int run(struct replay *replay, int argc, char **argv)
 	report->error = error;
 	report->complaints = calloc(COMPLAINTS_MAX, sizeof(*report->complaints));
 	if (!error || !report->complaints) {
-		complain("out of memory");
 		imalog_error_free(&error);
-		return EXIT_UNABLE;
+		return out_of_memory();
 	}
 	rc = choose_tpm(replay);
 	if (rc == EXIT_YES)
@@ -348,10 +345,8 @@ static int cmd_replay_run(const struct command *command, int argc, char **argv)
 	struct replay *replay = calloc(1, sizeof(*replay));
 	int rc;
 
-	if (!replay) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!replay)
+		return out_of_memory();
 	rc = options_init(&replay->options, command);
 	if (rc == EXIT_YES)
 		rc = compare_init(&replay->compare);

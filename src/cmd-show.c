@@ -238,10 +238,8 @@ static int run(struct show *show, int argc, char **argv)
 	if (rc != EXIT_YES)
 		return rc;
 	show->hasher = imalog_hasher_new();
-	if (!show->hasher || !columns_open(&show->columns)) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!show->hasher || !columns_open(&show->columns))
+		return out_of_memory();
 	return show_all(show);
 }
 
@@ -253,10 +251,8 @@ static int cmd_show_run(const struct command *command, int argc, char **argv)
 	/* No more patterns than arguments. */
 	show.patterns = calloc((size_t)argc, sizeof(*show.patterns));
 	show.templates = calloc((size_t)argc, sizeof(*show.templates));
-	if (rc == EXIT_YES && (!show.patterns || !show.templates)) {
-		complain("out of memory");
-		rc = EXIT_UNABLE;
-	}
+	if (rc == EXIT_YES && (!show.patterns || !show.templates))
+		rc = out_of_memory();
 	if (rc == EXIT_YES)
 		rc = parse(&show, argc, argv);
 	if (rc == EXIT_YES)

@@ -382,9 +382,8 @@ static int cmd_store_run(const struct command *command, int argc, char **argv)
 	if (keeping)
 		keeping->error = imalog_error_new();
 	if (!keeping || !keeping->error) {
-		complain("out of memory");
 		free(keeping);
-		return EXIT_UNABLE;
+		return out_of_memory();
 	}
 	rc = options_init(&keeping->options, command);
 	if (rc == EXIT_YES)

@@ -168,10 +168,8 @@ static int read_config(struct config *config, const char *path)
 	}
 	text = strndup((const char *)bytes.data, bytes.size);
 	free((void *)bytes.data);
-	if (!text) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!text)
+		return out_of_memory();
 	rc = read_lines(config, path, text);
 	free(text);
 	return rc;
@@ -193,10 +191,8 @@ int config_read(struct config *config, const struct options *options, const char
 	if (rc == EXIT_YES && !config->store &&
 	    asprintf(&config->store, "%s" IMALOG_STORE_PATH, root) < 0)
 		config->store = NULL;
-	if (rc == EXIT_YES && !config->store) {
-		complain("out of memory");
-		rc = EXIT_UNABLE;
-	}
+	if (rc == EXIT_YES && !config->store)
+		rc = out_of_memory();
 	return rc;
 }
 

@@ -11,10 +11,7 @@ int machine_init(struct machine *machine, const struct command *command)
 	*machine = (struct machine){ .error = imalog_error_new() };
 	if (options_init(&machine->options, command) != EXIT_YES)
 		return EXIT_UNABLE;
-	if (machine->error)
-		return EXIT_YES;
-	complain("out of memory");
-	return EXIT_UNABLE;
+	return machine->error ? EXIT_YES : out_of_memory();
 }
 
 void machine_free(struct machine *machine)
@@ -42,10 +39,7 @@ static int apply_options(struct machine *machine)
 		return EXIT_YES;
 	free(config->store);
 	config->store = strdup(store);
-	if (config->store)
-		return EXIT_YES;
-	complain("out of memory");
-	return EXIT_UNABLE;
+	return config->store ? EXIT_YES : out_of_memory();
 }
 
 int machine_parse(struct machine *machine, int argc, char **argv,
@@ -118,10 +112,8 @@ int machine_open_store(struct machine *machine)
 	if (rc != EXIT_YES)
 		return rc;
 	machine->export = imalog_export_new(machine->options.root, config->store);
-	if (!machine->export) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!machine->export)
+		return out_of_memory();
 	rc = imalog_export_set_tpm(machine->export, use, tcti, NULL, machine->error);
 	if (rc < 0)
 		return machine_complain(machine, rc);

@@ -23,10 +23,7 @@ int options_init(struct options *options, const struct command *command)
 {
 	*options = (struct options){ .command = command, .root = "" };
 	options->templates = imalog_templates_new();
-	if (options->templates)
-		return EXIT_YES;
-	complain("out of memory");
-	return EXIT_UNABLE;
+	return options->templates ? EXIT_YES : out_of_memory();
 }
 
 void options_free(struct options *options)
@@ -78,10 +75,8 @@ static int define_template(struct options *options, char *value)
 	struct imalog_error *error = imalog_error_new();
 	int rc = EXIT_YES;
 
-	if (!error) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!error)
+		return out_of_memory();
 	if (!equals)
 		rc = usage_error(options->command, "'%s' is not of the form NAME=FIELD|FIELD...",
 				 value);

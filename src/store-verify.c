@@ -274,8 +274,7 @@ int store_verify(struct imalog_store **store, uint64_t number, const struct opti
 	int rc;
 
 	if (!verify.replay || !verify.error || (json && !verify.findings)) {
-		complain("out of memory");
-		rc = EXIT_UNABLE;
+		rc = out_of_memory();
 	} else {
 		rc = imalog_epoch_open(*store, number, &verify.epoch, verify.error);
 		if (rc < 0)
