@@ -31,7 +31,7 @@ struct command {
 	const char *name;
 	const char *summary; /* one line of `imalog --help` */
 	const char *usage;   /* behind "imalog NAME " */
-	const char *help;    /* what `imalog NAME --help` says of its options */
+	const char *help;    /* what `imalog NAME --help` says of its own options */
 	int (*run)(const struct command *command, int argc, char **argv);
 };
 
@@ -73,7 +73,16 @@ enum {
 	{ "store", required_argument, NULL, OPT_LIVE_STORE },                                \
 	{ "wait", required_argument, NULL, OPT_LIVE_WAIT },                                  \
 	{ "config", required_argument, NULL, OPT_LIVE_CONFIG }
-#define LIVE_HELP \
+/* Their --help */
+#define READING_HELP \
+	"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n" \
+	"      --byte-order auto|le|be\n" \
+	"      --digest-size auto|20|32|48|64\n" \
+	"      --define-template NAME=FIELD|FIELD...\n"
+#define LOG_OPTIONS_HELP \
+	"How to read the LOGs, where that cannot be told from them:\n" \
+	READING_HELP \
+	"\n" \
 	"This machine's log, when no LOG is given:\n" \
 	"      --list-only            the kernel's list alone\n" \
 	"      --store DIR            the store; default /var/lib/imalog\n" \
@@ -285,7 +294,11 @@ enum {
 	{ "tcti", required_argument, NULL, OPT_STORE_TCTI },                                 \
 	{ "sysfs", no_argument, NULL, OPT_STORE_SYSFS },                                     \
 	{ "no-tpm", no_argument, NULL, OPT_STORE_NO_TPM }
-/* Their --help */
+/* --help of the commands on the kernel's side of the list, and of those about the store */
+#define MACHINE_HELP                                                                       \
+	"      --wait TIME            how long to try while others have a list open, such\n"  \
+	"                             as 500ms, 5s, 2m; default 5s\n"                         \
+	"      --config FILE          the configuration; default /etc/imalog.conf\n"
 #define MACHINE_STORE_HELP                                                                 \
 	"      --store DIR            the store; default /var/lib/imalog\n"                   \
 	"      --tcti TCTI            the TPM to compare with, in the store: that of this\n"   \

@@ -101,14 +101,9 @@ const struct command cmd_confirm = {
 		"power cut; or it is deleted, and the TPM could not be read.\n"
 		"\n"
 		MACHINE_STORE_HELP
-		"      --wait TIME            how long to try while others have a list open, such\n"
-		"                             as 500ms, 5s, 2m; default 5s\n"
-		"      --config FILE          the configuration; default /etc/imalog.conf\n"
+		MACHINE_HELP
 		"      --root DIR             where this machine's /sys, /proc and store are\n"
 		"  -q, --quiet                print errors only\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
 	.run = cmd_confirm_run,
 };

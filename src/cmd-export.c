@@ -229,23 +229,15 @@ const struct command cmd_export = {
 		"      --watch TIME           stay, and look again each TIME, until SIGTERM\n"
 		"      --slice N              take longer lists in pieces of N records, where the\n"
 		"                             kernel can; 0: never; default 20000\n"
-		"      --wait TIME            how long to try while others have a list or the\n"
-		"                             store open, such as 500ms, 5s, 2m; default 5s\n"
+		EXPORTING_WAIT_HELP
 		"\n"
-		"With which TPM to compare, instead of the one that is found:\n"
-		"      --tcti TCTI            that of this TCTI, such as device:/dev/tpmrm0\n"
-		"      --sysfs                the kernel's, through /sys/class/tpm\n"
-		"      --no-tpm               none\n"
+		EXPORTING_TPM_HELP
 		"      --ak CONTEXT|HANDLE    store a quote by this key with each segment\n"
 		"\n"
-		"      --store DIR            the store; default /var/lib/imalog\n"
-		"      --config FILE          configuration; default /etc/imalog.conf\n"
+		EXPORTING_STORE_HELP
 		"      --root DIR             where /sys, /proc, /dev, /etc and the store are\n"
 		"      --json                 print JSON\n"
 		"  -q, --quiet                print errors, and what does not fit\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
 	.run = cmd_export_run,
 };

@@ -308,22 +308,14 @@ const struct command cmd_kexec_prepare = {
 		"      --reserve N[K|M|G]     so many bytes of room are to be left for what is\n"
 		"                             measured yet; default 0\n"
 		"\n"
-		"With which TPM to compare, instead of the one that is found:\n"
-		"      --tcti TCTI            that of this TCTI, such as device:/dev/tpmrm0\n"
-		"      --sysfs                the kernel's, through /sys/class/tpm\n"
-		"      --no-tpm               none\n"
+		EXPORTING_TPM_HELP
 		"      --ak CONTEXT|HANDLE    store a quote by this key with each segment\n"
 		"\n"
-		"      --wait TIME            how long to try while others have a list or the\n"
-		"                             store open, such as 500ms, 5s, 2m; default 5s\n"
-		"      --store DIR            the store; default /var/lib/imalog\n"
-		"      --config FILE          configuration; default /etc/imalog.conf\n"
+		EXPORTING_WAIT_HELP
+		EXPORTING_STORE_HELP
 		"      --root DIR             where /sys, /proc, /boot, /etc and the store are\n"
 		"      --json                 print JSON\n"
 		"  -q, --quiet                print errors, and why it is not carried over\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
 	.run = cmd_kexec_prepare_run,
 };

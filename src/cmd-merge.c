@@ -398,13 +398,7 @@ const struct command cmd_merge = {
 		"      --allow-opaque         it may rest on records whose content no rule checks\n"
 		"\n"
 		"How to read the SEGMENTs, where that cannot be told from them:\n"
-		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"
-		"      --byte-order auto|le|be\n"
-		"      --digest-size auto|20|32|48|64\n"
-		"      --define-template NAME=FIELD|FIELD...\n"
-		"      --root DIR             where this machine's /sys is\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		READING_HELP
+		"      --root DIR             where this machine's /sys is\n",
 	.run = cmd_merge_run,
 };

@@ -194,9 +194,6 @@ const struct command cmd_mount = {
 		"      --config FILE          the configuration; default /etc/imalog.conf\n"
 		"      --root DIR             where /sys, /proc, /dev, /etc and the store are\n"
 		"  -q, --quiet                print errors only\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
 	.run = cmd_mount_run,
 };

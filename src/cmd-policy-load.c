@@ -156,9 +156,6 @@ const struct command cmd_policy_load = {
 		"                             signature if it wants one\n"
 		"      --root DIR             where this machine's /sys and /proc are\n"
 		"  -q, --quiet                print errors only\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
 	.run = cmd_policy_load_run,
 };

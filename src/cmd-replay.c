@@ -400,15 +400,6 @@ const struct command cmd_replay = {
 		"  -q, --quiet                print errors only\n"
 		"  -v, --verbose              say how each LOG was read\n"
 		"\n"
-		"How to read the LOGs, where that cannot be told from them:\n"
-		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"
-		"      --byte-order auto|le|be\n"
-		"      --digest-size auto|20|32|48|64\n"
-		"      --define-template NAME=FIELD|FIELD...\n"
-		"\n"
-		LIVE_HELP
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		LOG_OPTIONS_HELP,
 	.run = cmd_replay_run,
 };

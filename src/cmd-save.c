@@ -105,14 +105,9 @@ const struct command cmd_save = {
 		"is saved; 1: nothing is staged; 4: FILE holds something else.\n"
 		"\n"
 		MACHINE_STORE_HELP
-		"      --wait TIME            how long to try while others have a list open, such\n"
-		"                             as 500ms, 5s, 2m; default 5s\n"
-		"      --config FILE          the configuration; default /etc/imalog.conf\n"
+		MACHINE_HELP
 		"      --root DIR             where this machine's /sys, /proc and store are\n"
 		"  -q, --quiet                print errors only\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
 	.run = cmd_save_run,
 };

@@ -289,15 +289,6 @@ const struct command cmd_show = {
 		"  -q, --quiet                print errors only: the exit status tells\n"
 		"  -v, --verbose              say on standard error how each LOG was read\n"
 		"\n"
-		"How to read the LOGs, where that cannot be told from them:\n"
-		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"
-		"      --byte-order auto|le|be\n"
-		"      --digest-size auto|20|32|48|64\n"
-		"      --define-template NAME=FIELD|FIELD...\n"
-		"\n"
-		LIVE_HELP
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		LOG_OPTIONS_HELP,
 	.run = cmd_show_run,
 };

@@ -45,14 +45,9 @@ const struct command cmd_stage = {
 		"'imalog confirm' find it.  New records go to an empty list.  Exit status 0: a\n"
 		"list is staged now, or was before; 1: there was nothing to stage.\n"
 		"\n"
-		"      --wait TIME            how long to try while others have a list open, such\n"
-		"                             as 500ms, 5s, 2m; default 5s\n"
-		"      --config FILE          the configuration; default /etc/imalog.conf\n"
+		MACHINE_HELP
 		"      --root DIR             where this machine's /sys and /proc are\n"
 		"  -q, --quiet                print errors only\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
 	.run = cmd_stage_run,
 };

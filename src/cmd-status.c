@@ -179,9 +179,6 @@ const struct command cmd_status = {
 		"                             and store are\n"
 		"      --json                 print JSON\n"
 		"  -q, --quiet                print nothing but errors: the exit status says it\n"
-		"  -v, --verbose              print the versions of the libraries, too\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print the versions of the libraries, too\n",
 	.run = cmd_status_run,
 };

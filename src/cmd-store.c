@@ -432,9 +432,6 @@ const struct command cmd_store = {
 		"      --define-template NAME=FIELD|FIELD...\n"
 		"      --json                 print JSON (list, check)\n"
 		"  -q, --quiet                print errors and faults only; list: no heading\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
 	.run = cmd_store_run,
 };

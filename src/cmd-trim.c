@@ -246,22 +246,14 @@ const struct command cmd_trim = {
 		"      --padding auto|perbank|sha1\n"
 		"                             what banks were extended with; auto tries both\n"
 		"\n"
-		"With which TPM to compare, instead of the one that is found:\n"
-		"      --tcti TCTI            that of this TCTI, such as device:/dev/tpmrm0\n"
-		"      --sysfs                the kernel's, through /sys/class/tpm\n"
-		"      --no-tpm               none\n"
+		EXPORTING_TPM_HELP
 		"      --ak CONTEXT|HANDLE    store a quote by this key with the segment\n"
 		"\n"
-		"      --wait TIME            how long to try while others have a list or the\n"
-		"                             store open, such as 500ms, 5s, 2m; default 5s\n"
-		"      --store DIR            the store; default /var/lib/imalog\n"
-		"      --config FILE          configuration; default /etc/imalog.conf\n"
+		EXPORTING_WAIT_HELP
+		EXPORTING_STORE_HELP
 		"      --root DIR             where /sys, /proc, /dev, /etc and the store are\n"
 		"      --json                 print JSON\n"
 		"  -q, --quiet                print errors, and what does not fit\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
 	.run = cmd_trim_run,
 };

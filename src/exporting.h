@@ -26,6 +26,18 @@ enum {
 	{ "sysfs", no_argument, NULL, OPT_EXPORT_SYSFS },                                    \
 	{ "no-tpm", no_argument, NULL, OPT_NO_TPM },                                         \
 	{ "ak", required_argument, NULL, OPT_AK }, { "json", no_argument, NULL, OPT_JSON }
+/* Their --help */
+#define EXPORTING_TPM_HELP                                                                 \
+	"With which TPM to compare, instead of the one that is found:\n"                      \
+	"      --tcti TCTI            that of this TCTI, such as device:/dev/tpmrm0\n"        \
+	"      --sysfs                the kernel's, through /sys/class/tpm\n"                 \
+	"      --no-tpm               none\n"
+#define EXPORTING_WAIT_HELP                                                                \
+	"      --wait TIME            how long to try while others have a list or the\n"      \
+	"                             store open, such as 500ms, 5s, 2m; default 5s\n"
+#define EXPORTING_STORE_HELP                                                               \
+	"      --store DIR            the store; default /var/lib/imalog\n"                   \
+	"      --config FILE          configuration; default /etc/imalog.conf\n"
 
 struct exporting {
 	struct options *options; /* the command's */

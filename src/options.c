@@ -90,8 +90,11 @@ static int define_template(struct options *options, char *value)
 
 static int show_help(const struct command *command)
 {
-	printf("Usage: imalog %s %s\n\n%s.\n\n%s", command->name, command->usage, command->summary,
-	       command->help);
+	printf("Usage: imalog %s %s\n\n%s.\n\n%s"
+	       "\n"
+	       "  -h, --help                 show this\n"
+	       "      --version              print the version\n",
+	       command->name, command->usage, command->summary, command->help);
 	return stdout_flush();
 }
 
