@@ -43,15 +43,10 @@ struct run {
 static int parse(struct run *run, int argc, char **argv)
 {
 	struct options *options = &run->options;
-	int option, rc = EXIT_YES;
+	int rc = options_parse(options, argc, argv, NULL, NULL);
 
-	while ((option = options_next(options, argc, argv, ":hqv", long_options, &rc)) >= 0) {
-		rc = exporting_option(&run->exporting, option, long_options);
-		if (rc != EXIT_YES)
-			return rc;
-	}
-	if (option == -2)
-		return EXIT_CODE_DONE(rc);
+	if (rc != EXIT_YES)
+		return rc;
 	if (argc > optind)
 		return usage_error(options->command, "too many arguments: '%s'", argv[optind]);
 	return exporting_configure(&run->exporting);
@@ -60,25 +55,24 @@ static int parse(struct run *run, int argc, char **argv)
 /* What the command line says, over what the configuration says */
 static int apply_options(struct run *run)
 {
-	const char *const *values = run->exporting.values;
-	const bool *given = run->exporting.given;
+	const char *const *values = run->options.values;
 	struct config *config = &run->exporting.config;
 	const struct command *command = run->options.command;
 
-	if (given[OPT_MIN_RECORDS] &&
+	if (values[OPT_MIN_RECORDS] &&
 	    !parse_count(values[OPT_MIN_RECORDS], false, &config->min_records))
 		return usage_error(command, "'%s' is no number of records",
 				   values[OPT_MIN_RECORDS]);
-	if (given[OPT_MIN_BYTES] &&
+	if (values[OPT_MIN_BYTES] &&
 	    !parse_count(values[OPT_MIN_BYTES], true, &config->min_bytes))
 		return usage_error(command, "'%s' is no number of bytes",
 				   values[OPT_MIN_BYTES]);
-	if (given[OPT_MAX_AGE] && !parse_age(values[OPT_MAX_AGE], &config->max_age))
+	if (values[OPT_MAX_AGE] && !parse_age(values[OPT_MAX_AGE], &config->max_age))
 		return usage_error(command, "'%s' is not a time such as 30m, 12h or 7d",
 				   values[OPT_MAX_AGE]);
-	if (given[OPT_SLICE] && !parse_count(values[OPT_SLICE], false, &run->slice))
+	if (values[OPT_SLICE] && !parse_count(values[OPT_SLICE], false, &run->slice))
 		return usage_error(command, "'%s' is no number of records", values[OPT_SLICE]);
-	if (given[OPT_WATCH] &&
+	if (values[OPT_WATCH] &&
 	    (!parse_duration(values[OPT_WATCH], &run->watch_ms) || !run->watch_ms))
 		return usage_error(command, "'%s' is no interval such as 30s or 5m",
 				   values[OPT_WATCH]);
@@ -94,7 +88,7 @@ static int prepare(struct run *run)
 		return rc;
 	imalog_export_set_thresholds(run->exporting.export, config->min_records,
 				     config->min_bytes, config->max_age);
-	if (run->exporting.given[OPT_SLICE])
+	if (run->options.seen[OPT_SLICE])
 		imalog_export_set_slice(run->exporting.export, run->slice);
 	return EXIT_YES;
 }
@@ -147,7 +141,7 @@ static int export_once(struct run *run)
 	/* It was asked to, and nothing was done. */
 	if (run->ended)
 		return EXIT_YES;
-	if (run->exporting.given[OPT_JSON]) {
+	if (run->options.json) {
 		if (rc != 0 || !run->watch_ms || has_notes(run->exporting.export))
 			flushed = exporting_print_json(&run->exporting, rc, NULL);
 	} else {
@@ -239,5 +233,6 @@ const struct command cmd_export = {
 		"      --json                 print JSON\n"
 		"  -q, --quiet                print errors, and what does not fit\n"
 		"  -v, --verbose              print more\n",
+	.options = long_options,
 	.run = cmd_export_run,
 };

@@ -15,8 +15,7 @@ enum {
 
 static const struct option long_options[] = {
 	COMMON_LONG,
-	READING_LONG,
-	LIVE_LONG,
+	LOG_LONG,
 	COMPARE_LONG,
 	{ "print", no_argument, NULL, OPT_PRINT },
 	{ "boot-aggregate", no_argument, NULL, OPT_BOOT_AGGREGATE },
@@ -37,13 +36,16 @@ struct replay {
 	struct report report;
 	struct boot boot;
 	struct recnums recnums;
-	bool json;
 	bool allow_opaque;
 };
 
-static int set_option(struct replay *replay, int option)
+static int set_option(void *arg, int option)
 {
-	if (!options_once(&replay->options, option, long_options))
+	struct replay *replay = arg;
+
+	if (option < OPT_COMMAND)
+		return compare_option(&replay->compare, &replay->options, option);
+	if (!options_once(&replay->options, option))
 		return EXIT_USAGE;
 	switch (option) {
 	case OPT_PRINT:
@@ -56,29 +58,10 @@ static int set_option(struct replay *replay, int option)
 	case OPT_ALLOW_OPAQUE:
 		replay->allow_opaque = true;
 		break;
-	case OPT_BOOT_AGGREGATE:
-		replay->boot.wanted = true;
-		break;
 	default:
-		replay->json = true;
+		replay->boot.wanted = true;
 	}
 	return EXIT_YES;
-}
-
-static int parse(struct replay *replay, int argc, char **argv)
-{
-	struct options *options = &replay->options;
-	int option, rc = EXIT_YES;
-
-	while ((option = options_next(options, argc, argv, COMMON_SHORT, long_options, &rc)) >= 0) {
-		if (option != OPT_JSON && option < OPT_COMMAND)
-			rc = compare_option(&replay->compare, options, option, long_options);
-		else
-			rc = set_option(replay, option);
-		if (rc != EXIT_YES)
-			return rc;
-	}
-	return option == -1 ? EXIT_YES : EXIT_CODE_DONE(rc);
 }
 
 static void on_problem(void *arg, const struct imalog_record *record, enum imalog_problem problem)
@@ -170,7 +153,7 @@ static int finish(struct replay *replay, int failed)
 	if (replay->boot.wanted)
 		report->verdict = boot_verdict(&replay->boot, report->verdict);
 	code = exit_code(report, failed);
-	if (replay->json)
+	if (replay->options.json)
 		written = report_json(report);
 	else if (!replay->options.quiet)
 		report_text(report);
@@ -351,7 +334,7 @@ static int cmd_replay_run(const struct command *command, int argc, char **argv)
 	if (rc == EXIT_YES)
 		rc = compare_init(&replay->compare);
 	if (rc == EXIT_YES)
-		rc = parse(replay, argc, argv);
+		rc = options_parse(&replay->options, argc, argv, set_option, replay);
 	if (rc == EXIT_YES)
 		rc = run(replay, argc, argv);
 	log_close(&replay->log);
@@ -401,5 +384,6 @@ const struct command cmd_replay = {
 		"  -v, --verbose              say how each LOG was read\n"
 		"\n"
 		LOG_OPTIONS_HELP,
+	.options = long_options,
 	.run = cmd_replay_run,
 };

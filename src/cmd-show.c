@@ -20,8 +20,7 @@ enum {
 
 static const struct option long_options[] = {
 	COMMON_LONG,
-	READING_LONG,
-	LIVE_LONG,
+	LOG_LONG,
 	{ "fields", required_argument, NULL, OPT_FIELDS },
 	{ "pcr", required_argument, NULL, OPT_SHOW_PCR },
 	{ "template", required_argument, NULL, OPT_TEMPLATE },
@@ -43,7 +42,7 @@ struct show {
 	char **patterns, **templates; /* arguments, of which any may match */
 	size_t nr_patterns, nr_templates;
 	bool pcrs[IMALOG_PCR_MAX + 1], any_pcr;
-	bool violations, signatures, json;
+	bool violations, signatures;
 	uint64_t from, to;
 	uint64_t bad;
 };
@@ -80,11 +79,12 @@ static int choose_pcr(struct show *show)
 	return EXIT_YES;
 }
 
-static int set_option(struct show *show, int option)
+static int set_option(void *arg, int option)
 {
+	struct show *show = arg;
 	bool repeats = option == OPT_SHOW_PCR || option == OPT_TEMPLATE || option == OPT_MATCH;
 
-	if (!repeats && !options_once(&show->options, option, long_options))
+	if (!repeats && !options_once(&show->options, option))
 		return EXIT_USAGE;
 	switch (option) {
 	case OPT_FIELDS:
@@ -107,11 +107,8 @@ static int set_option(struct show *show, int option)
 		return EXIT_YES;
 	case OPT_FROM:
 		return set_number(show, &show->from);
-	case OPT_TO:
-		return set_number(show, &show->to);
 	default:
-		show->json = true;
-		return EXIT_YES;
+		return set_number(show, &show->to);
 	}
 }
 
@@ -132,15 +129,9 @@ static int check_options(struct show *show)
 
 static int parse(struct show *show, int argc, char **argv)
 {
-	int option, rc = EXIT_YES;
+	int rc = options_parse(&show->options, argc, argv, set_option, show);
 
-	while ((option = options_next(&show->options, argc, argv, COMMON_SHORT, long_options,
-				      &rc)) >= 0) {
-		rc = set_option(show, option);
-		if (rc != EXIT_YES)
-			return rc;
-	}
-	return option == -1 ? check_options(show) : EXIT_CODE_DONE(rc);
+	return rc == EXIT_YES ? check_options(show) : rc;
 }
 
 /* A pattern is matched with the name as it is, NUL-terminated. */
@@ -196,7 +187,7 @@ static int show_record(struct show *show, struct imalog_record *record)
 	show->bad += fit == IMALOG_FIT_NO;
 	if (show->options.quiet)
 		return EXIT_YES;
-	if (show->json) {
+	if (show->options.json) {
 		json_t *json = record_json(record, (enum imalog_fit)fit);
 
 		if (show->signatures)
@@ -290,5 +281,6 @@ const struct command cmd_show = {
 		"  -v, --verbose              say on standard error how each LOG was read\n"
 		"\n"
 		LOG_OPTIONS_HELP,
+	.options = long_options,
 	.run = cmd_show_run,
 };

@@ -8,10 +8,14 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int stage(struct machine *machine)
+static int run(struct machine *machine, const char *file)
 {
-	int rc = imalog_staging_stage(machine->staging, machine->error);
+	int rc = machine_open_staging(machine);
 
+	(void)file; /* there is none */
+	if (rc != EXIT_YES)
+		return rc;
+	rc = imalog_staging_stage(machine->staging, machine->error);
 	if (rc < 0)
 		return machine_complain(machine, rc);
 	if (rc == 0 && !machine->options.quiet)
@@ -24,17 +28,7 @@ static int stage(struct machine *machine)
 
 static int cmd_stage_run(const struct command *command, int argc, char **argv)
 {
-	struct machine machine;
-	int rc = machine_init(&machine, command);
-
-	if (rc == EXIT_YES)
-		rc = machine_parse(&machine, argc, argv, long_options, 0);
-	if (rc == EXIT_YES)
-		rc = machine_open_staging(&machine);
-	if (rc == EXIT_YES)
-		rc = stage(&machine);
-	machine_free(&machine);
-	return machine_done(rc);
+	return machine_run(command, argc, argv, 0, run);
 }
 
 const struct command cmd_stage = {
@@ -49,5 +43,6 @@ const struct command cmd_stage = {
 		"      --root DIR             where this machine's /sys and /proc are\n"
 		"  -q, --quiet                print errors only\n"
 		"  -v, --verbose              print more\n",
+	.options = long_options,
 	.run = cmd_stage_run,
 };

@@ -175,9 +175,23 @@ static int read_config(struct config *config, const char *path)
 	return rc;
 }
 
-int config_read(struct config *config, const struct options *options, const char *path)
+/* What the command line says, over what the file says */
+static int apply_options(struct config *config, const struct options *options)
+{
+	if (options->wait && !parse_duration(options->wait, &config->wait_ms))
+		return usage_error(options->command,
+				   "'%s' is not a time such as 5s, 500ms or 2m", options->wait);
+	if (!options->store)
+		return EXIT_YES;
+	free(config->store);
+	config->store = strdup(options->store);
+	return config->store ? EXIT_YES : out_of_memory();
+}
+
+int config_read(struct config *config, const struct options *options)
 {
 	const char *root = strcmp(options->root, "/") == 0 ? "" : options->root;
+	const char *path = options->config;
 	int rc = EXIT_YES;
 	char *file;
 
@@ -193,7 +207,7 @@ int config_read(struct config *config, const struct options *options, const char
 		config->store = NULL;
 	if (rc == EXIT_YES && !config->store)
 		rc = out_of_memory();
-	return rc;
+	return rc == EXIT_YES ? apply_options(config, options) : rc;
 }
 
 void config_free(struct config *config)
@@ -203,10 +217,13 @@ void config_free(struct config *config)
 	*config = (struct config){ 0 };
 }
 
-enum imalog_tpm_use config_tpm(const struct config *config, const char *tcti, bool sysfs,
-			       bool no_tpm, const char **ret_tcti)
+enum imalog_tpm_use config_tpm(const struct config *config, const struct options *options,
+			       const char **ret_tcti)
 {
-	enum imalog_tpm_use use = sysfs ? IMALOG_TPM_SYSFS : no_tpm ? IMALOG_TPM_NONE : config->tpm;
+	const char *tcti = options->tcti;
+	enum imalog_tpm_use use = options->sysfs  ? IMALOG_TPM_SYSFS :
+				  options->no_tpm ? IMALOG_TPM_NONE :
+						    config->tpm;
 
 	if (!tcti && use == IMALOG_TPM_AUTO)
 		tcti = config->tcti;

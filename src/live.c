@@ -9,9 +9,7 @@
 static int choose_store(const struct live *live, const struct options *options,
 			const char **ret)
 {
-	*ret = options->store ? options->store : live->config.store;
-	if (options->list_only)
-		*ret = NULL;
+	*ret = options->list_only ? NULL : live->config.store;
 	/* One that was named must be there. */
 	if (!options->store || access(options->store, F_OK) == 0)
 		return EXIT_YES;
@@ -21,17 +19,9 @@ static int choose_store(const struct live *live, const struct options *options,
 
 static int configure(struct live *live, const struct options *options)
 {
-	int rc;
-
 	if (options->list_only && options->store)
 		return usage_error(options->command, "--list-only excludes --store");
-	rc = config_read(&live->config, options, options->config);
-	if (rc == EXIT_YES && options->wait &&
-	    !parse_duration(options->wait, &live->config.wait_ms))
-		return usage_error(options->command,
-				   "'%s' is not a time such as 5s, 500ms or 2m",
-				   options->wait);
-	return rc;
+	return config_read(&live->config, options);
 }
 
 int live_open(struct live *live, const struct options *options)
@@ -50,7 +40,7 @@ int live_open(struct live *live, const struct options *options)
 	if (!live->view)
 		return out_of_memory();
 	imalog_view_set_wait(live->view, live->config.wait_ms);
-	use = config_tpm(&live->config, NULL, false, false, &tcti);
+	use = config_tpm(&live->config, options, &tcti);
 	return live_set_tpm(live, use, tcti);
 }
 
