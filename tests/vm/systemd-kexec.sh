@@ -1,16 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A scenario under systemd (ima_policy=tcb): 'systemctl kexec' with a list that fits into
-# what is set aside for it, and with one that does not.
+# what is set aside for it, and with one that does, but might not with all that is yet to come.
 # shellcheck source-path=SCRIPTDIR source=steps.sh
 . /vm/steps.sh
 
-# measure COUNT: as many files that were not there
+# bytes: how long the list is
+bytes() {
+	wc -c <$IMA/binary_runtime_measurements
+}
+
+# measure: a file that was not there
 measure() {
-	for i in $(seq "$1"); do
-		echo "$boot $i" >"/vm/$boot-$i"
-		cat "/vm/$boot-$i" >/dev/null
-	done
+	number=$((${number-0} + 1))
+	echo "$boot $number" >"/vm/$boot-$number"
+	cat "/vm/$boot-$number" >/dev/null
 }
 
 # load BOOT: the same kernel, with this word on its command line
@@ -33,7 +37,12 @@ cat /proc/sys/kernel/random/boot_id >"$boot.boot-id"
 case $boot in
 first)
 	systemctl enable imalog-kexec.service
-	measure 30
+	# What takes little of its last page gets the rest of that, and half a page. The
+	# first time that a kernel is loaded, that is measured.
+	load second
+	until [ $((($(bytes) + 24 + 2048) % 4096)) -lt 300 ]; do
+		measure
+	done
 	load second
 	step first-check imalog kexec-prepare --check
 	cp $IMA/binary_runtime_measurements first.list
@@ -43,7 +52,11 @@ second)
 	step second-replay imalog replay --sysfs --pcr 10 --json
 	cp $IMA/binary_runtime_measurements second.list
 	load third
-	measure 300
+	room=$(imalog kexec-prepare --check --json)
+	room=${room#*'"segment":'}
+	until [ $(($(bytes) + 24)) -gt $((${room%%,*} - 1500)) ]; do
+		measure
+	done
 	step second-check imalog kexec-prepare --check
 	go_on
 	;;
