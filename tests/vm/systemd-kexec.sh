@@ -17,9 +17,25 @@ measure() {
 	cat "/vm/$boot-$number" >/dev/null
 }
 
-# load BOOT: the same kernel, with this word on its command line
+# load BOOT: the same kernel, with this word on its command line; with as much room for the
+# list as there can be. What takes little of its last page gets the rest of that, and half a
+# page. The first time that a kernel is loaded, that is measured.
 load() {
-	kexec /boot/vmlinuz "$(sed 's/ boot=.*//' /proc/cmdline) boot=$1"
+	line="$(sed 's/ boot=.*//' /proc/cmdline) boot=$1"
+	kexec /boot/vmlinuz "$line"
+	until [ $((($(bytes) + 24 + 2048) % 4096)) -lt 300 ]; do
+		measure
+	done
+	kexec /boot/vmlinuz "$line"
+}
+
+# fill: to less than the unit wants left, right before it looks, when all else has stopped
+fill() {
+	room=$(imalog kexec-prepare --check --json)
+	room=${room#*'"segment":'}
+	until [ $(($(bytes) + 24)) -gt $((${room%%,*} - 800)) ]; do
+		measure
+	done
 }
 
 # go_on: what came of it so far is kept, should this machine be reset
@@ -33,16 +49,15 @@ go_on() {
 
 boot=$(sed -n 's/.* boot=//p' /proc/cmdline)
 boot=${boot:-first}
+if [ "${1-}" = fill ]; then
+	boot=$boot-end
+	fill
+	exit
+fi
 cat /proc/sys/kernel/random/boot_id >"$boot.boot-id"
 case $boot in
 first)
 	systemctl enable imalog-kexec.service
-	# What takes little of its last page gets the rest of that, and half a page. The
-	# first time that a kernel is loaded, that is measured.
-	load second
-	until [ $((($(bytes) + 24 + 2048) % 4096)) -lt 300 ]; do
-		measure
-	done
 	load second
 	step first-check imalog kexec-prepare --check
 	cp $IMA/binary_runtime_measurements first.list
@@ -51,12 +66,13 @@ first)
 second)
 	step second-replay imalog replay --sysfs --pcr 10 --json
 	cp $IMA/binary_runtime_measurements second.list
+	printf '%s\n' '[Unit]' DefaultDependencies=no \
+		'After=shutdown.target umount.target final.target' \
+		Before=imalog-kexec.service '[Service]' Type=oneshot \
+		'ExecStart=/bin/sh /vm/scenario fill' '[Install]' \
+		RequiredBy=systemd-kexec.service >/etc/systemd/system/fill.service
+	systemctl enable fill.service
 	load third
-	room=$(imalog kexec-prepare --check --json)
-	room=${room#*'"segment":'}
-	until [ $(($(bytes) + 24)) -gt $((${room%%,*} - 1500)) ]; do
-		measure
-	done
 	step second-check imalog kexec-prepare --check
 	go_on
 	;;
