@@ -227,6 +227,8 @@ typedef void (*imalog_partial_fn)(void *arg, const char *name);
 /* Calls @fn for each file partial.*, in no order. */
 int imalog_epoch_partials(const struct imalog_epoch *epoch, imalog_partial_fn fn, void *arg,
 			  struct imalog_error *error);
+/* Of the segment as which it was begun; 0: it has no such name */
+uint64_t imalog_partial_number(const char *name);
 /* Has the segment of that number its bytes, from the first on? */
 bool imalog_partial_is_saved(const struct imalog_epoch *epoch, const char *name);
 
