@@ -179,6 +179,7 @@ struct imalog_segment {
 	uint64_t number;
 	enum imalog_segment_kind kind;
 	bool twice; /* in two kinds at once */
+	bool has_old_name; /* that of a pending one, too, where that could not be taken back */
 	bool has_receipt;
 };
 
@@ -202,7 +203,7 @@ int imalog_epoch_chain_before(const struct imalog_epoch *epoch,
 			      uint8_t chain[IMALOG_SHA256_SIZE], bool *known,
 			      struct imalog_error *error);
 int imalog_epoch_scan(struct imalog_epoch *epoch, struct imalog_error *error);
-/* Removes temporary files; only for who has the lock. */
+/* Removes temporary files, and old names of segments; only for who has the lock. */
 int imalog_epoch_sweep(struct imalog_epoch *epoch, struct imalog_error *error);
 const struct imalog_segment *imalog_epoch_find(const struct imalog_epoch *epoch,
 					       uint64_t number);
