@@ -36,6 +36,7 @@ struct run {
 	uint64_t slice;	  /* if it is given */
 	sigset_t signals; /* that end watching */
 	bool ended;	  /* by one of them */
+	bool failed;	  /* the export itself */
 };
 
 /* ---- the command line ---- */
@@ -117,8 +118,9 @@ static int run_watching(struct run *run)
 		struct timespec left;
 
 		rc = imalog_export_run(run->exporting.export, run->exporting.error);
+		/* What was done before others came in between is told first. */
 		if (rc >= 0 || imalog_error_os_errno(run->exporting.error) != EBUSY ||
-		    waited >= wait_ms)
+		    waited >= wait_ms || imalog_export_receipt(run->exporting.export, 0, NULL))
 			return rc;
 		pause = pause < wait_ms - waited ? pause : wait_ms - waited;
 		left = timespec_of(pause);
@@ -138,6 +140,7 @@ static int export_once(struct run *run)
 			 imalog_export_run(run->exporting.export, run->exporting.error),
 	    flushed = EXIT_YES;
 
+	run->failed = rc < 0;
 	/* It was asked to, and nothing was done. */
 	if (run->ended)
 		return EXIT_YES;
@@ -175,7 +178,8 @@ static int watch(struct run *run)
 	sigprocmask(SIG_BLOCK, signals, NULL);
 	rc = export_once(run);
 	/* What does not work at all will not do so later. */
-	if (rc == EXIT_UNABLE && imalog_error_os_errno(run->exporting.error) == ENOENT)
+	if (rc == EXIT_UNABLE && run->failed &&
+	    imalog_error_os_errno(run->exporting.error) == ENOENT)
 		return rc;
 	while (!run->ended && sigtimedwait(signals, NULL, &interval) < 0)
 		if (errno == EAGAIN)

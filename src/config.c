@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "cli.h"
 
@@ -193,13 +193,14 @@ int config_read(struct config *config, const struct options *options)
 	const char *root = strcmp(options->root, "/") == 0 ? "" : options->root;
 	const char *path = options->config;
 	int rc = EXIT_YES;
+	struct stat st;
 	char *file;
 
 	*config = (struct config){ .wait_ms = CONFIG_WAIT_MS };
 	if (asprintf(&file, "%s" CONFIG_PATH, root) < 0)
 		file = NULL;
-	/* The file need not be there, unless it is asked for. */
-	if (file && (path || access(file, F_OK) == 0))
+	/* It need not be there, unless it is asked for; one that cannot be read is no such case. */
+	if (file && (path || lstat(file, &st) == 0 || errno != ENOENT))
 		rc = read_config(config, path ? path : file);
 	free(file);
 	if (rc == EXIT_YES && !config->store &&
