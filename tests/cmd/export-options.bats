@@ -54,6 +54,10 @@ has_segment() {
 	[ -e "$STORE/current/log.0000000$1" ]
 }
 
+has_said() {
+	[ "$(wc -l <out)" -ge "$1" ]
+}
+
 # A look opens what is staged.
 has_looked() {
 	[ "$(imafs_ctl log | grep -c 'open .*_staged')" -ge "$1" ]
@@ -102,7 +106,7 @@ has_looked() {
 @test "export --watch: goes on after a look that failed; the last one has the status" {
 	imafs_at before D fail EIO
 	watch --json
-	until_true has_segment 1
+	until_true has_said 2
 	imafs_ctl add /one
 	until_true has_segment 2
 	expect_watcher 0 INT

@@ -19,6 +19,7 @@ teardown() {
 	exec 8<&- 9<&-
 	readers_stop
 	umount -l "$BATS_TEST_TMPDIR/disk" 2>/dev/null || true
+	umount -l "$IMA" "$BATS_TEST_TMPDIR"/real/{proc,sys/kernel/security} 2>/dev/null || true
 	mount_stop
 	stop_machine
 }
@@ -385,7 +386,7 @@ print(s.recv(100).decode(), flush=True)' >told 3>&- &
 }
 
 @test "mount: in the place of the kernel's files for all, and imalog below another root" {
-	local real=$PWD/real
+	local real=$PWD/real readers=()
 	imafs_ctl bulk 20
 	expect_code 0 export "${TPM[@]}"
 	mkdir -p "$real/sys/kernel/security" "$real/proc" "$real/boot"
@@ -409,9 +410,11 @@ print(s.recv(100).decode(), flush=True)' >told 3>&- &
 	expect_status 1
 	for _ in {1..30}; do
 		timeout 20 cat "$IMA/violations" >/dev/null 2>&1 3>&- &
+		readers+=($!)
 	done
 	run timeout 20 cat mnt/violations
 	expect_status 1
+	wait "${readers[@]}" || true
 	umount "$IMA"
 	expect_shown sha1
 	umount "$real/proc" "$real/sys/kernel/security"
