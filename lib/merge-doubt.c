@@ -15,8 +15,7 @@ struct doubt {
 	struct imalog_error *error;
 };
 
-/* Are all records of the piece of those that recur? */
-static int recurs(struct imalog_merge *merge, size_t piece, struct imalog_error *error)
+int imalog_piece_recurs(struct imalog_merge *merge, size_t piece, struct imalog_error *error)
 {
 	struct imalog_piece_reader reader;
 	struct imalog_record *record;
@@ -41,7 +40,7 @@ static int may_be_later(struct doubt *doubt, size_t piece)
 {
 	if (doubt->matched_at < doubt->records)
 		return 1;
-	return recurs(doubt->merge, piece, doubt->error);
+	return imalog_piece_recurs(doubt->merge, piece, doubt->error);
 }
 
 /* ---- pieces that have the same bytes ---- */

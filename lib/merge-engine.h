@@ -291,6 +291,8 @@ void imalog_choice_free(struct imalog_choice *choice);
 
 /* ---- merge-doubt.c ---- */
 
+/* Are all records of the piece of those that recur?  1, 0, or a negative code */
+int imalog_piece_recurs(struct imalog_merge *merge, size_t piece, struct imalog_error *error);
 /*
  * Of a plan that leads to the anchor: what was left out because of equal bytes, and the anchor
  * does not weigh?  Then the result is no longer that it is proved.

@@ -128,20 +128,33 @@ static void match_by_sum(struct imalog_merge *merge)
 
 /* ---- pieces that others make superfluous ---- */
 
-/*
- * The piece of a receipt that has the bytes of this one, which got none.  Violations repeat:
- * bytes of nothing else say nothing.
- */
+/* The piece of a receipt that has the bytes of this one, which got none */
 static size_t find_double(const struct imalog_merge *merge, size_t piece)
 {
 	for (size_t i = 0; i < merge->nr; i++) {
 		const struct imalog_receipt *receipt = merge->items[i].receipt;
 
-		if (i != piece && receipt && has_sum(&merge->items[piece], receipt) &&
-		    receipt->violations < receipt->records)
+		if (i != piece && receipt && has_sum(&merge->items[piece], receipt))
 			return i;
 	}
 	return IMALOG_NOWHERE;
+}
+
+/* Violations and the like come again: bytes of nothing else say nothing. */
+static int look_for_twin(struct imalog_merge *merge, size_t piece, struct imalog_error *error)
+{
+	struct imalog_item *item = &merge->items[piece];
+	size_t twin = find_double(merge, piece);
+	int rc = twin == IMALOG_NOWHERE ? 1 : imalog_piece_recurs(merge, piece, error);
+
+	/* What cannot be read is told when the other one is. */
+	if (rc < 0 && rc <= -IMALOG_ERR_INVALID)
+		return rc;
+	if (rc <= 0) {
+		item->twin = twin;
+		item->left_out = true;
+	}
+	return 0;
 }
 
 /* Is there a piece of another receipt, and is it that, with all records of a dropped one? */
@@ -174,11 +187,8 @@ static int leave_out(struct imalog_merge *merge, size_t i, struct imalog_error *
 	char shown[IMALOG_PIECE_SHOWN];
 	int rc;
 
-	if (!receipt) {
-		item->twin = find_double(merge, i);
-		item->left_out = item->twin != IMALOG_NOWHERE;
-		return 0;
-	}
+	if (!receipt)
+		return look_for_twin(merge, i, error);
 	imalog_piece_show(merge, i, shown);
 	if (merge->epoch && merge->sets[item->set].epoch != merge->epoch) {
 		item->left_out = true;

@@ -235,6 +235,35 @@ TEST(equal_bytes_make_a_copy_only_where_they_cannot_come_again)
 	merge_copy("abacde", 4, "a", 6, false, IMALOG_MERGE_AMBIGUOUS);
 }
 
+TEST(equal_bytes_of_what_comes_again_are_kept_without_an_anchor)
+{
+	/* The boot_aggregate of a kernel that a kexec started has the bytes of the first. */
+	static const char *const texts[] = { "Bbc", "BVc", "Vbc", "abc" };
+
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(texts); i++) {
+		size_t first = 1 + (i == 1);
+		struct bytes stored = log_of(texts[i]);
+		struct parsed log = parse_log(span_of_bytes(stored));
+		struct imalog_span twin = recs_of(&log, 0, first);
+		struct trial trial;
+
+		test_note("%s", texts[i]);
+		empty_receipts_dir(false);
+		receipt_of(&log, 1, 0, first);
+		receipt_of(&log, 2, first, 3);
+		begin_cut(&trial, &log, (size_t[]){ first, 3 }, 2, 3);
+		trial.anchored = false;
+		trial_add(&trial, twin, "again");
+		trial_run(&trial);
+		CHECK_RESULT(&trial, IMALOG_MERGE_RECEIPTS);
+		CHECK_INT(trial.out.size, log.bytes.size + (i < 3 ? twin.size : 0));
+		CHECK(trial_says(&trial, IMALOG_MERGE_DOUBLED, "again") == (i == 3));
+		trial_free(&trial);
+		parsed_free(&log);
+		bytes_free(&stored);
+	}
+}
+
 TEST(a_changed_copy_of_what_others_have_is_named)
 {
 	struct bytes stored = log_of("abcdef"), changed = log_of("cdef");
@@ -318,6 +347,7 @@ int main(int argc, char **argv)
 		CASE(what_is_later_than_all_pieces_is_not_missing),
 		CASE(a_piece_that_the_anchor_does_not_weigh_is_no_part_of_a_proof),
 		CASE(equal_bytes_make_a_copy_only_where_they_cannot_come_again),
+		CASE(equal_bytes_of_what_comes_again_are_kept_without_an_anchor),
 		CASE(a_changed_copy_of_what_others_have_is_named),
 		CASE(a_twin_that_is_needed_comes_back_beside_other_pieces),
 		CASE(a_piece_of_a_receipts_size_may_be_the_one_that_no_receipt_has),
