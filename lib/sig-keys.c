@@ -135,6 +135,12 @@ static bool ends_with(const uint8_t *id, size_t size, struct imalog_span end)
 	       memcmp(id + size - end.size, end.data, end.size) == 0;
 }
 
+bool imalog_sig_key_is_called(const struct imalog_sig_key *key, struct imalog_span id)
+{
+	return ends_with(key->ids[0], key->id_sizes[0], id) ||
+	       ends_with(key->ids[1], key->id_sizes[1], id);
+}
+
 bool imalog_sig_key_fits(const struct imalog_sig_key *key, const struct imalog_signer *signer,
 			 uint64_t number)
 {
@@ -145,8 +151,7 @@ bool imalog_sig_key_fits(const struct imalog_sig_key *key, const struct imalog_s
 	if (signer->issuer)
 		return cert && X509_NAME_cmp(X509_get_issuer_name(cert), signer->issuer) == 0 &&
 		       ASN1_INTEGER_cmp(X509_get0_serialNumber(cert), signer->serial) == 0;
-	return ends_with(key->ids[0], key->id_sizes[0], signer->id) ||
-	       ends_with(key->ids[1], key->id_sizes[1], signer->id);
+	return imalog_sig_key_is_called(key, signer->id);
 }
 
 /* ---- trust ---- */
@@ -416,7 +421,7 @@ size_t imalog_sig_keys_count(const struct imalog_sig_keys *keys)
 static bool is_usable(const struct imalog_sig_key *entry)
 {
 	if (!entry->key)
-		return entry->encoding;
+		return entry->encoding && !entry->weak;
 	return !imalog_key_is_weak(entry->key) && entry->key->bits <= RSA_BITS_MAX;
 }
 

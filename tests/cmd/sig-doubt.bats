@@ -329,6 +329,81 @@ drop_ring() {
 	drop_ring
 }
 
+# signed_as ID KEY TEXT NAME: a record of this text, with the signature that KEY.key made
+signed_as() {
+	mksig record ima-sig "d-ng=sha256:$(digest_of sha256 "$3")" "n-ng=$4" \
+		"sig=$(mksig sign --key "$2.key" --keyid "$1" "$(digest_of sha256 "$3")")"
+}
+
+@test "sig-verify: keys of one id in a keyring" {
+	local ring key name
+	new_ring
+	for name in one two; do
+		openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out $name.key 2>/dev/null
+		openssl req -new -x509 -key $name.key -subj "/CN=$name" -days 1 -outform DER \
+			-addext subjectKeyIdentifier=00:01:02:03 2>/dev/null |
+			keyctl padd asymmetric '' "$ring"
+	done
+	{
+		signed_as 00010203 one a /one
+		signed_as 00010203 two a /two
+	} >log
+	verify --keyring "$ring"
+	expect_verdict_of ok 0
+	expect_json "sorted(r['signatures'][0]['key'] for r in rows[:-1]) == [
+		i for i, k in enumerate(rows[-1]['keys']) if k['key_id'] == '00010203']"
+	# Of something else; then a number that is larger than any modulus
+	{
+		mksig record ima-sig "d-ng=sha256:$(digest_of sha256 b)" n-ng=/b \
+			"sig=$(mksig sign --key one.key --keyid 00010203 "$(digest_of sha256 a)")"
+		mksig record ima-sig "d-ng=sha256:$(digest_of sha256 b)" n-ng=/c \
+			"sig=030204000102030100$(zeros 256 | tr 0 f)"
+	} >log
+	verify --keyring "$ring"
+	expect_verdict_of fail 1
+	expect_json "[r['status'] for r in rows[:-1]] == ['bad'] * 2"
+	drop_ring
+}
+
+@test "sig-verify: a keyring in a keyring, and what is none" {
+	local ring key inner
+	new_ring
+	{
+		ima_record /a "$(signed sha256 rsa /a)"
+		ima_record /b "$(signed sha256 other /c)"
+	} >log
+	inner=$(keyctl newring inner "$ring")
+	verify --keyring "$ring" --allow-unknown-keys
+	expect_verdict_of ok 0
+	keyctl padd asymmetric '' "$inner" <"$KEYS/other.der"
+	verify --keyring "$ring" --allow-unknown-keys
+	expect_verdict_of fail 1
+	# It can be looked at, but neither read nor searched.
+	keyctl setperm "$inner" 0x01010000
+	verify --keyring "$ring" --allow-unknown-keys
+	expect_verdict_of not-checked 4
+	expect_json "rows[-1]['reason'].startswith('a key that is not known may be one')" \
+		"['a keyring in it: Permission denied' in k['kind'] for k in rows[-1]['keys']
+			if k['source'] and 'key_id' not in k] == [True]"
+	drop_ring
+	new_ring
+	verify --keyring "$key"
+	expect_status 4
+	expect_no_stdout
+	expect_stderr "key '$key' is no keyring"
+	# RSA of 1024 bits
+	openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:1024 -out small.key 2>/dev/null
+	openssl req -new -x509 -key small.key -subj /CN=small -days 1 -outform DER \
+		-addext subjectKeyIdentifier=00:01:02:03 2>/dev/null |
+		keyctl padd asymmetric '' "$ring"
+	signed_as 00010203 small a /a >log
+	verify --keyring "$ring"
+	expect_verdict_of not-checked 4
+	expect_record 1 unsupported 'RSA of 1024 bits proves nothing'
+	expect_json "[k['usable'] for k in rows[-1]['keys'] if k['key_id'] == '00010203'] == [False]"
+	drop_ring
+}
+
 @test "sig-verify: appended signatures and the keys of a keyring" {
 	local ring key option
 	new_ring
