@@ -203,9 +203,15 @@ int imalog_sig_check_evm(struct imalog_sig_checker *checker, const struct imalog
 		imalog_sig_decide(result, IMALOG_SIG_BAD, "%s", wrong);
 		return 0;
 	}
-	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(words); i++) {
-		rc = check_word(checker, record, sig, &all, words[i], result, error);
-		if (rc < 0 || result->status != IMALOG_SIG_BAD)
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(words) && rc == 0; i++) {
+		struct imalog_sig_result one = *result;
+
+		imalog_sig_forget_keys(&one);
+		rc = check_word(checker, record, sig, &all, words[i], &one, error);
+		/* A key that could not be used says nothing of the other size either. */
+		if (i == 0 || one.status == IMALOG_SIG_OK)
+			*result = one;
+		if (one.status == IMALOG_SIG_OK || one.status == IMALOG_SIG_UNKNOWN_KEY)
 			break;
 	}
 	if (rc == 0 && result->status == IMALOG_SIG_OK)

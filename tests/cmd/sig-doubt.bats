@@ -91,6 +91,26 @@ violate() {
 	expect_json "[r['status'] for r in rows[:-1]] == ['ok'] + ['bad'] * 3"
 }
 
+@test "sig-verify: EVM's signature of 32 bits, and another key that cannot be used" {
+	local ima name bits word
+	for name in small large; do
+		[ $name = small ] && bits=1024 || bits=2048
+		openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:$bits -out $name.key 2>/dev/null
+		openssl req -new -x509 -key $name.key -subj "/CN=$name" -days 1 -out $name.crt \
+			-addext subjectKeyIdentifier=00:01:02:03 2>/dev/null
+	done
+	ima=0404$(digest_of sha256 text)
+	covered "$ima" "sha256:$(digest_of sha256 text)" >/dev/null # writes values
+	for word in 4 8; do
+		mksig record evm-sig n-ng=/x "d-ng=sha256:$(digest_of sha256 text)" \
+			xattrnames=security.ima xattrlengths=34 "xattrvalues=$ima" iuid=0 igid=0 \
+			imode=0o100644 "evmsig=$(mksig evm --key large.key --keyid 00010203 \
+				--word $word values)"
+	done >log
+	verify --key 'small.crt, large.crt'
+	expect_verdict_of ok 0
+}
+
 @test "sig-verify: violations have no digest that could be signed" {
 	ima_record /a "$(signed sha256 rsa /a)" >good
 	covered "0404$(digest_of sha256 text)" "sha256:$(zeros 32)" >one
