@@ -167,6 +167,9 @@ static int check_content(struct imalog_sig_checker *checker, const struct imalog
 	if (!imalog_sig_file_digest(record, &digest))
 		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED,
 				  "the record has no digest of the file");
+	else if (imalog_sig_no_digest(&digest))
+		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED, "%s",
+				  imalog_sig_no_digest(&digest));
 	else if (!imalog_sig_is_digest(ima))
 		rc = imalog_sig_check_ima(checker, record, ima, &inner, error);
 	else if (!ima_has_digest(ima, &digest))

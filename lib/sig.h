@@ -119,6 +119,8 @@ bool imalog_sig_file_digest(const struct imalog_record *record,
 /* The first field of this id; false when there is none */
 bool imalog_sig_find_field(const struct imalog_record *record, enum imalog_field_id id,
 			   struct imalog_span *ret);
+/* Files that cannot be read (O_DIRECT, errors) have zeros; NULL: it is a digest */
+const char *imalog_sig_no_digest(const struct imalog_digest_field *digest);
 /* The algorithm of a digest field, whose size must be right */
 enum imalog_alg imalog_sig_field_alg(const struct imalog_digest_field *digest);
 
