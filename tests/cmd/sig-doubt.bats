@@ -24,6 +24,14 @@ covered() {
 		"evmsig=$(mksig evm --key "$KEYS/rsa.key" --keyid "$(keyid rsa)" values)" "$@"
 }
 
+# modsig_of TEXT: a signature by the key rsa that is appended to a file with this text
+modsig_of() {
+	printf '%s' "$1" >module
+	openssl cms -sign -binary -noattr -nocerts -nosmimecap -outform DER -md sha256 \
+		-signer "$KEYS/rsa.crt" -inkey "$KEYS/rsa.key" -in module -out cms
+	hex_of cms
+}
+
 # Makes a violation of the first record of a list: its digest is all zeros
 violate() {
 	head -c 4 "$1"
@@ -146,6 +154,72 @@ violate() {
 	verify --key "$KEYS/rsa.crt"
 	expect_verdict_of not-checked 4
 	expect_record 1 unsupported 'no digest covers'
+	# Nor is it known of one without a signature that it has none
+	{
+		cat good
+		ima_record /b ''
+	} >two
+	imalog_to json convert -t cel-json two
+	sed -E '3s/"digests":\[[^]]*\]/"digests":[]/' json >log
+	! cmp -s json log || fail 'the digests are still there'
+	verify --key "$KEYS/rsa.crt"
+	expect_verdict_of not-checked 4
+	expect_json "[r['status'] for r in rows[:-1]] == ['ok', 'unsupported']" \
+		"rows[1]['reason'].startswith('no digest covers')"
+}
+
+@test "sig-verify: records of other things than files" {
+	local pcr policy
+	ima_record /a "$(signed sha256 rsa /a)" >good
+	imalog_to json convert -t cel-json good
+	for pcr in 4 10; do
+		sed -n 's/^\({.*\)$/\1/p' json >log
+		printf '{"recnum":1,"pcr":%d,"digests":[{"hashAlg":"sha1","digest":"%s"}],%s\n' \
+			$pcr "$(zeros 20 | sed 's/..$/01/')" '"content_type":"pcclient_std","content":
+			{"event_type":13,"event_data":"00"}}' | tr -d '\n\t' >>log
+		cp log events.$pcr
+	done
+	for policy in present all; do
+		cp events.4 log
+		verify --key "$KEYS/rsa.crt" --policy $policy
+		expect_verdict_of ok 0
+		expect_json "[r['status'] for r in rows[:-1]] == ['ok', 'none']" \
+			"len(rows[-1]['directories']) == 1"
+	done
+	# In the PCR of files it may be one of them, under another name.
+	cp events.10 log
+	verify --key "$KEYS/rsa.crt" --policy all
+	expect_verdict_of not-checked 4
+	expect_json "rows[-1]['reason'].startswith('an event in a PCR of files')"
+	# Content of a type that is not known
+	cat good good >two
+	imalog_to tlv convert -t cel-tlv two
+	"$PYTHON" -I -S -c 'import sys
+tlv = sys.stdin.buffer.read()
+at = tlv.rindex(b"\7\0\0\1")
+sys.stdout.buffer.write(tlv[:at] + b"\143" + tlv[at + 1:])' <tlv >log
+	verify --key "$KEYS/rsa.crt"
+	expect_verdict_of not-checked 4
+	expect_json "[r['status'] for r in rows[:-1]] == ['ok', 'unsupported']"
+}
+
+@test "sig-verify: a digest that the kernel could not compute" {
+	local record
+	{
+		ima_record /a "$(signed sha256 rsa /a)"
+		mksig record ima-sig "d-ng=sha256:$(zeros 32)" n-ng=/b "sig=$(signed sha256 rsa /b)"
+		mksig record ima-sigv2 "d-ngv2=verity:sha256:$(zeros 32)" n-ng=/c \
+			"sig=$(signed sha256 rsa /c --version 3 --type 6)"
+		mksig record ima-modsig d-ng= n-ng=/d sig= "d-modsig=sha256:$(zeros 32)" \
+			"modsig=$(modsig_of module)"
+		covered "0404$(digest_of sha256 text)" "sha256:$(zeros 32)"
+	} >log
+	verify --key "$KEYS/rsa.crt"
+	expect_verdict_of not-checked 4
+	expect_json "[r['status'] for r in rows[:-1]] == ['ok'] + ['unsupported'] * 4"
+	for record in 2 3 4 5; do
+		expect_record $record unsupported 'it is all zeros'
+	done
 }
 
 @test "sig-verify: unknown keys do not matter, but are no signatures either" {
@@ -186,6 +260,11 @@ violate() {
 	} >log
 	verify --key "$KEYS/rsa.crt" --policy all
 	expect_verdict_of fail 1
+	# The digest of a violation says nothing, not even in the first record.
+	violate aggregate >first
+	cat first good >log
+	verify --key "$KEYS/rsa.crt" --policy all
+	expect_verdict_of not-checked 4
 	# A file that is recorded with a template for buffers
 	{
 		cat aggregate good
@@ -193,6 +272,47 @@ violate() {
 	} >log
 	verify --key "$KEYS/rsa.crt" --policy all
 	expect_verdict_of fail 1
+}
+
+@test "sig-verify: what is called a buffer" {
+	local policy
+	{
+		mksig record ima-ng "d-ng=sha256:$(zeros 32)" n-ng=boot_aggregate
+		measured_key .ima other
+		ima_record /a "$(signed sha256 rsa /a)"
+	} >good
+	cp good log
+	verify --key "$KEYS/rsa.crt" --policy all
+	expect_verdict_of ok 0
+	# The name of the template is in no digest: a signature is given out as a buffer.
+	{
+		cat good
+		ima_record /evil 030204deadbeef000401020304 | sed 's/ima-sig/ima-buf/'
+	} >log
+	for policy in all present; do
+		verify --key "$KEYS/rsa.crt" --policy "$policy" --allow-unknown-keys
+		expect_verdict_of not-checked 4
+		expect_json "[r['status'] for r in rows[:-1]] == ['none', 'none', 'ok',
+			'unsupported']" "'buffer' in rows[3]['reason']"
+	done
+	imalog sig-verify --key "$KEYS/rsa.crt" log
+	expect_stdout '^    4 unsupported   -        /evil  \(what it calls a buffer is not what its digest names\)$'
+	# A violation, whose data no digest covers
+	measured_key .ima other >one
+	{
+		cat good
+		violate one
+	} >log
+	verify --key "$KEYS/rsa.crt" --policy all
+	expect_verdict_of not-checked 4
+	expect_json "rows[3]['status'] == 'unsupported'"
+	# One that was hashed with what is not known
+	{
+		cat good
+		mksig record ima-buf "d-ng=streebog256:$(zeros 32)" n-ng=x buf=00
+	} >log
+	verify --key "$KEYS/rsa.crt"
+	expect_verdict_of not-checked 4
 }
 
 @test "sig-verify: a damaged certificate in a directory" {
@@ -297,7 +417,8 @@ violate() {
 	# 24 of 8 MiB: all of them at the same time do not fit.
 	"$PYTHON" -I -S - <<-'END' >log
 		import hashlib, struct, sys
-		parts = [b"sha256:\0" + bytes(32), b"x\0", bytes(8 << 20)]
+		buffer = bytes(8 << 20)
+		parts = [b"sha256:\0" + hashlib.sha256(buffer).digest(), b"x\0", buffer]
 		data = b"".join(struct.pack("<I", len(part)) + part for part in parts)
 		for i in range(24):
 		    sys.stdout.buffer.write(struct.pack("<I", 10) + hashlib.sha1(data).digest()
