@@ -2811,6 +2811,21 @@ IMALOG_API int imalog_sig_keys_add_record(struct imalog_sig_keys *keys,
 IMALOG_API int imalog_sig_keys_add_keyring(struct imalog_sig_keys *keys, const char *name,
 					   struct imalog_error *reterr);
 
+/**
+ * imalog_record_is_buffer() - has the kernel measured a buffer, and no file?
+ * @record: verified (imalog_record_verify())
+ * @hasher: where to hash
+ *
+ * Keys, command lines and the like (field buf).  No digest covers a template's name, so that a
+ * signature, for one, can be given out as a buffer; but the digest field names the buffer.
+ *
+ * Returns 1 when it does, 0 when there is none or nothing proves that it is one,
+ * -IMALOG_ERR_NOMEM, -IMALOG_ERR_CRYPTO.
+ */
+IMALOG_API int imalog_record_is_buffer(const struct imalog_record *record,
+				       struct imalog_hasher *hasher,
+				       struct imalog_error *reterr);
+
 /** imalog_sig_keys_count() - how many keys there are */
 IMALOG_API size_t imalog_sig_keys_count(const struct imalog_sig_keys *keys);
 

@@ -17,6 +17,8 @@
 
 /* Rings in rings */
 #define DEPTH_MAX 4
+/* Smaller ones are no curve that signatures are verified with. */
+#define EC_BITS_MIN 256
 /* KEY_MAX_DESC_SIZE of the kernel */
 #define DESCRIPTION_MAX 4096
 
@@ -59,6 +61,9 @@ static void ask_permissions(struct imalog_sig_key *entry)
 	if (entry->encoding && strcmp(entry->encoding, "pkcs1") == 0)
 		entry->sig_size = (query.key_size + 7) / 8;
 	if (entry->encoding)
+		entry->weak = query.key_size <
+			      (entry->sig_size ? IMALOG_KEY_RSA_MIN : EC_BITS_MIN);
+	if (entry->encoding)
 		snprintf(entry->permits, sizeof(entry->permits), "%s of %u bits",
 			 entry->sig_size ? "RSA" : "EC", query.key_size);
 	else
@@ -82,19 +87,29 @@ static void describe(struct imalog_sig_key *entry, char *text)
 		strdup(rest ? imalog_printable(imalog_span_of(rest), shown) : "");
 }
 
-static int add_kernel_key(struct imalog_sig_keys *keys, const char *ring, int32_t serial,
-			  char *description, struct imalog_error *error)
+static struct imalog_sig_key *push(struct imalog_sig_keys *keys, const char *ring,
+				   int32_t serial, struct imalog_error *error)
 {
 	struct imalog_sig_key *entry = imalog_sig_keys_push(keys, error);
 
 	if (!entry)
-		return -IMALOG_ERR_LIMIT;
+		return NULL;
 	entry->source = IMALOG_SIG_SOURCE_KERNEL;
 	entry->serial = serial;
 	entry->trust = keys->ca ? IMALOG_NOT_CHECKED : IMALOG_MATCH;
 	entry->reason = keys->ca ? "the kernel does not give its certificate away" :
 				   "the kernel's keyring was given";
 	entry->name = strdup(ring);
+	return entry;
+}
+
+static int add_kernel_key(struct imalog_sig_keys *keys, const char *ring, int32_t serial,
+			  char *description, struct imalog_error *error)
+{
+	struct imalog_sig_key *entry = push(keys, ring, serial, error);
+
+	if (!entry)
+		return -IMALOG_ERR_LIMIT;
 	if (description)
 		describe(entry, description);
 	else
@@ -103,6 +118,21 @@ static int add_kernel_key(struct imalog_sig_keys *keys, const char *ring, int32_
 		return imalog_fail_nomem(error);
 	ask_permissions(entry);
 	return 1;
+}
+
+/* Stands for the keys of a ring in this one, of which nobody can say what they are called. */
+static int add_hidden(struct imalog_sig_keys *keys, const char *ring, int32_t serial,
+		      const char *why, struct imalog_error *error)
+{
+	struct imalog_sig_key *entry = push(keys, ring, serial, error);
+
+	if (!entry)
+		return -IMALOG_ERR_LIMIT;
+	entry->subject = strdup("");
+	if (!entry->name || !entry->subject)
+		return imalog_fail_nomem(error);
+	snprintf(entry->permits, sizeof(entry->permits), "a keyring in it: %s", why);
+	return 0;
 }
 
 static int add_ring(struct imalog_sig_keys *keys, const char *name, int32_t ring,
@@ -118,7 +148,9 @@ static int add_serial(struct imalog_sig_keys *keys, const char *name, int32_t se
 	if (keyctl_describe_alloc(serial, &description) < 0)
 		description = NULL; /* it may not even be looked at */
 	if (description && strncmp(description, "keyring;", 8) == 0)
-		rc = depth < DEPTH_MAX ? add_ring(keys, name, serial, depth + 1, error) : 0;
+		rc = depth < DEPTH_MAX ?
+			     add_ring(keys, name, serial, depth + 1, error) :
+			     add_hidden(keys, name, serial, strerror(ELOOP), error);
 	else if (!description || strncmp(description, "asymmetric;", 11) == 0)
 		rc = add_kernel_key(keys, name, serial, description, error);
 	free(description);
@@ -132,7 +164,7 @@ static int add_ring(struct imalog_sig_keys *keys, const char *name, int32_t ring
 	int size = keyctl_read_alloc(ring, &serials), added = 0;
 
 	if (size < 0 && depth)
-		return 0; /* searching it finds nothing either */
+		return add_hidden(keys, name, ring, strerror(errno), error);
 	if (size < 0)
 		return imalog_fail_os(error, errno, "cannot read keyring '%s': %s", name,
 				      strerror(errno));
@@ -190,6 +222,17 @@ static int find_by_name(FILE *list, const char *name, int32_t *ret)
 	return nr;
 }
 
+/* What one may not look at will show when it is read. */
+static bool is_other_type(int32_t serial)
+{
+	char *text = NULL;
+	bool other = keyctl_describe_alloc(serial, &text) >= 0 &&
+		     strncmp(text, "keyring;", 8) != 0;
+
+	free(text);
+	return other;
+}
+
 static int find_ring(const char *name, int32_t *ret, struct imalog_error *error)
 {
 	char *end, shown[IMALOG_PRINTABLE_MAX];
@@ -200,10 +243,12 @@ static int find_ring(const char *name, int32_t *ret, struct imalog_error *error)
 	errno = 0;
 	serial = strtol(name, &end, 0);
 	*ret = (int32_t)serial;
+	imalog_printable(imalog_span_of(name), shown);
 	if (errno == 0 && end != name && *end == '\0' && serial <= INT32_MAX &&
 	    serial >= INT32_MIN && serial != 0)
-		return 0;
-	imalog_printable(imalog_span_of(name), shown);
+		return is_other_type(*ret) ? imalog_fail_os(error, ENOTDIR,
+							    "key '%s' is no keyring", shown) :
+					     0;
 	list = fopen("/proc/keys", "re");
 	if (!list)
 		return imalog_fail_os(error, errno, "cannot read /proc/keys: %s",
@@ -302,27 +347,45 @@ int imalog_keyring_find(int32_t ring, const struct imalog_signer *signer, int32_
 	return 0;
 }
 
+/*
+ * Would the kernel verify a signature of this form?  What it then finds invalid is what the
+ * signature says: RSA of another key gives a number that is too large, or no padding.
+ */
+static bool takes(const struct imalog_sig_key *key, const char *info, size_t digest,
+		  size_t bytes)
+{
+	struct keyctl_pkey_query query;
+
+	return keyctl_pkey_query(key->serial, info, &query) == 0 &&
+	       query.supported_ops & KEYCTL_SUPPORTS_VERIFY && digest <= query.max_data_size &&
+	       bytes <= query.max_sig_size;
+}
+
 int imalog_keyring_verify(const struct imalog_sig_key *key, enum imalog_alg alg,
 			  struct imalog_span digest, struct imalog_span bytes,
 			  struct imalog_error *error)
 {
 	char info[48];
+	int code;
 
 	if (!key->encoding)
 		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "", "it %s", key->permits);
-	if (key->sig_size && key->sig_size * 8 < IMALOG_KEY_RSA_MIN)
-		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "",
-				   "RSA of %zu bits proves nothing", 8 * key->sig_size);
+	if (key->weak)
+		return imalog_fail(error, IMALOG_ERR_UNSUPPORTED, "", "of %s proves nothing",
+				   key->permits);
 	if (key->sig_size && key->sig_size != bytes.size)
 		return 0;
 	snprintf(info, sizeof(info), "enc=%s hash=%s", key->encoding, imalog_alg_name(alg));
 	if (keyctl_pkey_verify(key->serial, info, digest.data, digest.size, bytes.data,
 			       bytes.size) == 0)
 		return 1;
-	if (errno == EBADMSG || errno == EKEYREJECTED)
+	code = errno;
+	if (code == EBADMSG || code == EKEYREJECTED)
 		return 0;
-	return imalog_fail_os(error, errno, "the kernel does not verify with it: %s",
-			      strerror(errno));
+	if (code == EINVAL && takes(key, info, digest.size, bytes.size))
+		return 0;
+	return imalog_fail_os(error, code, "the kernel does not verify with it: %s",
+			      strerror(code));
 }
 
 #else

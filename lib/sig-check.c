@@ -48,6 +48,13 @@ enum imalog_alg imalog_sig_field_alg(const struct imalog_digest_field *digest)
 	return digest->digest.size == imalog_alg_size(alg) ? alg : IMALOG_ALG_NONE;
 }
 
+const char *imalog_sig_no_digest(const struct imalog_digest_field *digest)
+{
+	return digest->digest.size && imalog_all_zero(digest->digest) ?
+		       "the kernel could not compute the digest: it is all zeros" :
+		       NULL;
+}
+
 int imalog_sig_digest(struct imalog_sig_checker *checker, const struct imalog_sig *sig,
 		      struct imalog_span digest, uint8_t out[IMALOG_DIGEST_MAX],
 		      struct imalog_error *error)
@@ -137,7 +144,9 @@ static int check_file(struct imalog_sig_checker *checker, const struct imalog_re
 				  "the record has no digest of the file");
 		return 0;
 	}
-	other = other_digest(sig, &digest);
+	other = imalog_sig_no_digest(&digest);
+	if (!other)
+		other = other_digest(sig, &digest);
 	if (other) {
 		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED, "%s", other);
 		return 0;

@@ -167,6 +167,9 @@ static int check_content(struct imalog_sig_checker *checker, const struct imalog
 	if (!imalog_sig_file_digest(record, &digest))
 		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED,
 				  "the record has no digest of the file");
+	else if (imalog_sig_no_digest(&digest))
+		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED, "%s",
+				  imalog_sig_no_digest(&digest));
 	else if (!imalog_sig_is_digest(ima))
 		rc = imalog_sig_check_ima(checker, record, ima, &inner, error);
 	else if (!ima_has_digest(ima, &digest))
@@ -203,9 +206,15 @@ int imalog_sig_check_evm(struct imalog_sig_checker *checker, const struct imalog
 		imalog_sig_decide(result, IMALOG_SIG_BAD, "%s", wrong);
 		return 0;
 	}
-	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(words); i++) {
-		rc = check_word(checker, record, sig, &all, words[i], result, error);
-		if (rc < 0 || result->status != IMALOG_SIG_BAD)
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(words) && rc == 0; i++) {
+		struct imalog_sig_result one = *result;
+
+		imalog_sig_forget_keys(&one);
+		rc = check_word(checker, record, sig, &all, words[i], &one, error);
+		/* A key that could not be used says nothing of the other size either. */
+		if (i == 0 || one.status == IMALOG_SIG_OK)
+			*result = one;
+		if (one.status == IMALOG_SIG_OK || one.status == IMALOG_SIG_UNKNOWN_KEY)
 			break;
 	}
 	if (rc == 0 && result->status == IMALOG_SIG_OK)

@@ -15,7 +15,8 @@
 
 /* Far more than any keyring has; a log can measure any number of keys. */
 #define KEYS_MAX 4096
-/* Of a certificate in a log, and of all: parsed they take some sixteen times as much. */
+/* Of a certificate in a log, and of all with their names: parsed they take some sixteen times as
+ * much. */
 #define CERT_MAX    ((size_t)64 << 10)
 #define CERTS_MAX   ((size_t)4 << 20)
 #define SUBJECT_MAX 256
@@ -135,6 +136,12 @@ static bool ends_with(const uint8_t *id, size_t size, struct imalog_span end)
 	       memcmp(id + size - end.size, end.data, end.size) == 0;
 }
 
+bool imalog_sig_key_is_called(const struct imalog_sig_key *key, struct imalog_span id)
+{
+	return ends_with(key->ids[0], key->id_sizes[0], id) ||
+	       ends_with(key->ids[1], key->id_sizes[1], id);
+}
+
 bool imalog_sig_key_fits(const struct imalog_sig_key *key, const struct imalog_signer *signer,
 			 uint64_t number)
 {
@@ -145,8 +152,7 @@ bool imalog_sig_key_fits(const struct imalog_sig_key *key, const struct imalog_s
 	if (signer->issuer)
 		return cert && X509_NAME_cmp(X509_get_issuer_name(cert), signer->issuer) == 0 &&
 		       ASN1_INTEGER_cmp(X509_get0_serialNumber(cert), signer->serial) == 0;
-	return ends_with(key->ids[0], key->id_sizes[0], signer->id) ||
-	       ends_with(key->ids[1], key->id_sizes[1], signer->id);
+	return imalog_sig_key_is_called(key, signer->id);
 }
 
 /* ---- trust ---- */
@@ -360,6 +366,25 @@ static int buffer_fits(const struct imalog_record *record, struct imalog_span bu
 	return rc < 0 ? rc : memcmp(computed, digest.digest.data, digest.digest.size) == 0;
 }
 
+/* A template's name is not in the digest: any field can be called a buffer. */
+int imalog_record_is_buffer(const struct imalog_record *record, struct imalog_hasher *hasher,
+			    struct imalog_error *reterr)
+{
+	int rc = 1, nr = 0;
+
+	if (record->fit != IMALOG_FIT_YES)
+		return 0;
+	for (size_t i = 0; i < record->nr_fields && rc > 0; i++) {
+		const struct imalog_field *field = &record->fields[i];
+
+		if (field->id != IMALOG_FIELD_BUF || field->data.size == 0)
+			continue;
+		rc = buffer_fits(record, field->data, hasher, reterr);
+		nr++;
+	}
+	return nr ? rc : 0;
+}
+
 /* Is the field a certificate, perhaps? */
 static bool has_buffer(const struct imalog_record *record, struct imalog_span *ret)
 {
@@ -371,19 +396,22 @@ static bool has_buffer(const struct imalog_record *record, struct imalog_span *r
 static int add_measured(struct imalog_sig_keys *keys, const struct imalog_record *record,
 			struct imalog_span buffer, struct imalog_error *error)
 {
+	struct imalog_span name = imalog_record_name(record);
 	size_t before = keys->nr;
 	struct imalog_key *key;
-	int rc;
+	int rc = imalog_key_parse(buffer, &key, NULL);
 
-	if (imalog_key_parse(buffer, &key, NULL) < 0)
+	if (rc == -IMALOG_ERR_NOMEM)
+		return imalog_fail_nomem(error);
+	if (rc < 0)
 		return 0;
 	if (!key->cert) {
 		imalog_key_free(&key);
 		return 0;
 	}
-	rc = add_key(keys, key, imalog_record_name(record), record->number, error);
+	rc = add_key(keys, key, name, record->number, error);
 	if (keys->nr > before)
-		keys->measured += buffer.size;
+		keys->measured += buffer.size + name.size;
 	return rc;
 }
 
@@ -392,6 +420,7 @@ int imalog_sig_keys_add_record(struct imalog_sig_keys *keys,
 			       struct imalog_hasher *hasher, struct imalog_error *reterr)
 {
 	struct imalog_span buffer;
+	size_t size;
 	int rc;
 
 	if (!has_buffer(record, &buffer))
@@ -399,7 +428,8 @@ int imalog_sig_keys_add_record(struct imalog_sig_keys *keys,
 	rc = buffer_fits(record, buffer, hasher, reterr);
 	if (rc <= 0)
 		return rc;
-	if (buffer.size > CERT_MAX || buffer.size > CERTS_MAX - keys->measured)
+	size = buffer.size + imalog_record_name(record).size;
+	if (buffer.size > CERT_MAX || size > CERTS_MAX - keys->measured)
 		return imalog_fail(reterr, IMALOG_ERR_LIMIT, "buf",
 				   "a certificate of %zu bytes is more than there is room for",
 				   buffer.size);
@@ -416,7 +446,7 @@ size_t imalog_sig_keys_count(const struct imalog_sig_keys *keys)
 static bool is_usable(const struct imalog_sig_key *entry)
 {
 	if (!entry->key)
-		return entry->encoding;
+		return entry->encoding && !entry->weak;
 	return !imalog_key_is_weak(entry->key) && entry->key->bits <= RSA_BITS_MAX;
 }
 

@@ -118,6 +118,9 @@ static int check_signer(struct imalog_sig_checker *checker, CMS_SignerInfo *info
 	else if (digest.digest.size == 0)
 		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED,
 				  "the record has no digest of the file without it");
+	else if (imalog_sig_no_digest(&digest))
+		imalog_sig_decide(result, IMALOG_SIG_UNSUPPORTED, "%s",
+				  imalog_sig_no_digest(&digest));
 	else if (imalog_sig_field_alg(&digest) != claim.alg)
 		imalog_sig_decide(result, IMALOG_SIG_BAD,
 				  "it is made with %s, d-modsig is not",

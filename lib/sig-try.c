@@ -204,6 +204,9 @@ struct trial {
 	/* Public keys that were tried; certificates can have one in common. */
 	size_t tried[ATTEMPTS_MAX], nr_tried;
 	bool good[ATTEMPTS_MAX];
+	/* Of the kernel's keys the serial numbers: one of each keyring, then others */
+	int32_t serials[IMALOG_KEYRINGS_MAX + ATTEMPTS_MAX];
+	size_t nr_serials;
 };
 
 /* Verifies with a public key that was not tried yet: 1, 0, or a negative code */
@@ -282,6 +285,7 @@ static void try_kernel_key(struct imalog_sig_checker *checker, size_t i,
 	struct imalog_error *error = imalog_error_new();
 	int rc = imalog_keyring_verify(key, claim->alg, claim->digest, claim->bytes, error);
 
+	trial->serials[trial->nr_serials++] = key->serial;
 	if (rc < 0)
 		refuse(trial, result, key->serial,
 		       error ? imalog_error_detail(error) : "was not tried: out of memory");
@@ -290,6 +294,34 @@ static void try_kernel_key(struct imalog_sig_checker *checker, size_t i,
 	else
 		signed_by(checker, result, i, "in the kernel,", claim->alg);
 	imalog_error_free(&error);
+}
+
+static bool was_tried(const struct trial *trial, int32_t serial)
+{
+	for (size_t i = 0; i < trial->nr_serials; i++)
+		if (trial->serials[i] == serial)
+			return true;
+	return false;
+}
+
+/* Of several with one identifier the kernel gives the first that it finds. */
+static void try_twins(struct imalog_sig_checker *checker, const struct imalog_claim *claim,
+		      struct trial *trial, struct imalog_sig_result *result)
+{
+	const struct imalog_sig_keys *keys = checker->keys;
+
+	for (size_t i = 0; i < keys->nr && result->key == IMALOG_SIG_NO_KEY; i++) {
+		const struct imalog_sig_key *key = &keys->all[i];
+
+		if (key->key || was_tried(trial, key->serial) ||
+		    !imalog_sig_key_is_called(key, claim->signer.id))
+			continue;
+		if (trial->nr_serials == IMALOG_ARRAY_SIZE(trial->serials)) {
+			refuse(trial, result, key->serial, "is one of too many with this id");
+			return;
+		}
+		try_kernel_key(checker, i, claim, trial, result);
+	}
 }
 
 static void try_keyrings(struct imalog_sig_checker *checker, const struct imalog_claim *claim,
@@ -310,10 +342,12 @@ static void try_keyrings(struct imalog_sig_checker *checker, const struct imalog
 						  strerror(-why));
 		} else if (serial && at == keys->nr) {
 			refuse(trial, result, serial, "was added to the keyring later");
-		} else if (serial) {
+		} else if (serial && !was_tried(trial, serial)) {
 			try_kernel_key(checker, at, claim, trial, result);
 		}
 	}
+	if (trial->nr_serials)
+		try_twins(checker, claim, trial, result);
 }
 
 static void no_key(const struct imalog_claim *claim, struct imalog_sig_result *result)

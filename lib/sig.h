@@ -45,6 +45,7 @@ struct imalog_sig_key {
 	size_t id_sizes[2];
 	int32_t serial;	     /* of the kernel */
 	const char *encoding; /* that the kernel verifies signatures in; NULL: it does not */
+	bool weak;	      /* they could be forged by computing */
 	size_t sig_size;      /* that all have; 0: any */
 	char permits[96];
 };
@@ -61,6 +62,8 @@ struct imalog_sig_keys {
 /* Is it the one that the signature of record @number names, and can be used there? */
 bool imalog_sig_key_fits(const struct imalog_sig_key *key, const struct imalog_signer *signer,
 			 uint64_t number);
+/* Is its identifier that which the signature names?  Not so when it names no identifier. */
+bool imalog_sig_key_is_called(const struct imalog_sig_key *key, struct imalog_span id);
 /* A new entry, all zeros; NULL when there are too many, or memory ran out: the error is set */
 struct imalog_sig_key *imalog_sig_keys_push(struct imalog_sig_keys *keys,
 					    struct imalog_error *error);
@@ -116,6 +119,8 @@ bool imalog_sig_file_digest(const struct imalog_record *record,
 /* The first field of this id; false when there is none */
 bool imalog_sig_find_field(const struct imalog_record *record, enum imalog_field_id id,
 			   struct imalog_span *ret);
+/* Files that cannot be read (O_DIRECT, errors) have zeros; NULL: it is a digest */
+const char *imalog_sig_no_digest(const struct imalog_digest_field *digest);
 /* The algorithm of a digest field, whose size must be right */
 enum imalog_alg imalog_sig_field_alg(const struct imalog_digest_field *digest);
 

@@ -8,6 +8,8 @@
 /* A log can name any number of either. */
 #define IDS_MAX	 1024
 #define DIRS_MAX 1024
+/* PATH_MAX of the kernel; other names are no path of a file that it has measured. */
+#define DIR_SIZE_MAX 4096
 
 static bool is_worse(enum imalog_sig_status status, enum imalog_sig_status than)
 {
@@ -22,7 +24,7 @@ static bool is_worse(enum imalog_sig_status status, enum imalog_sig_status than)
 
 enum imalog_sig_status sig_status(const struct sig_verify *verify, const struct sig_item *item)
 {
-	enum imalog_sig_status status = item->known ? IMALOG_SIG_NONE : IMALOG_SIG_UNSUPPORTED;
+	enum imalog_sig_status status = item->doubt ? IMALOG_SIG_UNSUPPORTED : IMALOG_SIG_NONE;
 
 	for (size_t i = 0; i < item->nr; i++)
 		if (is_worse(verify->results[item->first + i].status, status))
@@ -181,7 +183,9 @@ static struct sig_dir *need_dir(struct sig_verify *verify, struct imalog_span na
 
 	if (found)
 		return *found;
-	return verify->nr_dirs == DIRS_MAX ? &verify->others : new_dir(verify, name);
+	if (verify->nr_dirs == DIRS_MAX || name.size > DIR_SIZE_MAX)
+		return &verify->others;
+	return new_dir(verify, name);
 }
 
 static void free_dir(void *arg)
@@ -214,8 +218,7 @@ static bool is_aggregate(struct sig_verify *verify, const struct sig_item *item)
 {
 	struct imalog_span digest;
 
-	if (!is_called_aggregate(item->record) || item->fit == IMALOG_FIT_NO ||
-	    imalog_record_digests(item->record) == 0)
+	if (!is_called_aggregate(item->record) || item->fit != IMALOG_FIT_YES)
 		return false;
 	digest = imalog_record_digest(item->record, 0, NULL);
 	if (imalog_record_number(item->record) == 1 && digest.size &&
@@ -224,19 +227,25 @@ static bool is_aggregate(struct sig_verify *verify, const struct sig_item *item)
 		verify->aggregate_size = digest.size;
 		return true;
 	}
-	return item->fit == IMALOG_FIT_YES && digest.size &&
-	       digest.size == verify->aggregate_size &&
+	return digest.size && digest.size == verify->aggregate_size &&
 	       memcmp(verify->aggregate, digest.data, digest.size) == 0;
 }
 
-/* Keys, command lines and the like: nobody signs them. */
-static bool is_buffer(const struct imalog_record *record)
+/* Of firmware or of services: no file */
+static bool is_event(const struct imalog_record *record)
 {
-	for (size_t i = 0; i < imalog_record_fields(record); i++)
-		if (imalog_record_field_id(record, i) == IMALOG_FIELD_BUF &&
-		    imalog_record_field_data(record, i).size)
-			return true;
-	return false;
+	enum imalog_content content = imalog_record_content(record);
+
+	return content == IMALOG_CONTENT_PCCLIENT || content == IMALOG_CONTENT_CEL ||
+	       content == IMALOG_CONTENT_SYSTEMD;
+}
+
+/* The bit of the PCR that it extends; all that are none have one in common. */
+static uint64_t pcr_bit(const struct imalog_record *record)
+{
+	uint32_t pcr = imalog_record_is_nv(record) ? 63 : imalog_record_pcr(record);
+
+	return imalog_record_is_measured(record) && pcr < 64 ? (uint64_t)1 << pcr : 0;
 }
 
 /* What is said not to matter is not there for those who demand that something is. */
@@ -261,7 +270,13 @@ bool sig_count(struct sig_verify *verify, const struct sig_item *item)
 			return false;
 	count(&verify->total, status, number);
 	verify->misfits += item->fit == IMALOG_FIT_NO;
-	if (is_aggregate(verify, item) || is_buffer(item->record))
+	if (is_event(item->record)) {
+		verify->event_pcrs |= pcr_bit(item->record);
+		return true;
+	}
+	verify->file_pcrs |= pcr_bit(item->record);
+	/* Nobody signs keys, command lines and the like. */
+	if (is_aggregate(verify, item) || item->buffer)
 		return true;
 	if (is_unsigned(verify, item, status) && is_called_aggregate(item->record))
 		verify->maybe_files++;

@@ -75,7 +75,12 @@ static int try_file(struct sig_verify *verify, const char *path)
 	struct stat st;
 	int rc;
 
-	if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+	if (stat(path, &st) != 0) {
+		complain("cannot read '%s': %s", path, strerror(errno));
+		verify->incomplete = true;
+		return 0;
+	}
+	if (!S_ISREG(st.st_mode))
 		return 0;
 	rc = read_file(path, INPUT_MAX, &bytes);
 	if (rc != EXIT_YES)

@@ -85,6 +85,8 @@ static bool item_json(const struct sig_verify *verify, const struct sig_item *it
 			json_array_append_new(signatures,
 					      result_json(verify,
 							  result_of(verify, item, i)));
+	if (item->doubt)
+		json_object_set_new(json, "reason", json_string(item->doubt));
 	if (item->fit == IMALOG_FIT_NO)
 		json_object_set_new(json, "digest_fits", json_false());
 	return print_json(stdout, json);
@@ -95,9 +97,9 @@ static const char *reason_of(const struct sig_item *item,
 {
 	if (item->fit == IMALOG_FIT_NO && !(worst && worst->status == IMALOG_SIG_BAD))
 		return "the recorded digest does not fit";
-	if (!item->known)
-		return "its fields are not known";
-	return worst ? worst->reason : "";
+	if (worst && worst->reason[0])
+		return worst->reason;
+	return item->doubt ? item->doubt : "";
 }
 
 bool sig_report_item(const struct sig_verify *verify, const struct sig_item *item)
@@ -367,6 +369,8 @@ static const char *why_unable(const struct sig_verify *verify, bool complete)
 					    "a key that is not known may be one that could not be used" :
 	       verify->all && verify->maybe_files ?
 					    "a record that is called boot_aggregate may be of a file" :
+	       verify->all && verify->file_pcrs & verify->event_pcrs ?
+					    "an event in a PCR of files may be one of a file" :
 	       of[IMALOG_SIG_UNSUPPORTED] ? "a signature cannot be verified" :
 	       of[IMALOG_SIG_OK] == 0	  ? "no signature was verified" :
 	       any_used(verify, IMALOG_NOT_CHECKED) ?
@@ -402,6 +406,11 @@ static bool summary_json(const struct sig_verify *verify, const char *verdict,
 	if (verify->misfits)
 		json_object_set_new(json, "bad_digests",
 				    json_integer((json_int_t)verify->misfits));
+	if (verify->keys_left_out)
+		json_object_set_new(json, "certificates_left_out",
+				    json_integer((json_int_t)verify->keys_left_out));
+	if (verify->ids_left_out)
+		json_object_set_new(json, "more_keys", json_true());
 	if (reason)
 		json_object_set_new(json, "reason", json_string(reason));
 	return print_json(stdout, json);

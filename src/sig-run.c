@@ -41,14 +41,33 @@ static size_t count_signatures(const struct imalog_record *record)
 	return nr;
 }
 
-/* A template that is not known may have any fields. */
-static bool fields_are_known(const struct imalog_record *record)
+static bool has_buffer(const struct imalog_record *record)
 {
-	enum imalog_content content = imalog_record_content(record);
+	for (size_t i = 0; i < imalog_record_fields(record); i++)
+		if (imalog_record_field_id(record, i) == IMALOG_FIELD_BUF &&
+		    imalog_record_field_data(record, i).size)
+			return true;
+	return false;
+}
 
-	if (content == IMALOG_CONTENT_DIGEST_ONLY)
-		return false;
-	return content != IMALOG_CONTENT_TEMPLATE || imalog_record_fields(record) > 0;
+/*
+ * A template that is not known may have any fields.  The name of one that is known is in no
+ * digest, so that a signature can be called a buffer; and without a digest all can be called
+ * anything.
+ */
+static const char *doubt_of(const struct sig_item *item)
+{
+	enum imalog_content content = imalog_record_content(item->record);
+
+	if (content == IMALOG_CONTENT_DIGEST_ONLY || content == IMALOG_CONTENT_OTHER ||
+	    (content == IMALOG_CONTENT_TEMPLATE && imalog_record_fields(item->record) == 0))
+		return "its fields are not known";
+	if (item->fit == IMALOG_FIT_UNKNOWN && imalog_record_is_checked(item->record) &&
+	    !imalog_record_is_violation(item->record))
+		return "no digest covers what the record says";
+	if (!item->buffer && has_buffer(item->record))
+		return "what it calls a buffer is not what its digest names";
+	return NULL;
 }
 
 static int library_failed(const struct sig_verify *verify, int code)
@@ -57,18 +76,31 @@ static int library_failed(const struct sig_verify *verify, int code)
 	return exit_code_of(code);
 }
 
+/* What can be said of the record before its signatures */
+static int look_at(struct sig_verify *verify, struct imalog_record *record,
+		   struct sig_item *item)
+{
+	int fit = imalog_record_verify(record, verify->hasher, verify->error), buffer;
+
+	if (fit < 0)
+		return fit;
+	buffer = imalog_record_is_buffer(record, verify->hasher, verify->error);
+	*item = (struct sig_item){ .record = record,
+				   .fit = (enum imalog_fit)fit,
+				   .buffer = buffer > 0,
+				   .first = verify->nr_results,
+				   .nr = count_signatures(record) };
+	item->doubt = doubt_of(item);
+	return buffer < 0 ? buffer : 0;
+}
+
 static int add_item(struct sig_verify *verify, struct imalog_record *record)
 {
 	struct sig_item *item = &verify->items[verify->nr_items];
-	int fit = imalog_record_verify(record, verify->hasher, verify->error), rc = 0;
+	int rc = look_at(verify, record, item);
 
-	if (fit < 0)
-		return library_failed(verify, fit);
-	*item = (struct sig_item){ .record = record,
-				   .fit = (enum imalog_fit)fit,
-				   .known = fields_are_known(record),
-				   .first = verify->nr_results,
-				   .nr = count_signatures(record) };
+	if (rc < 0)
+		return library_failed(verify, rc);
 	if (!need_results(verify, verify->nr_results + item->nr))
 		return out_of_memory();
 	if (verify->keys_from_log)

@@ -30,7 +30,8 @@ struct sig_dir {
 struct sig_item {
 	struct imalog_record *record;
 	enum imalog_fit fit;
-	bool known; /* is it known which fields it has? */
+	bool buffer; /* measured, of no file */
+	const char *doubt; /* why it may have a signature that nobody can see; or NULL */
 	size_t first, nr; /* results */
 };
 
@@ -57,6 +58,7 @@ struct sig_verify {
 	uint64_t unsigned_files, misfits, keys_left_out;
 	bool incomplete;	 /* files of keys were damaged */
 	uint64_t maybe_files;	 /* unsigned, and called as the kernel calls no file */
+	uint64_t file_pcrs, event_pcrs; /* bitmaps: what extends them */
 	uint8_t aggregate[IMALOG_DIGEST_MAX]; /* digest of a boot_aggregate in record 1 */
 	size_t aggregate_size;
 	struct sig_id *ids;

@@ -24,6 +24,14 @@ covered() {
 		"evmsig=$(mksig evm --key "$KEYS/rsa.key" --keyid "$(keyid rsa)" values)" "$@"
 }
 
+# modsig_of TEXT: a signature by the key rsa that is appended to a file with this text
+modsig_of() {
+	printf '%s' "$1" >module
+	openssl cms -sign -binary -noattr -nocerts -nosmimecap -outform DER -md sha256 \
+		-signer "$KEYS/rsa.crt" -inkey "$KEYS/rsa.key" -in module -out cms
+	hex_of cms
+}
+
 # Makes a violation of the first record of a list: its digest is all zeros
 violate() {
 	head -c 4 "$1"
@@ -91,6 +99,26 @@ violate() {
 	expect_json "[r['status'] for r in rows[:-1]] == ['ok'] + ['bad'] * 3"
 }
 
+@test "sig-verify: EVM's signature of 32 bits, and another key that cannot be used" {
+	local ima name bits word
+	for name in small large; do
+		[ $name = small ] && bits=1024 || bits=2048
+		openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:$bits -out $name.key 2>/dev/null
+		openssl req -new -x509 -key $name.key -subj "/CN=$name" -days 1 -out $name.crt \
+			-addext subjectKeyIdentifier=00:01:02:03 2>/dev/null
+	done
+	ima=0404$(digest_of sha256 text)
+	covered "$ima" "sha256:$(digest_of sha256 text)" >/dev/null # writes values
+	for word in 4 8; do
+		mksig record evm-sig n-ng=/x "d-ng=sha256:$(digest_of sha256 text)" \
+			xattrnames=security.ima xattrlengths=34 "xattrvalues=$ima" iuid=0 igid=0 \
+			imode=0o100644 "evmsig=$(mksig evm --key large.key --keyid 00010203 \
+				--word $word values)"
+	done >log
+	verify --key 'small.crt, large.crt'
+	expect_verdict_of ok 0
+}
+
 @test "sig-verify: violations have no digest that could be signed" {
 	ima_record /a "$(signed sha256 rsa /a)" >good
 	covered "0404$(digest_of sha256 text)" "sha256:$(zeros 32)" >one
@@ -126,6 +154,72 @@ violate() {
 	verify --key "$KEYS/rsa.crt"
 	expect_verdict_of not-checked 4
 	expect_record 1 unsupported 'no digest covers'
+	# Nor is it known of one without a signature that it has none
+	{
+		cat good
+		ima_record /b ''
+	} >two
+	imalog_to json convert -t cel-json two
+	sed -E '3s/"digests":\[[^]]*\]/"digests":[]/' json >log
+	! cmp -s json log || fail 'the digests are still there'
+	verify --key "$KEYS/rsa.crt"
+	expect_verdict_of not-checked 4
+	expect_json "[r['status'] for r in rows[:-1]] == ['ok', 'unsupported']" \
+		"rows[1]['reason'].startswith('no digest covers')"
+}
+
+@test "sig-verify: records of other things than files" {
+	local pcr policy
+	ima_record /a "$(signed sha256 rsa /a)" >good
+	imalog_to json convert -t cel-json good
+	for pcr in 4 10; do
+		sed -n 's/^\({.*\)$/\1/p' json >log
+		printf '{"recnum":1,"pcr":%d,"digests":[{"hashAlg":"sha1","digest":"%s"}],%s\n' \
+			$pcr "$(zeros 20 | sed 's/..$/01/')" '"content_type":"pcclient_std","content":
+			{"event_type":13,"event_data":"00"}}' | tr -d '\n\t' >>log
+		cp log events.$pcr
+	done
+	for policy in present all; do
+		cp events.4 log
+		verify --key "$KEYS/rsa.crt" --policy $policy
+		expect_verdict_of ok 0
+		expect_json "[r['status'] for r in rows[:-1]] == ['ok', 'none']" \
+			"len(rows[-1]['directories']) == 1"
+	done
+	# In the PCR of files it may be one of them, under another name.
+	cp events.10 log
+	verify --key "$KEYS/rsa.crt" --policy all
+	expect_verdict_of not-checked 4
+	expect_json "rows[-1]['reason'].startswith('an event in a PCR of files')"
+	# Content of a type that is not known
+	cat good good >two
+	imalog_to tlv convert -t cel-tlv two
+	"$PYTHON" -I -S -c 'import sys
+tlv = sys.stdin.buffer.read()
+at = tlv.rindex(b"\7\0\0\1")
+sys.stdout.buffer.write(tlv[:at] + b"\143" + tlv[at + 1:])' <tlv >log
+	verify --key "$KEYS/rsa.crt"
+	expect_verdict_of not-checked 4
+	expect_json "[r['status'] for r in rows[:-1]] == ['ok', 'unsupported']"
+}
+
+@test "sig-verify: a digest that the kernel could not compute" {
+	local record
+	{
+		ima_record /a "$(signed sha256 rsa /a)"
+		mksig record ima-sig "d-ng=sha256:$(zeros 32)" n-ng=/b "sig=$(signed sha256 rsa /b)"
+		mksig record ima-sigv2 "d-ngv2=verity:sha256:$(zeros 32)" n-ng=/c \
+			"sig=$(signed sha256 rsa /c --version 3 --type 6)"
+		mksig record ima-modsig d-ng= n-ng=/d sig= "d-modsig=sha256:$(zeros 32)" \
+			"modsig=$(modsig_of module)"
+		covered "0404$(digest_of sha256 text)" "sha256:$(zeros 32)"
+	} >log
+	verify --key "$KEYS/rsa.crt"
+	expect_verdict_of not-checked 4
+	expect_json "[r['status'] for r in rows[:-1]] == ['ok'] + ['unsupported'] * 4"
+	for record in 2 3 4 5; do
+		expect_record $record unsupported 'it is all zeros'
+	done
 }
 
 @test "sig-verify: unknown keys do not matter, but are no signatures either" {
@@ -166,6 +260,11 @@ violate() {
 	} >log
 	verify --key "$KEYS/rsa.crt" --policy all
 	expect_verdict_of fail 1
+	# The digest of a violation says nothing, not even in the first record.
+	violate aggregate >first
+	cat first good >log
+	verify --key "$KEYS/rsa.crt" --policy all
+	expect_verdict_of not-checked 4
 	# A file that is recorded with a template for buffers
 	{
 		cat aggregate good
@@ -173,6 +272,47 @@ violate() {
 	} >log
 	verify --key "$KEYS/rsa.crt" --policy all
 	expect_verdict_of fail 1
+}
+
+@test "sig-verify: what is called a buffer" {
+	local policy
+	{
+		mksig record ima-ng "d-ng=sha256:$(zeros 32)" n-ng=boot_aggregate
+		measured_key .ima other
+		ima_record /a "$(signed sha256 rsa /a)"
+	} >good
+	cp good log
+	verify --key "$KEYS/rsa.crt" --policy all
+	expect_verdict_of ok 0
+	# The name of the template is in no digest: a signature is given out as a buffer.
+	{
+		cat good
+		ima_record /evil 030204deadbeef000401020304 | sed 's/ima-sig/ima-buf/'
+	} >log
+	for policy in all present; do
+		verify --key "$KEYS/rsa.crt" --policy "$policy" --allow-unknown-keys
+		expect_verdict_of not-checked 4
+		expect_json "[r['status'] for r in rows[:-1]] == ['none', 'none', 'ok',
+			'unsupported']" "'buffer' in rows[3]['reason']"
+	done
+	imalog sig-verify --key "$KEYS/rsa.crt" log
+	expect_stdout '^    4 unsupported   -        /evil  \(what it calls a buffer is not what its digest names\)$'
+	# A violation, whose data no digest covers
+	measured_key .ima other >one
+	{
+		cat good
+		violate one
+	} >log
+	verify --key "$KEYS/rsa.crt" --policy all
+	expect_verdict_of not-checked 4
+	expect_json "rows[3]['status'] == 'unsupported'"
+	# One that was hashed with what is not known
+	{
+		cat good
+		mksig record ima-buf "d-ng=streebog256:$(zeros 32)" n-ng=x buf=00
+	} >log
+	verify --key "$KEYS/rsa.crt"
+	expect_verdict_of not-checked 4
 }
 
 @test "sig-verify: a damaged certificate in a directory" {
@@ -277,7 +417,8 @@ violate() {
 	# 24 of 8 MiB: all of them at the same time do not fit.
 	"$PYTHON" -I -S - <<-'END' >log
 		import hashlib, struct, sys
-		parts = [b"sha256:\0" + bytes(32), b"x\0", bytes(8 << 20)]
+		buffer = bytes(8 << 20)
+		parts = [b"sha256:\0" + hashlib.sha256(buffer).digest(), b"x\0", buffer]
 		data = b"".join(struct.pack("<I", len(part)) + part for part in parts)
 		for i in range(24):
 		    sys.stdout.buffer.write(struct.pack("<I", 10) + hashlib.sha1(data).digest()
@@ -326,6 +467,81 @@ drop_ring() {
 	verify --keyring "$ring" --allow-unknown-keys
 	expect_verdict_of not-checked 4
 	expect_record 2 unsupported 'a keyring does not give its key'
+	drop_ring
+}
+
+# signed_as ID KEY TEXT NAME: a record of this text, with the signature that KEY.key made
+signed_as() {
+	mksig record ima-sig "d-ng=sha256:$(digest_of sha256 "$3")" "n-ng=$4" \
+		"sig=$(mksig sign --key "$2.key" --keyid "$1" "$(digest_of sha256 "$3")")"
+}
+
+@test "sig-verify: keys of one id in a keyring" {
+	local ring key name
+	new_ring
+	for name in one two; do
+		openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out $name.key 2>/dev/null
+		openssl req -new -x509 -key $name.key -subj "/CN=$name" -days 1 -outform DER \
+			-addext subjectKeyIdentifier=00:01:02:03 2>/dev/null |
+			keyctl padd asymmetric '' "$ring"
+	done
+	{
+		signed_as 00010203 one a /one
+		signed_as 00010203 two a /two
+	} >log
+	verify --keyring "$ring"
+	expect_verdict_of ok 0
+	expect_json "sorted(r['signatures'][0]['key'] for r in rows[:-1]) == [
+		i for i, k in enumerate(rows[-1]['keys']) if k['key_id'] == '00010203']"
+	# Of something else; then a number that is larger than any modulus
+	{
+		mksig record ima-sig "d-ng=sha256:$(digest_of sha256 b)" n-ng=/b \
+			"sig=$(mksig sign --key one.key --keyid 00010203 "$(digest_of sha256 a)")"
+		mksig record ima-sig "d-ng=sha256:$(digest_of sha256 b)" n-ng=/c \
+			"sig=030204000102030100$(zeros 256 | tr 0 f)"
+	} >log
+	verify --keyring "$ring"
+	expect_verdict_of fail 1
+	expect_json "[r['status'] for r in rows[:-1]] == ['bad'] * 2"
+	drop_ring
+}
+
+@test "sig-verify: a keyring in a keyring, and what is none" {
+	local ring key inner
+	new_ring
+	{
+		ima_record /a "$(signed sha256 rsa /a)"
+		ima_record /b "$(signed sha256 other /c)"
+	} >log
+	inner=$(keyctl newring inner "$ring")
+	verify --keyring "$ring" --allow-unknown-keys
+	expect_verdict_of ok 0
+	keyctl padd asymmetric '' "$inner" <"$KEYS/other.der"
+	verify --keyring "$ring" --allow-unknown-keys
+	expect_verdict_of fail 1
+	# It can be looked at, but neither read nor searched.
+	keyctl setperm "$inner" 0x01010000
+	verify --keyring "$ring" --allow-unknown-keys
+	expect_verdict_of not-checked 4
+	expect_json "rows[-1]['reason'].startswith('a key that is not known may be one')" \
+		"['a keyring in it: Permission denied' in k['kind'] for k in rows[-1]['keys']
+			if k['source'] and 'key_id' not in k] == [True]"
+	drop_ring
+	new_ring
+	verify --keyring "$key"
+	expect_status 4
+	expect_no_stdout
+	expect_stderr "key '$key' is no keyring"
+	# RSA of 1024 bits
+	openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:1024 -out small.key 2>/dev/null
+	openssl req -new -x509 -key small.key -subj /CN=small -days 1 -outform DER \
+		-addext subjectKeyIdentifier=00:01:02:03 2>/dev/null |
+		keyctl padd asymmetric '' "$ring"
+	signed_as 00010203 small a /a >log
+	verify --keyring "$ring"
+	expect_verdict_of not-checked 4
+	expect_record 1 unsupported 'RSA of 1024 bits proves nothing'
+	expect_json "[k['usable'] for k in rows[-1]['keys'] if k['key_id'] == '00010203'] == [False]"
 	drop_ring
 }
 

@@ -239,6 +239,46 @@ rsa_public() {
 	expect_status 3
 }
 
+@test "sig-verify: a link to a key that is not there" {
+	mkdir ring
+	cp "$KEYS/rsa.crt" ring
+	ln -s nowhere ring/x509_ima.der
+	ima_record /a "$(signed sha256 rsa /a)" >log
+	verify --key ring
+	expect_verdict_of ok 0
+	expect_stderr "cannot read 'ring/x509_ima.der': No such file"
+	ima_record /b "$(signed sha256 other /c)" >>log
+	verify --key ring --allow-unknown-keys
+	expect_verdict_of not-checked 4
+}
+
+@test "sig-verify: what is left out is counted" {
+	# A certificate of more than 64 KiB, one with a name of 5 MiB, and 1025 keys
+	openssl req -new -x509 -key "$KEYS/rsa.key" -subj /CN=large -days 1 -outform DER \
+		-addext "1.2.3.4=ASN1:UTF8String:$(zeros 33000)" >large
+	"$PYTHON" -I -S - "$KEYS/rsa.der" <<-'END' >log
+		import hashlib, struct, sys
+		def record(template, *parts):
+		    data = b"".join(struct.pack("<I", len(part)) + part for part in parts)
+		    sys.stdout.buffer.write(struct.pack("<I", 10) + hashlib.sha1(data).digest()
+		        + struct.pack("<I", 7) + template + struct.pack("<I", len(data)) + data)
+		def buffer(path, name):
+		    cert = open(path, "rb").read()
+		    record(b"ima-buf", b"sha256:\0" + hashlib.sha256(cert).digest(), name, cert)
+		buffer("large", b"x\0")
+		buffer(sys.argv[1], b"x" * (5 << 20) + b"/y\0")
+		for i in range(1025):
+		    record(b"ima-sig", b"sha256:\0" + b"\1" * 32, b"x\0",
+		           struct.pack(">BBBIH", 3, 2, 4, i, 1) + b"\0")
+	END
+	verify --keys-from-log
+	expect_verdict_of not-checked 4
+	expect_json "rows[-1]['certificates_left_out'] == 2" "rows[-1]['more_keys'] is True" \
+		"len(rows[-1]['keys']) == 1024" "'bad_digests' not in rows[-1]"
+	imalog sig-verify --keys-from-log log
+	expect_stdout '^  and more$' '^Left out: 2 certificates in the log'
+}
+
 @test "sig-verify: keyrings of the kernel" {
 	ima_record /a "$(signed sha256 rsa /a)" >log
 	verify --keyring no-such-keyring-is-there

@@ -145,10 +145,14 @@ static void check_record(struct imalog_sig_checker *checkers[2], struct imalog_s
 			 bool from_log)
 {
 	size_t before = imalog_sig_keys_count(keys);
+	int buffer, added = 0;
 
 	MUST(imalog_record_verify(record, hasher, NULL) >= 0);
+	buffer = imalog_record_is_buffer(record, hasher, NULL);
+	MUST(buffer == 0 || buffer == 1);
 	if (from_log)
-		MUST(imalog_sig_keys_add_record(keys, record, hasher, NULL) >= 0);
+		added = imalog_sig_keys_add_record(keys, record, hasher, NULL);
+	MUST(added == 0 || (added == 1 && buffer));
 	MUST(imalog_sig_keys_count(keys) - before <= 1);
 	for (size_t i = 0; i < imalog_record_fields(record); i++)
 		check_field(checkers, keys, record, i);

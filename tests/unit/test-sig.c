@@ -301,6 +301,13 @@ TEST(keys_that_the_log_has_measured)
 	CHECK_INT(imalog_sig_keys_add_record(keys, record, list.hasher, NULL), 0);
 	record = list_record(&list, 1);
 	CHECK_INT(imalog_sig_keys_add_record(keys, record, list.hasher, NULL), 1);
+	CHECK_INT(imalog_record_is_buffer(record, list.hasher, NULL), 1);
+	/* Its digest names another one; nothing covers it. */
+	((uint8_t *)(uintptr_t)record->fields[2].data.data)[0] ^= 1;
+	CHECK_INT(imalog_record_is_buffer(record, list.hasher, NULL), 0);
+	((uint8_t *)(uintptr_t)record->fields[2].data.data)[0] ^= 1;
+	record->fit = IMALOG_FIT_UNKNOWN;
+	CHECK_INT(imalog_record_is_buffer(record, list.hasher, NULL), 0);
 	record = list_record(&list, 2);
 	CHECK_INT(imalog_sig_keys_add_record(keys, record, list.hasher, NULL), 1);
 	CHECK_INT(imalog_sig_keys_count(keys), 1);
