@@ -88,9 +88,11 @@ vm_root_disk() {
 	for file in createprimary create load readpublic quote; do
 		ln -s tpm2 "root/usr/bin/tpm2_$file"
 	done
-	# Which libraries load only as they run
-	file=$(ldconfig -p | awk '$1 == "libtss2-tcti-device.so.0" { print $NF; exit }')
-	[ -z "$file" ] || vm_install "$file" "${file%/*}"
+	# Which libraries load only as they run; glibc ends threads by that of gcc
+	for file in libtss2-tcti-device.so.0 libgcc_s.so.1; do
+		file=$(ldconfig -p | awk -v name="$file" '$1 == name { print $NF; exit }')
+		[ -z "$file" ] || vm_install "$file" "${file%/*}"
+	done
 	cp "$VM/init" root/sbin/init
 	mkdir root/boot
 	cp "$VM_KERNEL/vmlinuz" "$VM_KERNEL/config" root/boot/
