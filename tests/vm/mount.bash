@@ -21,8 +21,9 @@ manual_scenario() {
 	printf '%s\n' "$2" 'dont_measure fsmagic=0x62656572' 'dont_measure fsmagic=0x01021994' \
 		'dont_measure fsmagic=0x73636673' 'measure func=FILE_CHECK mask=MAY_READ uid=0' \
 		>typed/policy
-	manual_block 'mkdir -p /run/imalog/ima /run/imalog/real' typed/recipe
+	manual_block 'mkdir -p /run/imalog/ima' typed/recipe
 	manual_block 'mount --bind /run/imalog/ima' typed/bind
+	manual_block 'dont_measure fsname=fuse fs_subtype=imalog' typed/subtype
 	manual_block evmctl typed/evmctl
 	manual_block BindReadOnlyPaths= typed/agent
 	cp "$IMALOG_SRC/dist/imalog.conf" typed/

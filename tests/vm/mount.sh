@@ -43,7 +43,7 @@ compare() {
 	done >"$1.compared"
 }
 
-mounts() {
+mounted() {
 	grep -c ' fuse.imalog ' /proc/mounts || true
 }
 
@@ -65,15 +65,14 @@ exec 3>&-
 mkdir -p $view
 imalog mount $view
 opens >measured
-echo 'dont_measure fsname=fuse fs_subtype=imalog' >/run/subtype
-step subtype imalog policy-load /run/subtype
+step subtype imalog policy-load /vm/subtype
 step policy imalog policy-load /vm/policy
 opens >excepted
 
 # ---- what is shown
 
 for name in kernel.names:$IMA view.names:$view tpm.names:/sys/kernel/security/tpm0; do
-	ls "${name#*:}" | sort >"${name%%:*}"
+	(cd "${name#*:}" && printf '%s\n' *) | sort >"${name%%:*}"
 done
 cmp /dev/null /dev/null
 compare first /sys/kernel/security
@@ -98,10 +97,10 @@ step evmctl-wrong sh -c "$(cat /vm/evmctl) $pcrs-wrong"
 
 # ---- the end, while somebody has a file open
 
-mounts >mounts.before
+mounted >mounts.before
 kill "$(pidof imalog)"
 ended
-mounts >mounts
+mounted >mounts
 ls -A $view >left.names
 exec 3<&-
 
@@ -110,7 +109,6 @@ exec 3<&-
 real=/run/imalog/real
 mkdir -p /etc
 cp /vm/imalog.conf /etc/
-mkdir -p /var/lib/imalog
 sed '/ export /,$d' /vm/recipe >/run/recipe
 sed -n '/ export /,$p' /vm/recipe >/run/export
 step recipe sh -e /run/recipe
