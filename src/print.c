@@ -121,7 +121,8 @@ void print_hex(FILE *file, struct imalog_span bytes)
 }
 
 /* The text of a message, each character of it harmless; NULL when memory ran out */
-static char *escape_message(const char *format, va_list args)
+static char *__attribute__((format(printf, 1, 0)))
+escape_message(const char *format, va_list args)
 {
 	char *text, *line, *to;
 	int size = vasprintf(&text, format, args);
@@ -209,6 +210,17 @@ json_t *json_text(struct imalog_span text)
 	json_t *json = json_stringn(text.size ? (const char *)text.data : "", text.size);
 
 	return json ? json : json_pack("{s:o}", "hex", json_hex(text));
+}
+
+json_t *json_note(enum imalog_note_kind kind, const char *text)
+{
+	static const char *const kinds[] = {
+		[IMALOG_NOTE_INFO] = "info",
+		[IMALOG_NOTE_UNCHECKED] = "unchecked",
+		[IMALOG_NOTE_WRONG] = "wrong",
+	};
+
+	return json_pack("{s:s, s:s}", "kind", kinds[kind], "text", text);
 }
 
 bool print_json(FILE *file, json_t *value)
