@@ -3,7 +3,9 @@
 # Readers of `imalog mount` that know nothing of staging, while others export and trim, and
 # while processes are killed.
 #
-# IMALOG_LONG=1: 1,000 exports and trims, not 20; kills at each system call, not at some
+# IMALOG_LONG=1: 1,000 exports and trims, not 20; kills at each system call, not at some.
+# IMALOG_LONG_ROUNDS: so many of these, 1/5 of so many kills of the program itself, and kills
+# at some system calls only
 
 load helpers
 load swtpm
@@ -17,6 +19,14 @@ setup() {
 	# 1,000 exports take longer than the stand-in lives by itself
 	make_machine --lifetime 7200
 	TPM=(--tcti "$TPM2TOOLS_TCTI")
+}
+
+# rounds OF-FEW OF-MANY: how often
+rounds() {
+	local count=$1
+	[ -z "${IMALOG_LONG-}" ] || count=$2
+	[ -z "${IMALOG_LONG_ROUNDS-}" ] || count=$((IMALOG_LONG_ROUNDS * $2 / 1000))
+	echo "$count"
 }
 
 teardown() {
@@ -79,8 +89,8 @@ expect_evmctl() {
 }
 
 @test "mount: readers before, during and after exports and trims, while records come" {
-	local count=20 n measuring one two
-	[ -z "${IMALOG_LONG-}" ] || count=1000
+	local count n measuring one two
+	count=$(rounds 20 1000)
 	imafs_ctl add /first
 	expect_code 0 export -q "${TPM[@]}"
 	mount_start "${TPM[@]}" --wait 60s
@@ -125,43 +135,69 @@ expect_evmctl() {
 		"$(mklog index ever | wc -l) records in $count exports and trims" >&3
 }
 
-# Where an export can be interrupted, as tests/imafs sees it
-PAUSES='before:A after:A before:D after:D'
+# Where an export and a trim stand still, as tests/imafs sees it, and what the readers are
+# told there. Before the lists are opened, and when they are being closed, it can be either.
+PAUSES='before open-write export ok|Device or resource busy
+after open-write export Device or resource busy
+before A export Device or resource busy
+after A export Device or resource busy
+before read export Device or resource busy
+after read export Device or resource busy
+before D export Device or resource busy
+after D export Device or resource busy
+after flush export ok|Device or resource busy
+before N trim Device or resource busy
+after N trim Device or resource busy'
+
+# stand_still WHEN REQUEST COMMAND: sets STANDS to the process, which waits for imafs
+stand_still() {
+	local argument=()
+	[ "$3" = export ] || argument=(1)
+	imafs_at "$1" "$2@*_runtime_measurements*" stall
+	"$IMALOG" --root "$ROOT" "$3" -q "${TPM[@]}" "${argument[@]}" 3>&- &
+	STANDS=$!
+	until imafs_ctl stalled | grep -q pid; do
+		kill -0 "$STANDS" || fail "$*: it was not stopped"
+		sleep 0.02
+	done
+}
 
 @test "mount: readers while an export stands still, and after it was killed there" {
-	local pause when request pid what round=0
+	local when request command answer what pid round=0 resumed=D
+	[ -z "${IMALOG_LONG-}" ] || resumed='.*'
 	imafs_ctl violation /x 2
 	expect_code 0 export -q "${TPM[@]}"
 	mount_start "${TPM[@]}" --wait 50ms
 	readers_start mnt/binary_runtime_measurements kept
 	readers_read
-	for pause in $PAUSES; do
+	while read -r when request command answer <&8; do
 		for what in resume kill; do
-			when=${pause%:*} request=${pause#*:}
+			[ $what = kill ] || [[ $request =~ ^$resumed$ ]] || continue
 			imafs_ctl violation /x 2
 			[ $((round++ % 2)) = 0 ] || imafs_ctl add "/file-$round"
 			readers_read
-			imafs_at "$when" "$request" stall
-			"$IMALOG" --root "$ROOT" export -q "${TPM[@]}" 3>&- &
-			pid=$!
-			until imafs_ctl stalled | grep -q pid; do
-				kill -0 $pid || fail "$pause: it was not stopped"
-				sleep 0.02
-			done
-			# The lists cannot be opened: what is known can be read, no end is told
-			readers_read 'Device or resource busy'
+			stand_still "$when" "$request" "$command"
+			# What is known can be read, no end is told
+			readers_read "$answer"
 			head -c 50 mnt/binary_runtime_measurements >/dev/null 2>&1 || true
-			[ $what = resume ] || kill -KILL $pid
+			# One that is killed while it waits, or a moment later
+			cat mnt/ascii_runtime_measurements_sha256 >/dev/null 2>&1 3>&- &
+			pid=$!
+			[ $((round % 3)) = 0 ] || sleep 0.0$((RANDOM % 10))
+			kill -KILL $pid 2>/dev/null || true
+			wait $pid 2>/dev/null || true
+			[ $what = resume ] || kill -KILL "$STANDS"
 			imafs_ctl clear
 			imafs_ctl resume
-			wait $pid || [ $what = kill ] || fail "$pause: status $?"
+			wait "$STANDS" || [ $what = kill ] || fail "$when $request: status $?"
 			readers_read
 			cat mnt/binary_runtime_measurements >prefix
 			imafs_ctl dump-all >ever
-			expect_same ever prefix "$pause, $what"
+			expect_same ever prefix "$when $request, $what"
 			expect_shown sha1 sha256
 		done
-	done
+	done 8<<<"$PAUSES"
+	[ $round -ge 13 ] || fail "only $round times"
 	expect_code 0 export -q "${TPM[@]}"
 	imafs_ctl pcrs 10 >values
 	readers_read
@@ -169,6 +205,43 @@ PAUSES='before:A after:A before:D after:D'
 	imafs_ctl dump-all >ever
 	expect_same ever kept
 	expect_replays kept
+}
+
+@test "mount: the program itself is killed at each of its requests to the kernel" {
+	local when request status round=0
+	imafs_ctl violation /x 2
+	expect_code 0 export -q "${TPM[@]}"
+	: >before
+	while read -r when request <&8; do
+		mount_start "${TPM[@]}" --wait 10s
+		imafs_ctl violation /x 2
+		# What is staged is read, too
+		[ $((round++ % 2)) = 0 ] || imalog --root "$ROOT" stage -q
+		imafs_at "$when" "$request@*_runtime_measurements*" kill
+		cat mnt/binary_runtime_measurements >part 2>/dev/null || true
+		status=0
+		wait "$MOUNT_PID" || status=$?
+		[ "$status" = 137 ] || fail "$when $request: status $status, it was not killed"
+		imafs_ctl clear
+		imafs_ctl dump-all >ever
+		cmp -s -n "$(stat -c %s part)" part ever || fail "$when $request: other bytes"
+		mount_start "${TPM[@]}" --wait 10s
+		cat mnt/binary_runtime_measurements >now
+		cmp -s -n "$(stat -c %s before)" before now || fail 'bytes have changed'
+		mv now before
+		expect_shown sha1 sha256
+		mount_stop
+	done 8<<-'END'
+		before open-read
+		after open-read
+		before read
+		after read
+		before read:1
+		after read:1
+		before flush
+		after flush
+	END
+	expect_code 0 export -q "${TPM[@]}"
 }
 
 @test "mount: exports that are killed at any system call" {
@@ -181,8 +254,10 @@ PAUSES='before:A after:A before:D after:D'
 	expect_code 0 export -q --sysfs
 	imafs_ctl violation /x 2
 	faults_calls calls --root "$ROOT" export --sysfs
-	[ -n "${IMALOG_LONG-}" ] || awk 'NR % 25 == 0 || /^rename/' calls >sample
-	[ -n "${IMALOG_LONG-}" ] || mv sample calls
+	if [ -z "${IMALOG_LONG-}" ] || [ -n "${IMALOG_LONG_ROUNDS-}" ]; then
+		awk 'NR % 25 == 0 || /^rename/' calls >sample
+		mv sample calls
+	fi
 	mount_start --sysfs --wait 10s
 	readers_start mnt/binary_runtime_measurements kept
 	while read -r call number <&8; do
@@ -203,8 +278,8 @@ PAUSES='before:A after:A before:D after:D'
 }
 
 @test "mount: the program itself is killed, and its readers" {
-	local n count=8 pid
-	[ -z "${IMALOG_LONG-}" ] || count=200
+	local n count pid
+	count=$(rounds 8 200)
 	: >before
 	for ((n = 0; n < count; n++)); do
 		mount_start "${TPM[@]}" --wait 10s

@@ -88,9 +88,11 @@ vm_root_disk() {
 	for file in createprimary create load readpublic quote; do
 		ln -s tpm2 "root/usr/bin/tpm2_$file"
 	done
-	# Which libraries load only as they run
-	file=$(ldconfig -p | awk '$1 == "libtss2-tcti-device.so.0" { print $NF; exit }')
-	[ -z "$file" ] || vm_install "$file" "${file%/*}"
+	# Which libraries load only as they run; glibc ends threads by that of gcc
+	for file in libtss2-tcti-device.so.0 libgcc_s.so.1; do
+		file=$(ldconfig -p | awk -v name="$file" '$1 == name { print $NF; exit }')
+		[ -z "$file" ] || vm_install "$file" "${file%/*}"
+	done
 	cp "$VM/init" root/sbin/init
 	mkdir root/boot
 	cp "$VM_KERNEL/vmlinuz" "$VM_KERNEL/config" root/boot/
@@ -141,8 +143,8 @@ vm_scenario() {
 }
 
 # vm_qemu APPEND [OPTION...]: a machine with these words on the kernel's command line, with
-# its console in the file of that name, for five minutes at most. Without KVM: where that
-# can be opened it does not always run a guest.
+# its console in the file of that name, for VM_LIMIT seconds at most, else five minutes.
+# Without KVM: where that can be opened it does not always run a guest.
 vm_qemu() {
 	local append=$1 shared=$BATS_FILE_TMPDIR initrd=()
 	shift
@@ -151,7 +153,7 @@ vm_qemu() {
 		-tpmdev emulator,id=tpm,chardev=tpm -device tpm-crb,tpmdev=tpm "$@"
 	# The test of the timer fails on a host that has much else to do.
 	append="console=ttyS0 no_timer_check root=/dev/vda rw init=/sbin/init panic=-1 $append"
-	exec timeout -k 5 300 qemu-system-x86_64 -accel tcg -cpu max -m 512 \
+	exec timeout -k 5 "${VM_LIMIT-300}" qemu-system-x86_64 -accel tcg -cpu max -m 512 \
 		-nodefaults -display none -no-reboot -serial file:console \
 		-kernel "$VM_KERNEL/vmlinuz" "${initrd[@]}" \
 		-append "$append" \
