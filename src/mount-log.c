@@ -105,17 +105,39 @@ int mount_log_try(struct mount_log *log, bool last)
 	return result;
 }
 
-/* As much as is known, over the ends of segments */
+void mount_log_now(struct mount_log *log, const struct mount_files *files,
+		   struct mount_now *now)
+{
+	*now = (struct mount_now){ .log = 0 };
+	pthread_mutex_lock(&log->lock);
+	now->log = imalog_follower_log(log->follower);
+	now->doubtful = imalog_follower_is_doubtful(log->follower);
+	for (size_t i = 0; i < files->nr; i++)
+		if (files->file[i].kind == MOUNT_LIST)
+			now->sized[i] = imalog_follower_size(log->follower,
+							     &files->file[i].shape,
+							     &now->size[i], NULL) == 0;
+	pthread_mutex_unlock(&log->lock);
+}
+
+/*
+ * As much as is known, over the ends of segments.  The kernel takes what is less for the end,
+ * and shows zeros behind it: of a list that it keeps it must get all or none.
+ */
 static int read_all(struct mount_log *log, const struct imalog_shape *shape, uint64_t offset,
 		    uint8_t *to, size_t size, size_t *got)
 {
 	size_t part = 1;
+	uint64_t end;
 
 	*got = 0;
 	while (part && *got < size) {
 		if (imalog_follower_read(log->follower, shape, offset + *got, to + *got,
 					 size - *got, &part, log->error) < 0)
-			return *got ? 0 : fail(log, true);
+			return *got && imalog_follower_size(log->follower, shape, &end,
+							    NULL) < 0 ?
+				       0 :
+				       fail(log, true);
 		*got += part;
 	}
 	return 0;

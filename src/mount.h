@@ -58,9 +58,22 @@ bool mount_log_is_hidden(const struct mount_log *log);
 /* Says it, unless it was what was said last. */
 void mount_say(struct mount_log *log, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* What is known, without looking */
+struct mount_now {
+	uint64_t log;
+	bool doubtful; /* what follows is not decided */
+	uint64_t size[MOUNT_FILES_MAX];
+	bool sized[MOUNT_FILES_MAX]; /* false: nobody can say how long it is */
+};
+
+void mount_log_now(struct mount_log *log, const struct mount_files *files,
+		   struct mount_now *now);
 /* Looks for more; 0, or an errno value.  @last: what is wrong is said, also that it is busy */
 int mount_log_try(struct mount_log *log, bool last);
-/* Reads what is known; 0, or an errno value */
+/*
+ * Reads what is known; 0, or an errno value.  Of a list whose size is known it is less than
+ * @size only at the end.
+ */
 int mount_log_read(struct mount_log *log, uint64_t of, const struct imalog_shape *shape,
 		   uint64_t offset, void *to, size_t size, size_t *got);
 
@@ -76,6 +89,11 @@ struct mount_request {
 
 struct mount_looker {
 	struct mount_log *log;
+	/* After each look, before those who waited for it are answered */
+	void (*has_looked)(struct mount_looker *looker);
+	/* It is to end, and does not. */
+	void (*is_late)(struct mount_looker *looker);
+	void *arg; /* of them */
 	pthread_t thread;
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t changed;
@@ -83,7 +101,7 @@ struct mount_looker {
 	bool ends;
 };
 
-/* 0, or an errno value */
+/* 0, or an errno value.  What is called, and its argument, is set before. */
 int mount_looker_start(struct mount_looker *looker, struct mount_log *log);
 /* Answers it after a look that begins later than now. */
 void mount_looker_add(struct mount_looker *looker, struct mount_request *request);
