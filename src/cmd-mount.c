@@ -21,6 +21,8 @@ static const struct option long_options[] = {
 #ifdef HAVE_FUSE
 /* Between attempts while others have a list open, in milliseconds */
 #define PAUSE 20
+/* What answers later than that, in milliseconds, is as good as gone */
+#define LIMIT 10000
 
 /* ---- the mount point ---- */
 
@@ -112,7 +114,9 @@ static int open_log(struct mount_log *log, struct machine *machine, const char *
 	/* tpm2-tss would print what it tried; what failed in the end is said here. */
 	setenv("TSS2_LOG", "all+none", 0);
 	log->error = machine->error;
+	log->store = store;
 	log->wait_ms = config->wait_ms;
+	log->worker.limit_ms = log->wait_ms > LIMIT ? log->wait_ms : LIMIT;
 	log->quiet = machine->options.quiet;
 	log->verbose = machine->options.verbose;
 	log->follower = imalog_follower_new(root, store);
@@ -130,7 +134,8 @@ static int open_log(struct mount_log *log, struct machine *machine, const char *
 
 static int mount_on(struct machine *machine, const char *dir)
 {
-	struct mount_log log = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct mount_log log = { .lock = PTHREAD_MUTEX_INITIALIZER,
+				 .blocks.lock = PTHREAD_MUTEX_INITIALIZER };
 	struct mount_files files = { .nr = 0 };
 	char *root = absolute(machine->options.root), *store = absolute(machine->config.store);
 	char *point = absolute(dir);
@@ -142,15 +147,19 @@ static int mount_on(struct machine *machine, const char *dir)
 		rc = check_empty(point);
 	if (rc == EXIT_YES)
 		rc = mount_files_find(&files, root);
+	log.files = &files;
 	log.kernel = files.dir;
 	if (rc == EXIT_YES)
 		rc = open_log(&log, machine, root, store);
 	if (rc == EXIT_YES)
 		rc = mount_serve(&log, &files, point, machine->given[OPT_FOREGROUND]);
-	imalog_follower_free(&log.follower);
+	/* Nothing of what a thread that hangs may come back to is taken away from it. */
+	if (!mount_worker_join(&log.worker)) {
+		fflush(NULL);
+		_exit(rc);
+	}
+	mount_log_free(&log);
 	mount_files_free(&files);
-	free(log.said);
-	free(log.noted);
 	free(root);
 	free(store);
 	free(point);

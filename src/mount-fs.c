@@ -58,7 +58,7 @@ static uint64_t current_log(struct mount_log *log)
 	uint64_t number;
 
 	pthread_mutex_lock(&log->lock);
-	number = imalog_follower_log(log->follower);
+	number = log->now.log;
 	pthread_mutex_unlock(&log->lock);
 	return number;
 }
@@ -85,9 +85,8 @@ static uint64_t size_of(const struct fs *fs, const struct mount_file *file, uint
 	uint64_t size = 0;
 
 	pthread_mutex_lock(&log->lock);
-	if (file->kind == MOUNT_LIST && of == imalog_follower_log(log->follower) &&
-	    imalog_follower_size(log->follower, &file->shape, &size, NULL) < 0)
-		size = 0;
+	if (file->kind == MOUNT_LIST && of == log->now.log)
+		size = log->now.size[file - fs->files->file];
 	pthread_mutex_unlock(&log->lock);
 	return size;
 }
@@ -198,7 +197,7 @@ static bool is_doubtful(struct mount_log *log)
 	bool doubtful;
 
 	pthread_mutex_lock(&log->lock);
-	doubtful = imalog_follower_is_doubtful(log->follower);
+	doubtful = log->now.doubtful;
 	pthread_mutex_unlock(&log->lock);
 	return doubtful;
 }
@@ -225,12 +224,11 @@ static int read_count(struct mount_log *log, uint64_t of, uint64_t offset, char 
 	int rc = 0;
 
 	pthread_mutex_lock(&log->lock);
-	if (of != imalog_follower_log(log->follower))
+	if (of != log->now.log)
 		rc = ESTALE;
-	else if (imalog_follower_is_doubtful(log->follower))
+	else if (log->now.doubtful)
 		rc = EIO;
-	length = (size_t)snprintf(text, sizeof(text), "%" PRIu64 "\n",
-				  imalog_follower_records(log->follower));
+	length = (size_t)snprintf(text, sizeof(text), "%" PRIu64 "\n", log->now.records);
 	pthread_mutex_unlock(&log->lock);
 	*got = offset < length ? length - (size_t)offset : 0;
 	*got = *got < size ? *got : size;
@@ -270,7 +268,7 @@ static int read_now(const struct fs *fs, fuse_ino_t inode, uint64_t offset, char
 
 	switch (file->kind) {
 	case MOUNT_LIST:
-		return mount_log_read(fs->log, log, &file->shape, offset, to, size, got);
+		return mount_log_read(fs->log, log, file, offset, to, size, got);
 	case MOUNT_COUNT:
 		return read_count(fs->log, log, offset, to, size, got);
 	default:
@@ -395,6 +393,11 @@ static const struct fuse_lowlevel_ops operations = {
 
 /* ---- from mount to unmount ---- */
 
+static bool has_ended(void *arg)
+{
+	return fuse_session_exited(arg);
+}
+
 static int run(struct fuse_session *session, struct fs *fs, bool foreground)
 {
 	struct fuse_loop_config config = { .clone_fd = 0, .max_idle_threads = 4 };
@@ -407,7 +410,11 @@ static int run(struct fuse_session *session, struct fs *fs, bool foreground)
 		openlog("imalog", LOG_PID, LOG_DAEMON);
 		log->in_background = true;
 	}
-	rc = mount_looker_start(&fs->looker, log);
+	log->worker.has_ended = has_ended;
+	log->worker.arg = session;
+	rc = mount_worker_start(&log->worker);
+	if (rc == 0)
+		rc = mount_looker_start(&fs->looker, log);
 	if (rc) {
 		mount_say(log, "cannot start a thread: %s", strerror(rc));
 		return EXIT_UNABLE;
@@ -415,6 +422,7 @@ static int run(struct fuse_session *session, struct fs *fs, bool foreground)
 	mount_notify("READY=1");
 	rc = fuse_session_loop_mt(session, &config);
 	mount_notify("STOPPING=1");
+	mount_worker_end(&log->worker);
 	mount_looker_stop(&fs->looker);
 	/* A signal is how it is to end. */
 	if (rc < 0)
