@@ -2,6 +2,7 @@
 /* imalog mount: shows the log as if nothing had ever left the kernel. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -26,18 +27,34 @@ static const struct option long_options[] = {
 
 /* ---- the mount point ---- */
 
-/* Does a mount that nobody serves any more stand on it, and is it one of these? */
-static bool is_left_over(const char *dir)
+/* The number that the kernel gave to the mount that an open file is in; 0: not known */
+static unsigned int mount_of(int fd)
+{
+	char path[64], line[256];
+	unsigned int id = 0;
+	FILE *info;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = fopen(path, "re");
+	while (info && id == 0 && fgets(line, sizeof(line), info))
+		sscanf(line, "mnt_id: %u", &id);
+	if (info)
+		fclose(info);
+	return id;
+}
+
+/* Is it one of these?  By its number: there are many ways to write the name of a directory. */
+static bool is_ours(unsigned int mount)
 {
 	FILE *mounts = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, point[4096];
+	char *line = NULL;
+	unsigned int id;
 	size_t room = 0;
 	bool ours = false;
 
-	while (mounts && getline(&line, &room, mounts) > 0)
-		if (sscanf(line, "%*s %*s %*s %*s %4095s", point) == 1 &&
-		    strcmp(point, dir) == 0)
-			ours = strstr(line, " - fuse.imalog ") != NULL;
+	while (mounts && !ours && getline(&line, &room, mounts) > 0)
+		ours = sscanf(line, "%u ", &id) == 1 && id == mount &&
+		       strstr(line, " - fuse.imalog ");
 	free(line);
 	if (mounts)
 		fclose(mounts);
@@ -47,17 +64,24 @@ static bool is_left_over(const char *dir)
 /* What a process that was killed has left is taken away. */
 static int take_away_left_over(const char *dir)
 {
-	DIR *open = opendir(dir);
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+	char path[64];
 
-	if (open)
-		closedir(open);
-	if (open || errno != ENOTCONN || !is_left_over(dir))
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 || errno != ENOTCONN)
 		return EXIT_YES;
-	if (umount2(dir, MNT_DETACH) == 0)
-		return EXIT_YES;
-	complain("cannot unmount '%s', which a killed process has left: %s", dir,
-		 strerror(errno));
-	return EXIT_UNABLE;
+	/* Nobody has to answer for that. */
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fd >= 0 && is_ours(mount_of(fd)))
+		rc = umount2(path, MNT_DETACH);
+	if (rc < 0)
+		complain("cannot unmount '%s', which a killed process has left: %s", dir,
+			 strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return rc < 0 ? EXIT_UNABLE : EXIT_YES;
 }
 
 /* What is in it would be hidden. */

@@ -20,6 +20,7 @@ teardown() {
 	readers_stop
 	umount -l "$BATS_TEST_TMPDIR/disk" 2>/dev/null || true
 	mount_stop
+	umount -l "$BATS_TEST_TMPDIR/a b" 2>/dev/null || true
 	stop_machine
 }
 
@@ -338,6 +339,27 @@ print(s.recv(100).decode(), flush=True)' >told 3>&- &
 	mount_start "${TPM[@]}"
 	expect_shown sha1 sha256
 	expect_code 0 export "${TPM[@]}" --wait 1s
+}
+
+@test "mount: what a killed one leaves, under another name" {
+	local name
+	mkdir 'a b'
+	ln -s 'a b' link
+	imafs_ctl add /one
+	for name in 'a b/' './a b' "$PWD/a b" link "$PWD/../${PWD##*/}/link" 'a b'; do
+		"$IMALOG" --root "$ROOT" mount --foreground "${TPM[@]}" "$name" 3>&- &
+		MOUNT_PID=$!
+		until [ -e 'a b/violations' ]; do
+			kill -0 "$MOUNT_PID" || fail "no mount on '$name'"
+			sleep 0.02
+		done
+		expect_same "$IMA/binary_runtime_measurements" 'a b/binary_runtime_measurements'
+		kill -KILL "$MOUNT_PID"
+		wait "$MOUNT_PID" || true
+	done
+	[ "$(grep -c " $PWD/a.*fuse.imalog" /proc/self/mountinfo)" = 1 ] || fail 'more are left'
+	umount 'a b'
+	MOUNT_PID=
 }
 
 @test "mount: where it refuses to mount" {
