@@ -120,6 +120,44 @@ static char *absolute(const char *path)
 	return whole;
 }
 
+/* Its first record, when nothing has left the kernel or the store has it */
+static bool has_boot_aggregate(struct mount_log *log)
+{
+	static const struct imalog_shape list = { .alg = IMALOG_ALG_SHA1 };
+	struct imalog_templates *templates = imalog_templates_new();
+	struct imalog_source *source = NULL;
+	struct imalog_reader *reader = NULL;
+	struct imalog_record *record;
+	uint8_t bytes[4096];
+	size_t size = 0;
+	bool has = false;
+
+	if (templates && imalog_follower_read(log->follower, &list, 0, bytes, sizeof(bytes),
+					      &size, log->error) == 0)
+		source = imalog_source_from_memory(bytes, size, "list");
+	if (source)
+		reader = imalog_reader_new(source, templates);
+	if (reader) {
+		imalog_reader_set_format(reader, IMALOG_FORMAT_KERNEL);
+		has = imalog_reader_next(reader, &record, NULL) > 0 &&
+		      imalog_record_is_boot_aggregate(record);
+	}
+	imalog_reader_free(&reader);
+	imalog_source_free(&source);
+	imalog_templates_free(&templates);
+	return has;
+}
+
+/* A disk that is not mounted looks like a machine that has never exported. */
+static void say_missing(struct mount_log *log)
+{
+	if (!log->quiet && !imalog_follower_epoch(log->follower) &&
+	    !imalog_follower_is_doubtful(log->follower) && !has_boot_aggregate(log))
+		complain("note: the log does not begin with boot_aggregate, and nothing that "
+			 "comes before is in the store '%s': is its disk mounted?",
+			 log->store);
+}
+
 static int open_log(struct mount_log *log, struct machine *machine, const char *root,
 		    const char *store)
 {
@@ -153,7 +191,10 @@ static int open_log(struct mount_log *log, struct machine *machine, const char *
 			break;
 		usleep(PAUSE * 1000);
 	}
-	return rc ? exit_code_of(log->failed) : EXIT_YES;
+	if (rc)
+		return exit_code_of(log->failed);
+	say_missing(log);
+	return EXIT_YES;
 }
 
 static int mount_on(struct machine *machine, const char *dir)

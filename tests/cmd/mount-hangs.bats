@@ -187,3 +187,30 @@ disk_stop() {
 		expect_same "list$name" "mnt/binary_runtime_measurements$name"
 	done
 }
+
+@test "mount: the disk of the default store is not mounted" {
+	local what
+	mount_start --no-tpm
+	mount_stop
+	[ ! -s mount.err ] || fail "nothing was exported: $(cat mount.err)"
+	imafs_ctl add /one
+	expect_code 0 export "${TPM[@]}"
+	mount_start "${TPM[@]}"
+	mount_stop
+	[ ! -s mount.err ] || fail "$(cat mount.err)"
+	mv "$STORE" "$STORE.gone"
+	for what in absent empty; do
+		mount_start --no-tpm
+		mount_stop
+		[ "$(grep -c "note: the log does not begin with .* the store '$STORE': is its" \
+			mount.err)" = 1 ] || fail "$what: $(cat mount.err)"
+		: >mount.err
+		imafs_ctl add /two
+		mkdir -p "$STORE"
+	done
+	mount_start -q --no-tpm
+	mount_stop
+	[ ! -s mount.err ] || fail "$(cat mount.err)"
+	mkdir mnt2
+	expect_code 4 mount --store "$PWD/none" mnt2
+}
