@@ -16,7 +16,7 @@
 #define SLICE 100
 /* So many wait for a job that takes longer than usual: more have nobody left to serve others */
 #define WAITERS_MAX 6
-#define USUAL	    1000
+#define USUAL	    3000
 /* For the job that runs while it ends */
 #define LAST_JOB 1000
 
