@@ -121,7 +121,8 @@ void print_hex(FILE *file, struct imalog_span bytes)
 }
 
 /* The text of a message, each character of it harmless; NULL when memory ran out */
-static char *escape_message(const char *format, va_list args)
+static char *__attribute__((format(printf, 1, 0)))
+escape_message(const char *format, va_list args)
 {
 	char *text, *line, *to;
 	int size = vasprintf(&text, format, args);
