@@ -233,8 +233,7 @@ static bool grow(struct fs *fs, size_t i, const struct mount_now *now)
 	char last;
 
 	if (is_known(fs, node)) {
-		if (mount_log_read(fs->log, now->log, &file->shape, size - 1, &last, 1,
-				   &got) != 0 ||
+		if (mount_log_read(fs->log, now->log, file, size - 1, &last, 1, &got) != 0 ||
 		    got != 1)
 			return false;
 		follows = grow_known(fs, i, size, last);
@@ -279,7 +278,7 @@ void mount_publish(struct fs *fs)
 	struct mount_now now;
 	bool changed;
 
-	mount_log_now(fs->log, fs->files, &now);
+	mount_log_now(fs->log, &now);
 	changed = has_changed(fs, &now);
 	if (changed)
 		set_grows(fs, true);

@@ -106,7 +106,7 @@ static bool is_doubtful(struct mount_log *log)
 	bool doubtful;
 
 	pthread_mutex_lock(&log->lock);
-	doubtful = imalog_follower_is_doubtful(log->follower);
+	doubtful = log->now.doubtful;
 	pthread_mutex_unlock(&log->lock);
 	return doubtful;
 }
@@ -119,12 +119,11 @@ static int read_count(struct mount_log *log, uint64_t of, uint64_t offset, char 
 	int rc = 0;
 
 	pthread_mutex_lock(&log->lock);
-	if (of != imalog_follower_log(log->follower))
+	if (of != log->now.log)
 		rc = ESTALE;
-	else if (imalog_follower_is_doubtful(log->follower))
+	else if (log->now.doubtful)
 		rc = EIO;
-	length = (size_t)snprintf(text, sizeof(text), "%" PRIu64 "\n",
-				  imalog_follower_records(log->follower));
+	length = (size_t)snprintf(text, sizeof(text), "%" PRIu64 "\n", log->now.records);
 	pthread_mutex_unlock(&log->lock);
 	*got = offset < length ? length - (size_t)offset : 0;
 	*got = *got < size ? *got : size;
@@ -163,8 +162,7 @@ static int read_now(const struct fs *fs, const struct mount_place *place, uint64
 		return ESTALE;
 	switch (place->is->kind) {
 	case MOUNT_LIST:
-		return mount_log_read(fs->log, place->log, &place->is->shape, offset, to,
-				      size, got);
+		return mount_log_read(fs->log, place->log, place->is, offset, to, size, got);
 	case MOUNT_COUNT:
 		return read_count(fs->log, place->log, offset, to, size, got);
 	default:
@@ -372,6 +370,11 @@ static void is_late(struct mount_looker *looker)
 	umount2(fs->dir, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
+static bool has_ended(void *arg)
+{
+	return fuse_session_exited(arg);
+}
+
 static int run(struct fuse_session *session, struct fs *fs, bool foreground)
 {
 	struct fuse_loop_config config = { .clone_fd = 0, .max_idle_threads = 4 };
@@ -385,7 +388,11 @@ static int run(struct fuse_session *session, struct fs *fs, bool foreground)
 		log->in_background = true;
 	}
 	mount_publish(fs);
-	rc = mount_looker_start(&fs->looker, log);
+	log->worker.has_ended = has_ended;
+	log->worker.arg = session;
+	rc = mount_worker_start(&log->worker);
+	if (rc == 0)
+		rc = mount_looker_start(&fs->looker, log);
 	if (rc) {
 		mount_say(log, "cannot start a thread: %s", strerror(rc));
 		return EXIT_UNABLE;
@@ -394,6 +401,7 @@ static int run(struct fuse_session *session, struct fs *fs, bool foreground)
 	rc = fuse_session_loop_mt(session, &config);
 	mount_notify("STOPPING=1");
 	fs->ends = true;
+	mount_worker_end(&log->worker);
 	mount_looker_stop(&fs->looker);
 	/* A signal is how it is to end. */
 	if (rc < 0)
