@@ -121,7 +121,7 @@ static void publish(struct mount_log *log)
 	for (size_t i = 0; i < log->files->nr; i++) {
 		const struct mount_file *file = &log->files->file[i];
 
-		if (file->kind == MOUNT_LIST)
+		if (file->kind == MOUNT_LIST && !file->undecided)
 			now.sized[i] = imalog_follower_size(follower, &file->shape,
 							    &now.size[i], NULL) == 0;
 	}
