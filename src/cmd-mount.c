@@ -2,6 +2,7 @@
 /* imalog mount: shows the log as if nothing had ever left the kernel. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -21,21 +22,39 @@ static const struct option long_options[] = {
 #ifdef HAVE_FUSE
 /* Between attempts while others have a list open, in milliseconds */
 #define PAUSE 20
+/* What answers later than that, in milliseconds, is as good as gone */
+#define LIMIT 10000
 
 /* ---- the mount point ---- */
 
-/* Does a mount that nobody serves any more stand on it, and is it one of these? */
-static bool is_left_over(const char *dir)
+/* The number that the kernel gave to the mount that an open file is in; 0: not known */
+static unsigned int mount_of(int fd)
+{
+	char path[64], line[256];
+	unsigned int id = 0;
+	FILE *info;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = fopen(path, "re");
+	while (info && id == 0 && fgets(line, sizeof(line), info))
+		sscanf(line, "mnt_id: %u", &id);
+	if (info)
+		fclose(info);
+	return id;
+}
+
+/* Is it one of these?  By its number: there are many ways to write the name of a directory. */
+static bool is_ours(unsigned int mount)
 {
 	FILE *mounts = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, point[4096];
+	char *line = NULL;
+	unsigned int id;
 	size_t room = 0;
 	bool ours = false;
 
-	while (mounts && getline(&line, &room, mounts) > 0)
-		if (sscanf(line, "%*s %*s %*s %*s %4095s", point) == 1 &&
-		    strcmp(point, dir) == 0)
-			ours = strstr(line, " - fuse.imalog ") != NULL;
+	while (mounts && !ours && getline(&line, &room, mounts) > 0)
+		ours = sscanf(line, "%u ", &id) == 1 && id == mount &&
+		       strstr(line, " - fuse.imalog ");
 	free(line);
 	if (mounts)
 		fclose(mounts);
@@ -45,17 +64,24 @@ static bool is_left_over(const char *dir)
 /* What a process that was killed has left is taken away. */
 static int take_away_left_over(const char *dir)
 {
-	DIR *open = opendir(dir);
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
+	char path[64];
 
-	if (open)
-		closedir(open);
-	if (open || errno != ENOTCONN || !is_left_over(dir))
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 || errno != ENOTCONN)
 		return EXIT_YES;
-	if (umount2(dir, MNT_DETACH) == 0)
-		return EXIT_YES;
-	complain("cannot unmount '%s', which a killed process has left: %s", dir,
-		 strerror(errno));
-	return EXIT_UNABLE;
+	/* Nobody has to answer for that. */
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fd >= 0 && is_ours(mount_of(fd)))
+		rc = umount2(path, MNT_DETACH);
+	if (rc < 0)
+		complain("cannot unmount '%s', which a killed process has left: %s", dir,
+			 strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return rc < 0 ? EXIT_UNABLE : EXIT_YES;
 }
 
 /* What is in it would be hidden. */
@@ -94,6 +120,44 @@ static char *absolute(const char *path)
 	return whole;
 }
 
+/* Its first record, when nothing has left the kernel or the store has it */
+static bool has_boot_aggregate(struct mount_log *log)
+{
+	static const struct imalog_shape list = { .alg = IMALOG_ALG_SHA1 };
+	struct imalog_templates *templates = imalog_templates_new();
+	struct imalog_source *source = NULL;
+	struct imalog_reader *reader = NULL;
+	struct imalog_record *record;
+	uint8_t bytes[4096];
+	size_t size = 0;
+	bool has = false;
+
+	if (templates && imalog_follower_read(log->follower, &list, 0, bytes, sizeof(bytes),
+					      &size, log->error) == 0)
+		source = imalog_source_from_memory(bytes, size, "list");
+	if (source)
+		reader = imalog_reader_new(source, templates);
+	if (reader) {
+		imalog_reader_set_format(reader, IMALOG_FORMAT_KERNEL);
+		has = imalog_reader_next(reader, &record, NULL) > 0 &&
+		      imalog_record_is_boot_aggregate(record);
+	}
+	imalog_reader_free(&reader);
+	imalog_source_free(&source);
+	imalog_templates_free(&templates);
+	return has;
+}
+
+/* A disk that is not mounted looks like a machine that has never exported. */
+static void say_missing(struct mount_log *log)
+{
+	if (!log->quiet && !imalog_follower_epoch(log->follower) &&
+	    !imalog_follower_is_doubtful(log->follower) && !has_boot_aggregate(log))
+		complain("note: the log does not begin with boot_aggregate, and nothing that "
+			 "comes before is in the store '%s': is its disk mounted?",
+			 log->store);
+}
+
 static int open_log(struct mount_log *log, struct machine *machine, const char *root,
 		    const char *store)
 {
@@ -108,7 +172,9 @@ static int open_log(struct mount_log *log, struct machine *machine, const char *
 		return EXIT_UNABLE;
 	}
 	log->error = machine->error;
+	log->store = store;
 	log->wait_ms = config->wait_ms;
+	log->worker.limit_ms = log->wait_ms > LIMIT ? log->wait_ms : LIMIT;
 	log->quiet = machine->options.quiet;
 	log->verbose = machine->options.verbose;
 	log->follower = imalog_follower_new(root, store);
@@ -121,12 +187,16 @@ static int open_log(struct mount_log *log, struct machine *machine, const char *
 			break;
 		usleep(PAUSE * 1000);
 	}
-	return rc ? exit_code_of(log->failed) : EXIT_YES;
+	if (rc)
+		return exit_code_of(log->failed);
+	say_missing(log);
+	return EXIT_YES;
 }
 
 static int mount_on(struct machine *machine, const char *dir)
 {
-	struct mount_log log = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct mount_log log = { .lock = PTHREAD_MUTEX_INITIALIZER,
+				 .blocks.lock = PTHREAD_MUTEX_INITIALIZER };
 	struct mount_files files = { .nr = 0 };
 	char *root = absolute(machine->options.root), *store = absolute(machine->config.store);
 	char *point = absolute(dir);
@@ -138,15 +208,19 @@ static int mount_on(struct machine *machine, const char *dir)
 		rc = check_empty(point);
 	if (rc == EXIT_YES)
 		rc = mount_files_find(&files, root);
+	log.files = &files;
 	log.kernel = files.dir;
 	if (rc == EXIT_YES)
 		rc = open_log(&log, machine, root, store);
 	if (rc == EXIT_YES)
 		rc = mount_serve(&log, &files, point, machine->options.seen[OPT_FOREGROUND]);
-	imalog_follower_free(&log.follower);
+	/* Nothing of what a thread that hangs may come back to is taken away from it. */
+	if (!mount_worker_join(&log.worker)) {
+		fflush(NULL);
+		_exit(rc);
+	}
+	mount_log_free(&log);
 	mount_files_free(&files);
-	free(log.said);
-	free(log.noted);
 	free(root);
 	free(store);
 	free(point);

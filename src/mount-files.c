@@ -10,8 +10,6 @@
 
 #define IMA_DIR "sys/kernel/security/ima"
 #define TPM_DIR "sys/kernel/security/tpm0"
-/* Records to look at until there is one that is no violation */
-#define LOOK_MAX 256
 
 static char *path_of(const char *root, const char *dir, const char *name)
 {
@@ -24,39 +22,56 @@ static char *path_of(const char *root, const char *dir, const char *name)
 
 /* ---- does the kernel compute digests of this algorithm? ---- */
 
-/* 1 when they are SHA-1 and zeros, 0 when not, -1 when there is no record to tell */
-static int is_padded_in(const char *path, enum imalog_alg alg)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), padded = -1;
-	struct imalog_templates *templates = imalog_templates_new();
-	struct imalog_source *source = fd >= 0 ? imalog_source_from_fd(fd, path) : NULL;
-	struct imalog_reader *reader =
-		source && templates ? imalog_reader_new(source, templates) : NULL;
-	struct imalog_record *record;
+enum answer {
+	BUSY,	 /* others have it open */
+	UNKNOWN, /* it cannot be read */
+	NONE,	 /* no record tells */
+	COMPUTED,
+	PADDED, /* they are SHA-1 and zeros */
+};
 
+/* By the first record that is no violation, whose digests are zeros in any case */
+static enum answer ask_records(struct imalog_reader *reader)
+{
+	struct imalog_record *record;
+	int rc;
+
+	while ((rc = imalog_reader_next(reader, &record, NULL)) > 0) {
+		struct imalog_span digest = imalog_record_digest(record, 0, NULL);
+
+		for (size_t k = imalog_alg_size(IMALOG_ALG_SHA1); k < digest.size; k++)
+			if (digest.data[k])
+				return COMPUTED;
+		if (!imalog_record_is_violation(record))
+			return PADDED;
+		imalog_reader_release(reader, imalog_record_number(record));
+	}
+	return rc == 0 ? NONE : UNKNOWN;
+}
+
+static enum answer ask_list(const char *path, enum imalog_alg alg)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct imalog_templates *templates;
+	struct imalog_source *source;
+	struct imalog_reader *reader;
+	enum answer answer = UNKNOWN;
+
+	if (fd < 0)
+		return errno == EBUSY ? BUSY : errno == ENOENT ? NONE : UNKNOWN;
+	templates = imalog_templates_new();
+	source = imalog_source_from_fd(fd, path);
+	reader = source && templates ? imalog_reader_new(source, templates) : NULL;
 	if (reader) {
 		imalog_reader_set_format(reader, IMALOG_FORMAT_KERNEL);
 		imalog_reader_set_digest_size(reader, imalog_alg_size(alg));
-	}
-	for (int i = 0; reader && padded < 0 && i < LOOK_MAX; i++) {
-		struct imalog_span digest;
-
-		if (imalog_reader_next(reader, &record, NULL) <= 0)
-			break;
-		digest = imalog_record_digest(record, 0, NULL);
-		if (!imalog_record_is_violation(record))
-			padded = 1;
-		for (size_t k = imalog_alg_size(IMALOG_ALG_SHA1); k < digest.size; k++)
-			if (digest.data[k])
-				padded = 0;
-		imalog_reader_release(reader, imalog_record_number(record));
+		answer = ask_records(reader);
 	}
 	imalog_reader_free(&reader);
 	imalog_source_free(&source);
 	imalog_templates_free(&templates);
-	if (fd >= 0)
-		close(fd);
-	return padded;
+	close(fd);
+	return answer;
 }
 
 /* IMA takes what is built in: it comes before modules do. */
@@ -64,7 +79,7 @@ static bool is_built_in(const char *root, const char *name)
 {
 	char *path = path_of(root, "proc", "crypto"), line[256];
 	FILE *file = path ? fopen(path, "re") : NULL;
-	bool found = !file, here = false;
+	bool found = false, here = false;
 
 	while (file && !found && fgets(line, sizeof(line), file)) {
 		char value[128];
@@ -80,23 +95,39 @@ static bool is_built_in(const char *root, const char *name)
 	return found;
 }
 
-static bool is_padded(const struct mount_file *file, const char *root)
+/* As records say that the kernel has, or else what it has always been able to compute */
+static enum answer ask(const struct mount_file *file, const char *root)
 {
 	const char *alg = imalog_alg_name(file->shape.alg);
-	int padded = -1;
+	enum answer answer = NONE;
 
-	if (file->shape.padded || file->shape.alg == IMALOG_ALG_SHA1)
-		return file->shape.padded;
-	for (int staged = 0; padded < 0 && staged < 2; staged++) {
+	for (int staged = 0; answer == NONE && staged < 2; staged++) {
 		char name[96], *path;
 
 		snprintf(name, sizeof(name), "binary_runtime_measurements_%s%s", alg,
 			 staged ? "_staged" : "");
 		path = path_of(root, IMA_DIR, name);
-		padded = path ? is_padded_in(path, file->shape.alg) : -1;
+		answer = path ? ask_list(path, file->shape.alg) : UNKNOWN;
 		free(path);
 	}
-	return padded < 0 ? !is_built_in(root, alg) : padded;
+	return answer == NONE && is_built_in(root, alg) ? COMPUTED : answer;
+}
+
+int mount_files_decide(struct mount_files *files)
+{
+	bool busy = false;
+
+	for (size_t i = 0; i < files->nr; i++) {
+		struct mount_file *file = &files->file[i];
+		enum answer answer = file->undecided ? ask(file, files->root) : UNKNOWN;
+
+		busy |= answer == BUSY;
+		if (answer == COMPUTED || answer == PADDED) {
+			file->shape.padded = answer == PADDED;
+			file->undecided = false;
+		}
+	}
+	return busy ? EBUSY : 0;
 }
 
 /* ---- names ---- */
@@ -159,8 +190,8 @@ static int add(struct mount_files *files, struct mount_file *file, const char *r
 		free(file->path);
 		return EXIT_YES;
 	}
-	if (file->kind == MOUNT_LIST)
-		file->shape.padded = is_padded(file, root);
+	file->undecided = file->kind == MOUNT_LIST && !file->shape.padded &&
+			  file->shape.alg != IMALOG_ALG_SHA1;
 	files->file[files->nr++] = *file;
 	return EXIT_YES;
 }
@@ -190,8 +221,10 @@ int mount_files_find(struct mount_files *files, const char *root)
 {
 	static const char *const firmware[] = { "binary_bios_measurements",
 						"ascii_bios_measurements" };
-	int rc = add_list(files, root);
+	int rc;
 
+	files->root = root;
+	rc = add_list(files, root);
 	for (int i = 0; rc == EXIT_YES && i < 2; i++) {
 		struct mount_file file = { .kind = MOUNT_PASS };
 

@@ -2,13 +2,14 @@
 /*
  * The file system of `imalog mount`: one directory of files that cannot be written
  *
- * Reads come here one by one (direct_io), because the files grow while they are open.  What
- * ends a read is the end of the log as it is now, not as it was at open: readers who keep a
- * descriptor see new records.  A log that ended with a reset of the TPM gets new inodes, and
- * whoever has the old ones open ESTALE.
+ * The kernel keeps what was once read of the lists (mount-cache.c).  Before a read beyond the
+ * end that it knows it asks for the size, with the descriptor: then a look is due, because
+ * what ends a read is the end of the log as it is now, not as it was at open.  Reads of other
+ * files come here one by one (direct_io), and so do those of lists whose end is in doubt.
+ * A log that ended with a reset of the TPM gets new inodes, and whoever has the old ones open
+ * ESTALE.
  */
-#define FUSE_USE_VERSION 35
-#include <fuse_lowlevel.h>
+#include "mount-fs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,28 +17,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 #include <syslog.h>
 #include <unistd.h>
 
-#include "mount.h"
-
-/* Inode numbers: that of the directory is FUSE_ROOT_ID; each log has some for its files. */
-#define INODES_PER_LOG 1024
-/* What a file says of itself is asked for each time. */
-#define TIMEOUT 0.0
-
-struct fs {
-	struct mount_log *log;
-	const struct mount_files *files;
-	time_t started;
-	struct mount_looker looker;
-};
-
-static struct fs *fs_of(fuse_req_t req)
-{
-	return fuse_req_userdata(req);
-}
+/* What a descriptor is told to be at open */
+enum handle { DIRECT, CACHED };
 
 /*
  * Is it this program that looks for the kernel's files, and finds its own?  Then somebody has
@@ -51,46 +37,7 @@ static bool is_own(fuse_req_t req)
 	return access(path, F_OK) == 0;
 }
 
-/* ---- inodes ---- */
-
-static uint64_t current_log(struct mount_log *log)
-{
-	uint64_t number;
-
-	pthread_mutex_lock(&log->lock);
-	number = imalog_follower_log(log->follower);
-	pthread_mutex_unlock(&log->lock);
-	return number;
-}
-
-static fuse_ino_t inode_of(uint64_t log, size_t file)
-{
-	return FUSE_ROOT_ID + 1 + log * INODES_PER_LOG + file;
-}
-
-/* NULL: there is no such file */
-static const struct mount_file *file_of(const struct fs *fs, fuse_ino_t inode, uint64_t *log)
-{
-	uint64_t number = inode - FUSE_ROOT_ID - 1;
-
-	if (inode <= FUSE_ROOT_ID || number % INODES_PER_LOG >= fs->files->nr)
-		return NULL;
-	*log = number / INODES_PER_LOG;
-	return &fs->files->file[number % INODES_PER_LOG];
-}
-
-static uint64_t size_of(const struct fs *fs, const struct mount_file *file, uint64_t of)
-{
-	struct mount_log *log = fs->log;
-	uint64_t size = 0;
-
-	pthread_mutex_lock(&log->lock);
-	if (file->kind == MOUNT_LIST && of == imalog_follower_log(log->follower) &&
-	    imalog_follower_size(log->follower, &file->shape, &size, NULL) < 0)
-		size = 0;
-	pthread_mutex_unlock(&log->lock);
-	return size;
-}
+/* ---- names and attributes ---- */
 
 static void fill_directory(const struct fs *fs, struct stat *st)
 {
@@ -102,72 +49,33 @@ static void fill_directory(const struct fs *fs, struct stat *st)
 			     .st_atime = fs->started };
 }
 
-/* Owner and mode are the kernel's, without the right to write. */
-static void fill_file(const struct fs *fs, const struct mount_file *file, fuse_ino_t inode,
-		      uint64_t log, struct stat *st)
-{
-	*st = (struct stat){ .st_ino = inode,
-			     .st_mode = S_IFREG | (file->st.st_mode & 0444),
-			     .st_nlink = 1,
-			     .st_uid = file->st.st_uid,
-			     .st_gid = file->st.st_gid,
-			     .st_size = (off_t)size_of(fs, file, log),
-			     .st_mtime = fs->started,
-			     .st_ctime = fs->started,
-			     .st_atime = fs->started };
-}
-
 static void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	const struct fs *fs = fs_of(req);
-	struct fuse_entry_param entry = { .attr_timeout = TIMEOUT, .entry_timeout = TIMEOUT };
-	uint64_t log;
+	struct fs *fs = fs_of(req);
+	size_t i = parent == FUSE_ROOT_ID ? 0 : fs->files->nr;
 
-	if (is_own(req)) {
+	while (i < fs->files->nr && strcmp(fs->files->file[i].name, name) != 0)
+		i++;
+	if (is_own(req))
 		fuse_reply_err(req, ELOOP);
-		return;
-	}
-	log = current_log(fs->log);
-	for (size_t i = 0; parent == FUSE_ROOT_ID && i < fs->files->nr; i++) {
-		if (strcmp(fs->files->file[i].name, name) != 0)
-			continue;
-		entry.ino = inode_of(log, i);
-		fill_file(fs, &fs->files->file[i], entry.ino, log, &entry.attr);
-		fuse_reply_entry(req, &entry);
-		return;
-	}
-	fuse_reply_err(req, ENOENT);
+	else if (i == fs->files->nr)
+		fuse_reply_err(req, ENOENT);
+	else
+		mount_tell(fs, req, i, 0);
 }
 
-static void fs_getattr(fuse_req_t req, fuse_ino_t inode, struct fuse_file_info *info)
+static void fs_forget(fuse_req_t req, fuse_ino_t inode, uint64_t lookups)
 {
-	const struct fs *fs = fs_of(req);
-	const struct mount_file *file;
-	struct stat st;
-	uint64_t log;
-
-	(void)info;
-	if (inode == FUSE_ROOT_ID) {
-		fill_directory(fs, &st);
-		fuse_reply_attr(req, &st, 3600.0);
-		return;
-	}
-	file = file_of(fs, inode, &log);
-	if (!file || is_own(req)) {
-		fuse_reply_err(req, file ? ELOOP : ENOENT);
-		return;
-	}
-	fill_file(fs, file, inode, log, &st);
-	fuse_reply_attr(req, &st, TIMEOUT);
+	mount_forget(fs_of(req), inode, lookups);
+	fuse_reply_none(req);
 }
 
 static void fs_readdir(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offset,
 		       struct fuse_file_info *info)
 {
-	const struct fs *fs = fs_of(req);
+	struct fs *fs = fs_of(req);
 	char *entries = malloc(size);
 	size_t used = 0, nr = fs->files->nr + 2;
-	uint64_t log;
 
 	(void)info;
 	if (inode != FUSE_ROOT_ID || !entries || is_own(req)) {
@@ -175,10 +83,10 @@ static void fs_readdir(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offs
 		free(entries);
 		return;
 	}
-	log = current_log(fs->log);
 	for (size_t i = (size_t)offset; i < nr; i++) {
 		const char *name = i == 0 ? "." : i == 1 ? ".." : fs->files->file[i - 2].name;
-		const struct stat st = { .st_ino = i < 2 ? FUSE_ROOT_ID : inode_of(log, i - 2),
+		const struct stat st = { .st_ino = i < 2 ? FUSE_ROOT_ID :
+							   mount_number_of(fs, i - 2),
 					 .st_mode = i < 2 ? S_IFDIR : S_IFREG };
 		size_t need = fuse_add_direntry(req, entries + used, size - used, name, &st,
 						(off_t)i + 1);
@@ -198,23 +106,9 @@ static bool is_doubtful(struct mount_log *log)
 	bool doubtful;
 
 	pthread_mutex_lock(&log->lock);
-	doubtful = imalog_follower_is_doubtful(log->follower);
+	doubtful = log->now.doubtful;
 	pthread_mutex_unlock(&log->lock);
 	return doubtful;
-}
-
-static void answer_open(fuse_req_t req, fuse_ino_t inode, struct fuse_file_info *info, int rc)
-{
-	uint64_t log = 0;
-
-	(void)file_of(fs_of(req), inode, &log);
-	if (rc == 0 && log != current_log(fs_of(req)->log))
-		rc = ESTALE; /* the kernel looks the name up again */
-	info->direct_io = 1;
-	if (rc)
-		fuse_reply_err(req, rc);
-	else
-		fuse_reply_open(req, info);
 }
 
 static int read_count(struct mount_log *log, uint64_t of, uint64_t offset, char *to,
@@ -225,12 +119,11 @@ static int read_count(struct mount_log *log, uint64_t of, uint64_t offset, char 
 	int rc = 0;
 
 	pthread_mutex_lock(&log->lock);
-	if (of != imalog_follower_log(log->follower))
+	if (of != log->now.log)
 		rc = ESTALE;
-	else if (imalog_follower_is_doubtful(log->follower))
+	else if (log->now.doubtful)
 		rc = EIO;
-	length = (size_t)snprintf(text, sizeof(text), "%" PRIu64 "\n",
-				  imalog_follower_records(log->follower));
+	length = (size_t)snprintf(text, sizeof(text), "%" PRIu64 "\n", log->now.records);
 	pthread_mutex_unlock(&log->lock);
 	*got = offset < length ? length - (size_t)offset : 0;
 	*got = *got < size ? *got : size;
@@ -262,39 +155,19 @@ static int read_kernel(const struct mount_log *log, const struct mount_file *fil
 	return rc;
 }
 
-static int read_now(const struct fs *fs, fuse_ino_t inode, uint64_t offset, char *to,
-		    size_t size, size_t *got)
+static int read_now(const struct fs *fs, const struct mount_place *place, uint64_t offset,
+		    char *to, size_t size, size_t *got)
 {
-	uint64_t log = 0;
-	const struct mount_file *file = file_of(fs, inode, &log);
-
-	switch (file->kind) {
+	if (place->stale)
+		return ESTALE;
+	switch (place->is->kind) {
 	case MOUNT_LIST:
-		return mount_log_read(fs->log, log, &file->shape, offset, to, size, got);
+		return mount_log_read(fs->log, place->log, place->is, offset, to, size, got);
 	case MOUNT_COUNT:
-		return read_count(fs->log, log, offset, to, size, got);
+		return read_count(fs->log, place->log, offset, to, size, got);
 	default:
-		return read_kernel(fs->log, file, offset, to, size, got);
+		return read_kernel(fs->log, place->is, offset, to, size, got);
 	}
-}
-
-/* After a look: what there is now */
-static void answer_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offset, int rc)
-{
-	char *bytes = malloc(size ? size : 1);
-	size_t got = 0;
-
-	if (!bytes)
-		rc = ENOMEM;
-	if (rc == 0)
-		rc = read_now(fs_of(req), inode, (uint64_t)offset, bytes, size, &got);
-	if (rc == 0 && got == 0 && is_doubtful(fs_of(req)->log))
-		rc = EIO;
-	if (rc)
-		fuse_reply_err(req, rc);
-	else
-		fuse_reply_buf(req, bytes, got);
-	free(bytes);
 }
 
 /* ---- who must wait for a look ---- */
@@ -304,10 +177,59 @@ struct request {
 	fuse_req_t req;
 	fuse_ino_t inode;
 	struct fuse_file_info info;
-	bool opens;
 	size_t size;
 	off_t offset;
+	void (*answer)(const struct request *request, const struct mount_place *place, int rc);
 };
+
+static void answer_open(const struct request *request, const struct mount_place *place, int rc)
+{
+	struct fuse_file_info info = request->info;
+
+	if (rc == 0 && place->stale)
+		rc = ESTALE; /* the kernel looks the name up again */
+	info.fh = place->cached ? CACHED : DIRECT;
+	info.direct_io = !place->cached;
+	info.keep_cache = place->cached;
+	if (rc)
+		fuse_reply_err(request->req, rc);
+	else
+		fuse_reply_open(request->req, &info);
+}
+
+/* Asked before a read beyond the end, and by who seeks to it; how far it would go is not told. */
+static void answer_end(const struct request *request, const struct mount_place *place, int rc)
+{
+	if (rc == 0 && place->stale)
+		rc = ESTALE;
+	if (rc == 0 && !place->cached)
+		rc = EIO;
+	if (rc)
+		fuse_reply_err(request->req, rc);
+	else
+		mount_tell(fs_of(request->req), request->req, place->file, request->inode);
+}
+
+/* What there is now */
+static void answer_read(const struct request *request, const struct mount_place *place, int rc)
+{
+	struct mount_log *log = fs_of(request->req)->log;
+	char *bytes = malloc(request->size ? request->size : 1);
+	size_t got = 0;
+
+	if (!bytes)
+		rc = ENOMEM;
+	if (rc == 0)
+		rc = read_now(fs_of(request->req), place, (uint64_t)request->offset, bytes,
+			      request->size, &got);
+	if (rc == 0 && got == 0 && is_doubtful(log))
+		rc = EIO;
+	if (rc)
+		fuse_reply_err(request->req, rc);
+	else
+		fuse_reply_buf(request->req, bytes, got);
+	free(bytes);
+}
 
 static bool is_interrupted(const struct mount_request *waits)
 {
@@ -317,11 +239,9 @@ static bool is_interrupted(const struct mount_request *waits)
 static void answer(struct mount_request *waits, int rc)
 {
 	struct request *request = (struct request *)waits;
+	const struct mount_place place = mount_place_of(fs_of(request->req), request->inode);
 
-	if (request->opens)
-		answer_open(request->req, request->inode, &request->info, rc);
-	else
-		answer_read(request->req, request->inode, request->size, request->offset, rc);
+	request->answer(request, &place, rc);
 	free(request);
 }
 
@@ -339,54 +259,96 @@ static void wait_for_look(struct request request)
 	mount_looker_add(&fs_of(request.req)->looker, &kept->waits);
 }
 
+/* Without a descriptor it is asked what is known; of a list with one, a read depends on it. */
+static void fs_getattr(fuse_req_t req, fuse_ino_t inode, struct fuse_file_info *info)
+{
+	struct fs *fs = fs_of(req);
+	const struct mount_place place = mount_place_of(fs, inode);
+	struct stat st;
+
+	if (inode == FUSE_ROOT_ID) {
+		fill_directory(fs, &st);
+		fuse_reply_attr(req, &st, 3600.0);
+	} else if (!place.is || is_own(req)) {
+		fuse_reply_err(req, place.is ? ELOOP : ENOENT);
+	} else if (info && info->fh == CACHED) {
+		wait_for_look((struct request){
+			.req = req, .inode = inode, .info = *info, .answer = answer_end });
+	} else {
+		mount_tell(fs, req, place.file, inode);
+	}
+}
+
 /* Whoever opens a list, or the count of its records, is to find it as it is now. */
 static void fs_open(fuse_req_t req, fuse_ino_t inode, struct fuse_file_info *info)
 {
-	const struct mount_file *file;
-	uint64_t log;
+	const struct mount_place place = mount_place_of(fs_of(req), inode);
+	const struct request request = {
+		.req = req, .inode = inode, .info = *info, .answer = answer_open
+	};
 	int rc = 0;
 
-	file = file_of(fs_of(req), inode, &log);
-	if (!file)
+	if (!place.is)
 		rc = ENOENT;
 	else if (is_own(req))
 		rc = ELOOP;
 	else if ((info->flags & O_ACCMODE) != O_RDONLY)
 		rc = EROFS;
-	if (rc == 0 && file->kind != MOUNT_PASS)
-		wait_for_look((struct request){
-			.req = req, .inode = inode, .info = *info, .opens = true });
+	if (rc == 0 && place.is->kind != MOUNT_PASS)
+		wait_for_look(request);
 	else
-		answer_open(req, inode, info, rc);
+		answer_open(&request, &place, rc);
 }
 
-/* When the end of a list is reached, what has come since; a number is always that of now. */
+/*
+ * When the end of a list is reached, what has come since; a number is always that of now.  A
+ * page must not wait for a look, which waits for pages; it never is of what there is not.
+ */
 static void fs_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offset,
 		    struct fuse_file_info *info)
 {
-	const struct fs *fs = fs_of(req);
-	uint64_t log = 0;
-	const struct mount_file *file = file_of(fs, inode, &log);
+	struct fs *fs = fs_of(req);
+	const struct mount_place place = mount_place_of(fs, inode);
 	char *bytes = malloc(size ? size : 1);
-	bool looks = file->kind == MOUNT_COUNT && offset == 0;
+	bool looks = place.is->kind == MOUNT_COUNT && offset == 0;
 	size_t got = 0;
 	int rc = bytes ? 0 : ENOMEM;
 
 	if (rc == 0 && !looks)
-		rc = read_now(fs, inode, (uint64_t)offset, bytes, size, &got);
-	looks |= rc == 0 && got == 0 && size && file->kind == MOUNT_LIST;
+		rc = read_now(fs, &place, (uint64_t)offset, bytes, size, &got);
+	if (rc == 0 && got == 0 && size && place.is->kind == MOUNT_LIST) {
+		looks = info->fh == DIRECT;
+		rc = looks ? 0 : EIO;
+	}
 	if (rc)
 		fuse_reply_err(req, rc);
 	else if (looks)
-		wait_for_look((struct request){ .req = req, .inode = inode, .info = *info,
-						.size = size, .offset = offset });
+		wait_for_look((struct request){ .req = req,
+						.inode = inode,
+						.info = *info,
+						.size = size,
+						.offset = offset,
+						.answer = answer_read });
 	else
 		fuse_reply_buf(req, bytes, got);
 	free(bytes);
 }
 
+/*
+ * No more than what this file system says itself empties the cache.  What is read ahead comes
+ * in order: text is made from the place where the last read stopped.
+ */
+static void fs_init(void *userdata, struct fuse_conn_info *conn)
+{
+	(void)userdata;
+	conn->want &= ~(unsigned int)(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_ASYNC_READ);
+	conn->want |= conn->capable & FUSE_CAP_EXPLICIT_INVAL_DATA;
+}
+
 static const struct fuse_lowlevel_ops operations = {
+	.init = fs_init,
 	.lookup = fs_lookup,
+	.forget = fs_forget,
 	.getattr = fs_getattr,
 	.readdir = fs_readdir,
 	.open = fs_open,
@@ -394,6 +356,24 @@ static const struct fuse_lowlevel_ops operations = {
 };
 
 /* ---- from mount to unmount ---- */
+
+static void has_looked(struct mount_looker *looker)
+{
+	mount_publish(looker->arg);
+}
+
+/* It waits for pages, and nobody answers who reads them: these get an error from the kernel. */
+static void is_late(struct mount_looker *looker)
+{
+	const struct fs *fs = looker->arg;
+
+	umount2(fs->dir, MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW);
+}
+
+static bool has_ended(void *arg)
+{
+	return fuse_session_exited(arg);
+}
 
 static int run(struct fuse_session *session, struct fs *fs, bool foreground)
 {
@@ -407,7 +387,12 @@ static int run(struct fuse_session *session, struct fs *fs, bool foreground)
 		openlog("imalog", LOG_PID, LOG_DAEMON);
 		log->in_background = true;
 	}
-	rc = mount_looker_start(&fs->looker, log);
+	mount_publish(fs);
+	log->worker.has_ended = has_ended;
+	log->worker.arg = session;
+	rc = mount_worker_start(&log->worker);
+	if (rc == 0)
+		rc = mount_looker_start(&fs->looker, log);
 	if (rc) {
 		mount_say(log, "cannot start a thread: %s", strerror(rc));
 		return EXIT_UNABLE;
@@ -415,6 +400,8 @@ static int run(struct fuse_session *session, struct fs *fs, bool foreground)
 	mount_notify("READY=1");
 	rc = fuse_session_loop_mt(session, &config);
 	mount_notify("STOPPING=1");
+	fs->ends = true;
+	mount_worker_end(&log->worker);
 	mount_looker_stop(&fs->looker);
 	/* A signal is how it is to end. */
 	if (rc < 0)
@@ -440,11 +427,18 @@ int mount_serve(struct mount_log *log, const struct mount_files *files, const ch
 			"fsname=imalog,subtype=imalog";
 	char *argv[] = { name, option, values, NULL };
 	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
-	struct fs fs = { .log = log, .files = files, .started = time(NULL) };
+	struct fs fs = { .log = log,
+			 .files = files,
+			 .started = time(NULL),
+			 .dir = dir,
+			 .lock = PTHREAD_MUTEX_INITIALIZER,
+			 .looker = { .has_looked = has_looked, .is_late = is_late } };
 	struct fuse_session *session =
 		fuse_session_new(&args, &operations, sizeof(operations), &fs);
 	int rc = EXIT_UNABLE;
 
+	fs.looker.arg = &fs;
+	fs.session = session;
 	fuse_opt_free_args(&args);
 	if (!session) {
 		complain("libfuse does not start");

@@ -14,6 +14,8 @@
 /* Between attempts while others have a list open, in milliseconds */
 #define PAUSE_FIRST 10
 #define PAUSE_LAST  200
+/* For the look that runs while it ends, in seconds */
+#define LAST_LOOK 1
 
 static uint64_t now_ms(void)
 {
@@ -98,12 +100,15 @@ static void *look_for_all(void *arg)
 	for (;;) {
 		struct mount_request *all = take_all(looker);
 		uint64_t now = now_ms();
+		int rc;
 
 		if (pause_or_end(looker, 0)) {
 			answer(looker, all, UINT64_MAX, EIO);
 			return NULL;
 		}
-		if (!answer(looker, all, now, mount_log_try(looker->log, is_last(all, now)))) {
+		rc = mount_log_try(looker->log, is_last(all, now));
+		looker->has_looked(looker);
+		if (!answer(looker, all, now, rc)) {
 			pause = PAUSE_FIRST;
 			continue;
 		}
@@ -125,7 +130,8 @@ int mount_looker_start(struct mount_looker *looker, struct mount_log *log)
 	sigset_t all, before;
 	int rc;
 
-	*looker = (struct mount_looker){ .log = log, .lock = PTHREAD_MUTEX_INITIALIZER };
+	looker->log = log;
+	pthread_mutex_init(&looker->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&looker->changed, &monotonic);
@@ -140,10 +146,18 @@ int mount_looker_start(struct mount_looker *looker, struct mount_log *log)
 
 void mount_looker_stop(struct mount_looker *looker)
 {
+	struct timespec until;
+
 	pthread_mutex_lock(&looker->lock);
 	looker->ends = true;
 	pthread_mutex_unlock(&looker->lock);
 	pthread_cond_signal(&looker->changed);
-	pthread_join(looker->thread, NULL);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += LAST_LOOK;
+	if (pthread_timedjoin_np(looker->thread, NULL, &until) != 0) {
+		looker->is_late(looker);
+		pthread_join(looker->thread, NULL);
+	}
 	pthread_cond_destroy(&looker->changed);
+	pthread_mutex_destroy(&looker->lock);
 }

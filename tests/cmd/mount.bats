@@ -21,6 +21,7 @@ teardown() {
 	umount -l "$BATS_TEST_TMPDIR/disk" 2>/dev/null || true
 	umount -l "$IMA" "$BATS_TEST_TMPDIR"/real/{proc,sys/kernel/security} 2>/dev/null || true
 	mount_stop
+	umount -l "$BATS_TEST_TMPDIR/a b" 2>/dev/null || true
 	stop_machine
 }
 
@@ -281,7 +282,8 @@ for _ in range(300):
 	grep -q 'the store .* is not there' mount.err || fail "$(cat mount.err)"
 	rmdir "$STORE"
 	mv "$STORE.gone" "$STORE"
-	cat <&9 >>got
+	# What was read ahead, before it was gone, can be read all the same.
+	cat rest - <&9 >>got
 	imafs_ctl dump-all sha1 ascii >ever
 	expect_same ever got
 	expect_shown sha1 sha256
@@ -339,6 +341,27 @@ print(s.recv(100).decode(), flush=True)' >told 3>&- &
 	mount_start "${TPM[@]}"
 	expect_shown sha1 sha256
 	expect_code 0 export "${TPM[@]}" --wait 1s
+}
+
+@test "mount: what a killed one leaves, under another name" {
+	local name
+	mkdir 'a b'
+	ln -s 'a b' link
+	imafs_ctl add /one
+	for name in 'a b/' './a b' "$PWD/a b" link "$PWD/../${PWD##*/}/link" 'a b'; do
+		"$IMALOG" --root "$ROOT" mount --foreground "${TPM[@]}" "$name" 3>&- &
+		MOUNT_PID=$!
+		until [ -e 'a b/violations' ]; do
+			kill -0 "$MOUNT_PID" || fail "no mount on '$name'"
+			sleep 0.02
+		done
+		expect_same "$IMA/binary_runtime_measurements" 'a b/binary_runtime_measurements'
+		kill -KILL "$MOUNT_PID"
+		wait "$MOUNT_PID" || true
+	done
+	[ "$(grep -c " $PWD/a.*fuse.imalog" /proc/self/mountinfo)" = 1 ] || fail 'more are left'
+	umount 'a b'
+	MOUNT_PID=
 }
 
 @test "mount: where it refuses to mount" {
@@ -426,9 +449,10 @@ print(s.recv(100).decode(), flush=True)' >told 3>&- &
 	imafs_ctl add /one
 	expect_code 0 export "${TPM[@]}"
 	imafs_ctl add /two
-	mkdir -p bin ima
+	mkdir bin
 	ln -s "$IMALOG" bin/imalog
 	PATH=$PWD/bin:$PATH
+	example imalog-mount.1 '# mkdir -p /run/imalog/ima' 'mkdir -p ima'
 	example imalog-mount.1 '# imalog mount /run/imalog/ima' 'imalog mount ima'
 	expect_status 0
 	example imalog-mount.1 '# cat /run/imalog/ima/runtime_measurements_count' \
