@@ -93,8 +93,11 @@ static void compare(struct imalog_chain *chain, int v, uint64_t number)
 		chain->last[v] = number - 1;
 	chain->holds[v] = chain->first[v] == 0 && memcmp(chain->value[v], chain->expected,
 							 imalog_alg_size(chain->alg)) == 0;
-	if (chain->holds[v])
-		chain->first[v] = number;
+	if (!chain->holds[v])
+		return;
+	chain->first[v] = number;
+	chain->rests_on[v] = chain->unchecked;
+	chain->proves[v] = !chain->opaque;
 }
 
 void imalog_chain_resume(struct imalog_chain *chain,
@@ -170,19 +173,28 @@ static enum imalog_verdict verdict_without_match(const struct imalog_chain *chai
 	return chain->opaque ? IMALOG_NOT_CHECKED : IMALOG_MISMATCH;
 }
 
+/* What comes behind a match takes nothing from it. */
+bool imalog_chain_is_opaque(const struct imalog_chain *chain)
+{
+	int v = matched_variant(chain);
+
+	return v == IMALOG_VARIANTS ? chain->opaque : !chain->proves[v];
+}
+
 void imalog_chain_check(const struct imalog_chain *chain, uint64_t last,
 			struct imalog_check *ret)
 {
 	int v = matched_variant(chain);
 
 	ret->extends = chain->extends;
-	ret->unchecked = chain->unchecked;
 	ret->computed = imalog_chain_value(chain);
 	if (v == IMALOG_VARIANTS) {
+		ret->unchecked = chain->unchecked;
 		ret->verdict = verdict_without_match(chain);
 		return;
 	}
 	ret->verdict = IMALOG_MATCH;
+	ret->unchecked = chain->rests_on[v];
 	ret->matched_at = chain->first[v];
 	ret->matched_to = chain->holds[v] ? last : chain->last[v];
 	ret->padding = v == IMALOG_PERBANK ? IMALOG_PADDING_PERBANK : IMALOG_PADDING_SHA1;

@@ -3,12 +3,39 @@
  * What PCR values prove about segments, where their bytes do not (sequence.c)
  *
  * Everything that is in question is on the disk when it is decided; what the kernel still has
- * is read after the TPM.  So others who stage or delete meanwhile can only prevent a decision.
+ * is read after the TPM, while nobody else can stage or delete.
  */
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "export.h"
+
+/*
+ * How many of each half of the sequences lead to the TPM's values; 1, 0 without those, or
+ * negative
+ *
+ * From before the TPM is read until the last of them is replayed the list is open: so long the
+ * kernel lets nobody write to one of its files.  Else each sequence could end with another
+ * list, and a wrong one lead there alone.
+ */
+static int count_both(struct imalog_export *export, const struct imalog_sequence *sequences,
+		      size_t half, bool all, int counts[2], struct imalog_error *error)
+{
+	size_t which;
+	int hold, rc = imalog_sequence_open_list(export, false, &hold, error);
+
+	if (rc < 0)
+		return rc;
+	rc = imalog_sequence_read_tpm(export);
+	for (int i = 0; rc > 0 && i < 2; i++) {
+		counts[i] = imalog_sequence_count(export, sequences + i * half, half, all,
+						  &which, error);
+		rc = counts[i] < 0 ? counts[i] : rc;
+	}
+	close(hold);
+	return rc;
+}
 
 /*
  * Which is it: IMALOG_MATCH one of the first half of these sequences, IMALOG_MISMATCH one of the
@@ -23,31 +50,26 @@ static int tell_apart(struct imalog_export *export, const struct imalog_sequence
 		      size_t half, struct imalog_error *error)
 {
 	struct imalog_witness witness = export->witness;
-	int rc = IMALOG_NOT_CHECKED;
+	int verdict = IMALOG_NOT_CHECKED, rc = 1;
 
 	/* What was read, and quoted, for the records to come is kept. */
 	export->witness = (struct imalog_witness){ 0 };
-	for (int i = 0; i < IMALOG_SEQUENCE_ATTEMPTS && rc == IMALOG_NOT_CHECKED; i++) {
+	for (int i = 0; i < IMALOG_SEQUENCE_ATTEMPTS && verdict == IMALOG_NOT_CHECKED; i++) {
 		int counts[2] = { 0, 0 };
-		size_t which;
 
-		if (!imalog_sequence_read_tpm(export))
+		rc = count_both(export, sequences, half, i > 0, counts, error);
+		if (rc <= 0)
 			break;
-		for (int j = 0; j < 2 && rc >= 0; j++) {
-			counts[j] = imalog_sequence_count(export, sequences + j * half, half,
-							  i > 0, &which, error);
-			rc = counts[j] < 0 ? counts[j] : rc;
-		}
-		if (rc == 0 && counts[0] && (!counts[1] || i > 0))
-			rc = IMALOG_MATCH;
-		else if (rc == 0 && counts[1] && !counts[0])
-			rc = IMALOG_MISMATCH;
-		else if (rc == 0 && i == 0 && !counts[0])
+		if (counts[0] && (!counts[1] || i > 0))
+			verdict = IMALOG_MATCH;
+		else if (counts[1] && !counts[0])
+			verdict = IMALOG_MISMATCH;
+		else if (i == 0 && !counts[0])
 			break;
 	}
 	imalog_witness_free(&export->witness);
 	export->witness = witness;
-	return rc;
+	return rc < 0 ? rc : verdict;
 }
 
 /* ---- two pending segments ---- */

@@ -67,11 +67,12 @@ int imalog_keep_mark(struct imalog_export *export, struct imalog_error *error)
 	struct imalog_boundary boundary = { .epoch = 0 };
 	struct imalog_kexec_kernel kernel;
 	struct imalog_kexec_list list = { .records = 0 };
-	int rc = imalog_kexec_look_at_kernel(export->root, &kernel, error);
+	/* The lists first: if no kernel is loaded after that, none was when they were so long. */
+	int rc = imalog_kexec_look_at_lists(export->root, &export->kernel, export->wait_ms,
+					    &list, error);
 
 	if (rc == 0)
-		rc = imalog_kexec_look_at_lists(export->root, &export->kernel, export->wait_ms,
-						&list, error);
+		rc = imalog_kexec_look_at_kernel(export->root, &kernel, error);
 	if (rc == 0)
 		rc = imalog_span_sum((struct imalog_span){ NULL, 0 }, boundary.sha256, error);
 	if (rc < 0)

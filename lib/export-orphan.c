@@ -67,10 +67,13 @@ static int set_aside(struct imalog_export *export, const struct imalog_segment *
 	return imalog_durable_rename(export->epoch->dir, from, export->partial, error);
 }
 
-/* What is saved now begins with its bytes, or the log is whole without it: of no use any more */
+/*
+ * Equal bytes are not the same records: it goes only when the TPM's values prove that the log
+ * is whole without it.
+ */
 void imalog_orphan_remove(struct imalog_export *export, bool saved_again, uint64_t bytes)
 {
-	bool spare = saved_again || export->partial_is_spare;
+	bool spare = export->partial_is_spare;
 
 	if (!export->partial[0])
 		return;
@@ -80,6 +83,12 @@ void imalog_orphan_remove(struct imalog_export *export, bool saved_again, uint64
 						"saved anew" :
 						"what an interrupted run had saved once more is "
 						"removed");
+	else if (saved_again)
+		imalog_export_say(export, IMALOG_NOTE_INFO,
+				  "'%s' is what an interrupted run had begun to save: what is "
+				  "saved now begins with its bytes, but nothing proves that "
+				  "these are the same records: it is kept, but no part of the log",
+				  export->partial);
 	else if (bytes < export->partial_sum.size)
 		imalog_export_say(export, IMALOG_NOTE_INFO,
 				  "'%s' is what an interrupted run had begun to save, more "
@@ -93,11 +102,36 @@ void imalog_orphan_remove(struct imalog_export *export, bool saved_again, uint64
 	export->partial[0] = '\0';
 }
 
+/*
+ * Are the TPM's values those of the log and nothing else?  Then it has whatever was measured
+ * since the TPM was reset.
+ */
+static bool is_whole(const struct imalog_export *export)
+{
+	const struct imalog_done *last =
+		export->nr_done ? &export->done[export->nr_done - 1] : NULL;
+
+	return export->epoch && last && last->epoch == export->epoch->number &&
+	       export->nr_pending == 0 && last->receipt->verdict == IMALOG_MATCH &&
+	       last->receipt->matched_at == last->receipt->first + last->receipt->records - 1;
+}
+
+/* Was it begun behind a segment of the log?  Else it can be of an earlier boot. */
+static bool is_of_log(const struct imalog_epoch *epoch, const char *name)
+{
+	uint64_t number = imalog_partial_number(name);
+
+	for (size_t i = 0; i < epoch->nr; i++)
+		if (epoch->segments[i].kind == IMALOG_SEGMENT_LOG)
+			return epoch->segments[i].number < number;
+	return false;
+}
+
 static void remove_saved(void *arg, const char *name)
 {
 	struct imalog_export *export = arg;
 
-	if (imalog_partial_is_saved(export->epoch, name) &&
+	if (is_of_log(export->epoch, name) && imalog_partial_is_saved(export->epoch, name) &&
 	    unlinkat(export->epoch->dir, name, 0) == 0)
 		imalog_export_say(export, IMALOG_NOTE_INFO,
 				  "'%s', what an interrupted run had begun to save, is removed: "
@@ -108,7 +142,7 @@ static void remove_saved(void *arg, const char *name)
 void imalog_orphan_sweep(struct imalog_export *export)
 {
 	/* Nobody waits for it: what cannot be read now is there the next time. */
-	if (export->epoch && export->nr_done && export->nr_pending == 0)
+	if (is_whole(export))
 		imalog_epoch_partials(export->epoch, remove_saved, export, NULL);
 }
 
@@ -218,7 +252,8 @@ int imalog_orphan_settle(struct imalog_export *export, struct imalog_error *erro
 	rc = imalog_evidence_orphan(export, export->orphan, error);
 	if (rc == IMALOG_MISMATCH)
 		return adopt(export, export->orphan, error);
-	export->partial_is_spare = rc == IMALOG_MATCH;
+	/* Before the first segment of an epoch it can be of a boot whose records are lost. */
+	export->partial_is_spare = rc == IMALOG_MATCH && export->base.records > 0;
 	imalog_receipt_free(&export->orphan);
 	return rc < 0 ? rc : set_aside(export, &segment, error);
 }

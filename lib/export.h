@@ -128,7 +128,7 @@ struct imalog_export {
 	const int *copies; /* of a view: list and what is staged, -1 or NULL: as they are */
 	char partial[IMALOG_SEGMENT_NAME_MAX + 16]; /* that this run found; "" when none */
 	struct imalog_prefix partial_sum;
-	bool partial_is_spare; /* the TPM's values prove that the log is whole without it */
+	bool partial_is_spare; /* the TPM's values prove that its records are not lost without it */
 
 	/* What came of it */
 	struct imalog_done {
@@ -200,7 +200,7 @@ int imalog_orphan_settle(struct imalog_export *export, struct imalog_error *erro
  * many bytes, begins with it
  */
 void imalog_orphan_remove(struct imalog_export *export, bool saved_again, uint64_t bytes);
-/* When segments were committed: what earlier crashes left goes, too, if these have all of it. */
+/* When the log is proved to be whole: what earlier crashes left goes, too, if it has all of it. */
 void imalog_orphan_sweep(struct imalog_export *export);
 
 /* ---- sequence.c: what a sequence of records leads to ---- */

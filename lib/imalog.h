@@ -852,7 +852,7 @@ IMALOG_API void imalog_replay_set_padding(struct imalog_replay *replay,
  *
  * Then the recorded digests of such records are believed to be of their content: whoever
  * changes it, or calls other content so, is not found out.  Without, the verdict over a PCR
- * that such a record extends is IMALOG_NOT_CHECKED.
+ * that such a record extends, up to the match, is IMALOG_NOT_CHECKED.
  */
 IMALOG_API void imalog_replay_allow_opaque(struct imalog_replay *replay);
 
@@ -1036,7 +1036,7 @@ struct imalog_check {
 	const uint8_t *computed;
 	/** records that extended this PCR */
 	uint64_t extends;
-	/** those of them whose content no rule checks */
+	/** those of them whose content no rule checks, up to matched_at if there is a match */
 	uint64_t unchecked;
 	enum imalog_verdict verdict;
 	/** the value holds from after this record... */
@@ -1061,8 +1061,8 @@ IMALOG_API void imalog_replay_check(const struct imalog_replay *replay, size_t i
  * IMALOG_MATCH: every compared value holds after one common record, and no record has a problem.
  * IMALOG_MISMATCH: a value was compared and does not hold, or a recorded digest does not fit.
  * IMALOG_NOT_CHECKED: nothing was compared, a PCR that is compared has its start value and was
- * never extended, or it was extended with a record whose content cannot be recomputed
- * (imalog_replay_allow_opaque()).
+ * never extended, or it was extended, up to the match, with a record whose content cannot be
+ * recomputed (imalog_replay_allow_opaque()).
  */
 IMALOG_API enum imalog_verdict imalog_replay_verdict(const struct imalog_replay *replay,
 						     uint64_t *matched_at);

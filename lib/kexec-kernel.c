@@ -187,7 +187,10 @@ static void read_segment(const char *root, const struct symbols *symbols,
 
 /* ---- all of it ---- */
 
-/* CONFIG_IMA_KEXEC_EXTRA_MEMORY_KB of 0, and kernels without it, add half a page. */
+/*
+ * CONFIG_IMA_KEXEC_EXTRA_MEMORY_KB of 0, and kernels without it, add half a page.  It came
+ * with copying at the start of the next kernel, wherever that was taken over.
+ */
 static void find_extra(const char *root, struct imalog_kexec_kernel *kernel)
 {
 	const char *release = kernel->info.release;
@@ -199,7 +202,8 @@ static void find_extra(const char *root, struct imalog_kexec_kernel *kernel)
 	kernel->extra = kernel->least = kernel->page / 2;
 	if (known == IMALOG_YES && kilobytes && kilobytes <= UINT32_MAX)
 		kernel->extra = kernel->least = kilobytes * 1024;
-	else if (known == IMALOG_UNKNOWN && is_since(release, 6, 15) && kernel->least > 1024)
+	else if (known == IMALOG_UNKNOWN && kernel->least > 1024 &&
+		 (is_since(release, 6, 15) || kernel->copy == IMALOG_KEXEC_COPY_AT_EXECUTE))
 		kernel->least = 1024;
 }
 

@@ -232,6 +232,13 @@ static bool is_expected(const struct imalog_anchor *anchor,
 	return true;
 }
 
+bool imalog_anchor_weighs(const struct imalog_anchor *anchor, uint32_t number)
+{
+	const struct imalog_distinct *record = &anchor->loaded->distinct[number];
+
+	return record->extends && has_pcr(anchor, record->pcr);
+}
+
 /* As in a replay, PCR 0 need not start as zeros. */
 static void start_pcr0(const struct imalog_anchor *anchor, struct imalog_anchor_state *state,
 		       const struct imalog_distinct *record)

@@ -144,11 +144,35 @@ static size_t find_double(const struct imalog_merge *merge, size_t piece)
 	return IMALOG_NOWHERE;
 }
 
+/* Is there a piece of another receipt, and is it that, with all records of a dropped one? */
+static int is_covered(struct imalog_merge *merge, const struct imalog_item *item,
+		      struct imalog_error *error)
+{
+	const struct imalog_receipt_set *set = &merge->sets[item->set];
+	const struct imalog_receipt *receipt = item->receipt;
+	int rc = 0;
+
+	for (size_t e = 0; rc == 0 && e < set->nr; e++) {
+		const struct imalog_receipt *other = set->entries[e].receipt;
+		size_t piece = set->entries[e].piece;
+
+		if (piece == IMALOG_NOWHERE || other->state == IMALOG_RECEIPT_DROPPED ||
+		    other->first > receipt->first ||
+		    other->first + other->records < receipt->first + receipt->records)
+			continue;
+		rc = merge->items[piece].machine ? 0 : sum_piece(merge, piece, error);
+		if (rc == 0)
+			rc = merge->items[piece].machine || has_sum(&merge->items[piece], other);
+	}
+	return rc;
+}
+
 static int leave_out(struct imalog_merge *merge, size_t i, struct imalog_error *error)
 {
 	struct imalog_item *item = &merge->items[i];
 	const struct imalog_receipt *receipt = item->receipt;
 	char shown[IMALOG_PIECE_SHOWN];
+	int rc;
 
 	if (!receipt) {
 		item->twin = find_double(merge, i);
@@ -162,11 +186,12 @@ static int leave_out(struct imalog_merge *merge, size_t i, struct imalog_error *
 					"%s is of epoch %" PRIu64 " and left out", shown,
 					merge->sets[item->set].epoch);
 	}
-	if (receipt->state != IMALOG_RECEIPT_DROPPED)
-		return 0;
+	rc = receipt->state == IMALOG_RECEIPT_DROPPED ? is_covered(merge, item, error) : 0;
+	if (rc <= 0)
+		return rc;
 	item->left_out = true;
 	return imalog_notes_add(&merge->notes, IMALOG_MERGE_DOUBLED, i, error,
-				"%s is left out: by its receipt the next segment has its "
+				"%s is left out: by their receipts another segment has its "
 				"records",
 				shown);
 }

@@ -91,7 +91,7 @@ static bool is_compared(const struct run *run, const struct imalog_record *recor
 	const struct imalog_pcrs *expected = imalog_replay_setup(run->pass->replay).expected;
 	bool any = false;
 
-	if (record->is_nv)
+	if (!imalog_record_extends_pcr(record))
 		return false;
 	for (size_t i = 0; !run->merge->quote && i < imalog_pcrs_count(expected); i++) {
 		enum imalog_alg alg;

@@ -9,7 +9,8 @@
  *
  * At least one record that a sequence adds must be at or before the one where the anchor holds.
  * What comes entirely behind it is proved by nothing; and a value that was left never comes
- * back, so nothing is added once it was.
+ * back, so nothing is added once it was.  A sequence is doubtful if none of its records there
+ * extends a PCR that is compared.
  *
  * A sequence that the others have entirely is taken for a copy, if the anchor holds at the end.
  * It may as well be later than the anchor where the log goes on behind it, or if all its records
@@ -38,14 +39,15 @@ __extension__ typedef unsigned __int128 wide;
 struct part {
 	const uint32_t *numbers;
 	size_t nr;
-	bool recurs; /* all of it */
+	bool recurs, firmware; /* all of it */
+	size_t compared;       /* up to the last record that extends a PCR of the anchor */
 	uint32_t *fallback;    /* of the first I + 1: the longest that begins and ends them */
 	uint64_t (*hashes)[2]; /* of the first I */
 };
 
 struct seen {
 	uint64_t hash[2];
-	uint32_t nr_and_mask[2]; /* the length, cut, and what is used; used is never 0 */
+	uint32_t nr_and_mask[2]; /* the length, cut; what is used, never 0, and weighed */
 };
 
 /* What was put together so far */
@@ -54,6 +56,7 @@ struct node {
 	struct imalog_anchor_state state;
 	uint64_t hit;  /* the first record after which the anchor holds, 0: none */
 	uint64_t last; /* and the last */
+	uint32_t weighed; /* sequences that add records to a PCR of the anchor until it holds */
 };
 
 struct search {
@@ -104,7 +107,7 @@ static void join_hash(const struct search *search, const uint64_t before[2],
 	}
 }
 
-/* What belongs together: records of one PCR (all other indexes count as one), of the firmware */
+/* What belongs together: records of one PCR (other indexes count as one), of the firmware */
 enum {
 	OTHER_INDEX = IMALOG_PCR_MAX + 1,
 	FIRMWARE,
@@ -162,15 +165,18 @@ static int prepare_part(struct search *search, const struct imalog_sequence *seq
 
 	part->numbers = sequence->numbers;
 	part->nr = sequence->nr;
-	part->recurs = part->nr;
-	for (size_t i = 0; i < part->nr; i++)
+	part->recurs = part->firmware = part->nr;
+	for (size_t i = 0; i < part->nr; i++) {
 		part->recurs &= distinct[part->numbers[i]].recurs;
+		part->firmware &= distinct[part->numbers[i]].firmware;
+		if (imalog_anchor_weighs(search->anchor, part->numbers[i]))
+			part->compared = i + 1;
+	}
 	part->fallback = calloc(part->nr + 1, sizeof(*part->fallback));
 	part->hashes = calloc(part->nr + 1, sizeof(*part->hashes));
 	if (!part->fallback || !part->hashes)
 		return imalog_fail_nomem(search->error);
-	if (part->nr)
-		find_fallbacks(part);
+	find_fallbacks(part);
 	for (size_t i = 0; i < part->nr; i++)
 		for (int p = 0; p < 2; p++)
 			part->hashes[i + 1][p] =
@@ -184,8 +190,7 @@ static int prepare(struct search *search, const struct imalog_loaded *loaded)
 	size_t longest = 0;
 	int rc = 0;
 
-	if (getrandom(search->points, sizeof(search->points), 0) !=
-	    (ssize_t)sizeof(search->points))
+	if (getrandom(search->points, sizeof(search->points), 0) != (ssize_t)sizeof(search->points))
 		return imalog_fail_errno(search->error, errno, "cannot get random numbers");
 	for (int p = 0; p < 2; p++)
 		search->points[p] = search->points[p] % (MODULUS - 2) + 2;
@@ -199,10 +204,9 @@ static int prepare(struct search *search, const struct imalog_loaded *loaded)
 	if (rc < 0 || !search->powers || !search->log)
 		return imalog_fail_nomem(search->error);
 	search->powers[0][0] = search->powers[0][1] = 1;
-	for (size_t i = 0; i < longest; i++)
+	for (size_t i = 1; i <= longest; i++)
 		for (int p = 0; p < 2; p++)
-			search->powers[i + 1][p] =
-				times(search->powers[i][p], search->points[p]);
+			search->powers[i][p] = times(search->powers[i - 1][p], search->points[p]);
 	return 0;
 }
 
@@ -309,8 +313,10 @@ static void note_found(struct search *search, const struct node *node)
 	found.records = search->nr;
 	found.last = node->last;
 	found.explained = search->used;
-	found.doubtful = 0;
+	found.doubtful = search->used & ~node->weighed;
 	for (size_t i = 0; i < search->nr_parts; i++) {
+		if (search->parts[i].firmware) /* that comes first, surely */
+			found.doubtful &= ~((uint32_t)1 << i);
 		if (search->used >> i & 1 || !has_part(search, &search->parts[i], node->last))
 			continue;
 		found.explained |= (uint32_t)1 << i;
@@ -330,10 +336,7 @@ static void note_found(struct search *search, const struct node *node)
 
 static int explore(struct search *search, size_t depth);
 
-/*
- * Extends the values with what was added, as far as they matter.  1: go on from there, 0: what
- * was added is all behind the anchor
- */
+/* Extends the values with what was added, as far as they matter.  0: all is behind the anchor */
 static int extend(struct search *search, struct node *node, size_t from)
 {
 	size_t i = from;
@@ -359,24 +362,26 @@ static int add_part(struct search *search, size_t depth, size_t p, size_t border
 {
 	const struct part *part = &search->parts[p];
 	struct node *node = &search->nodes[depth + 1];
+	const struct node *before = &search->nodes[depth];
 	size_t from = search->nr, nr = from + part->nr - border;
-	struct seen seen = { .nr_and_mask = { (uint32_t)nr,
-					      search->used | (uint32_t)1 << p } };
+	uint32_t bit = (uint32_t)1 << p;
+	struct seen seen = { .nr_and_mask = { (uint32_t)nr, search->used | bit } };
 	int rc;
 
+	node->weighed = before->weighed | (before->hit || border >= part->compared ? 0 : bit);
+	seen.nr_and_mask[1] |= node->weighed << IMALOG_LOOSE_MAX;
 	search->work++;
-	join_hash(search, search->nodes[depth].hash, part, border, node->hash);
+	join_hash(search, before->hash, part, border, node->hash);
 	memcpy(seen.hash, node->hash, sizeof(seen.hash));
 	if (is_seen(search, &seen))
 		return 0;
-	node->state = search->nodes[depth].state;
-	node->hit = search->nodes[depth].hit;
-	node->last = search->nodes[depth].last;
-	memcpy(search->log + from, part->numbers + border,
-	       (part->nr - border) * sizeof(*search->log));
-	search->work += (part->nr - border) / 16;
+	node->state = before->state;
+	node->hit = before->hit;
+	node->last = before->last;
+	memcpy(search->log + from, part->numbers + border, (nr - from) * sizeof(*search->log));
+	search->work += (nr - from) / 16;
 	search->nr = nr;
-	search->used |= (uint32_t)1 << p;
+	search->used |= bit;
 	search->path.order[depth] = p;
 	search->path.border[depth] = border;
 	search->path.nr = depth + 1;
@@ -386,7 +391,7 @@ static int add_part(struct search *search, size_t depth, size_t p, size_t border
 		rc = note_seen(search, &seen);
 	if (rc > 0)
 		rc = explore(search, depth + 1);
-	search->used &= ~((uint32_t)1 << p);
+	search->used &= ~bit;
 	search->nr = from;
 	return rc;
 }

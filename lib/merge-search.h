@@ -102,6 +102,8 @@ bool imalog_anchor_choose(struct imalog_anchor *anchor);
 /* The next way in which banks may have been padded; false when there is no more */
 bool imalog_anchor_turn(struct imalog_anchor *anchor);
 void imalog_anchor_start(const struct imalog_anchor *anchor, struct imalog_anchor_state *state);
+/* Does the record extend one of its PCRs? */
+bool imalog_anchor_weighs(const struct imalog_anchor *anchor, uint32_t number);
 int imalog_anchor_extend(struct imalog_anchor *anchor, struct imalog_anchor_state *state,
 			 uint32_t number, struct imalog_error *error);
 
@@ -119,7 +121,7 @@ struct imalog_found {
 	uint64_t last;	     /* the last after which the anchor holds */
 	uint64_t firmware;   /* the last event of the firmware */
 	uint32_t explained;  /* sequences that are in it, a bit for each */
-	uint32_t doubtful;   /* those that it has, and may have come later once more */
+	uint32_t doubtful;   /* those that it has, and may have come later, or once more */
 	uint64_t hash[2];    /* of all that the order of the firmware's events does not change */
 };
 

@@ -512,6 +512,8 @@ struct imalog_chain {
 	bool holds[IMALOG_VARIANTS];
 	uint64_t first[IMALOG_VARIANTS]; /* record after which the value is there, 0: never */
 	uint64_t last[IMALOG_VARIANTS];  /* record after which it is still there */
+	uint64_t rests_on[IMALOG_VARIANTS]; /* of the unchecked ones, those up to the first */
+	bool proves[IMALOG_VARIANTS];	    /* nothing up to the first was opaque */
 };
 
 /* @start and @expected may be NULL; @expected must stay where it is. */
@@ -526,6 +528,8 @@ void imalog_chain_resume(struct imalog_chain *chain,
 int imalog_chain_extend(struct imalog_chain *chain, struct imalog_hasher *hasher,
 			const struct imalog_record *record, const uint8_t *own,
 			const uint8_t *sha1, struct imalog_error *error);
+/* Does a match, or else the whole, rest on what could not be computed, or is not believed? */
+bool imalog_chain_is_opaque(const struct imalog_chain *chain);
 /* The comparison as it stands after record number @last. */
 void imalog_chain_check(const struct imalog_chain *chain, uint64_t last,
 			struct imalog_check *ret);

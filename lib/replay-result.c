@@ -91,7 +91,7 @@ enum imalog_verdict imalog_replay_verdict(const struct imalog_replay *replay, ui
 
 		imalog_replay_check(replay, i, &check);
 		opaque |= replay->chains[check.bank][check.pcr] &&
-			  replay->chains[check.bank][check.pcr]->opaque;
+			  imalog_chain_is_opaque(replay->chains[check.bank][check.pcr]);
 		if (check.verdict == IMALOG_MISMATCH ||
 		    (check.verdict == IMALOG_NOT_CHECKED && verdict == IMALOG_MATCH))
 			verdict = check.verdict;

@@ -95,6 +95,35 @@ static void sort_entries(struct imalog_epoch *epoch)
 	epoch->nr = nr;
 }
 
+static bool look_at(const struct imalog_epoch *epoch, enum imalog_segment_kind kind,
+		    uint64_t number, struct stat *st)
+{
+	char name[IMALOG_SEGMENT_NAME_MAX];
+
+	imalog_segment_name(kind, number, name);
+	return fstatat(epoch->dir, name, st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/*
+ * Where a file system cannot rename without replacing, a segment is linked to its new name, and
+ * a crash can leave the old one (durable.c): that is one file.
+ */
+static void join_names(const struct imalog_epoch *epoch, struct imalog_segment *segment)
+{
+	struct stat log, pending, dropped;
+	bool is_log = look_at(epoch, IMALOG_SEGMENT_LOG, segment->number, &log);
+	bool is_dropped = look_at(epoch, IMALOG_SEGMENT_DROPPED, segment->number, &dropped);
+	const struct stat *now = is_log ? &log : &dropped;
+
+	if (is_log == is_dropped ||
+	    !look_at(epoch, IMALOG_SEGMENT_PENDING, segment->number, &pending) ||
+	    pending.st_dev != now->st_dev || pending.st_ino != now->st_ino)
+		return;
+	segment->kind = is_log ? IMALOG_SEGMENT_LOG : IMALOG_SEGMENT_DROPPED;
+	segment->twice = false;
+	segment->has_old_name = true;
+}
+
 /* A temporary file that a crash left behind (durable.c) */
 static bool is_leftover(const char *name)
 {
@@ -198,6 +227,9 @@ int imalog_epoch_scan(struct imalog_epoch *epoch, struct imalog_error *error)
 	if (rc == 0)
 		rc = scan(epoch, epoch->receipts, add_receipt, error);
 	sort_entries(epoch);
+	for (size_t i = 0; i < epoch->nr; i++)
+		if (epoch->segments[i].twice)
+			join_names(epoch, &epoch->segments[i]);
 	return rc;
 }
 
@@ -221,6 +253,17 @@ static int remove_receipt(struct imalog_epoch *epoch, const char *name,
 	return remove_from(epoch->receipts, name, error);
 }
 
+static int remove_old_name(const struct imalog_epoch *epoch, uint64_t number,
+			   struct imalog_error *error)
+{
+	char name[IMALOG_SEGMENT_NAME_MAX];
+
+	imalog_segment_name(IMALOG_SEGMENT_PENDING, number, name);
+	if (unlinkat(epoch->dir, name, 0) == 0)
+		return 0;
+	return imalog_fail_errno(error, errno, "cannot remove the old name of a segment");
+}
+
 int imalog_epoch_sweep(struct imalog_epoch *epoch, struct imalog_error *error)
 {
 	int rc = 0;
@@ -229,6 +272,9 @@ int imalog_epoch_sweep(struct imalog_epoch *epoch, struct imalog_error *error)
 		rc = scan(epoch, epoch->dir, remove_file, error);
 	if (rc == 0 && epoch->leftovers)
 		rc = scan(epoch, epoch->receipts, remove_receipt, error);
+	for (size_t i = 0; rc == 0 && i < epoch->nr; i++)
+		if (epoch->segments[i].has_old_name)
+			rc = remove_old_name(epoch, epoch->segments[i].number, error);
 	return rc;
 }
 

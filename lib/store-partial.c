@@ -69,18 +69,23 @@ static bool begin_with(struct pieces *pieces, int part)
 	return n == 0;
 }
 
-bool imalog_partial_is_saved(const struct imalog_epoch *epoch, const char *name)
+uint64_t imalog_partial_number(const char *name)
 {
-	struct pieces pieces = { .epoch = epoch };
 	char number[24] = "";
-	bool same = false;
-	int part;
 
 	snprintf(number, sizeof(number), "%s", name + strlen(IMALOG_PARTIAL));
 	number[strcspn(number, ".")] = '\0';
+	return imalog_number_behind(number, "", "");
+}
+
+bool imalog_partial_is_saved(const struct imalog_epoch *epoch, const char *name)
+{
+	struct pieces pieces = { .epoch = epoch, .number = imalog_partial_number(name) };
+	bool same = false;
+	int part;
+
 	part = openat(epoch->dir, name,
 		      O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	pieces.number = imalog_number_behind(number, "", "");
 	pieces.fd = imalog_segment_open_any(epoch, pieces.number, NULL);
 	if (part >= 0 && pieces.fd >= 0)
 		same = begin_with(&pieces, part);

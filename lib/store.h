@@ -179,6 +179,7 @@ struct imalog_segment {
 	uint64_t number;
 	enum imalog_segment_kind kind;
 	bool twice; /* in two kinds at once */
+	bool has_old_name; /* that of a pending one, too, where that could not be taken back */
 	bool has_receipt;
 };
 
@@ -202,7 +203,7 @@ int imalog_epoch_chain_before(const struct imalog_epoch *epoch,
 			      uint8_t chain[IMALOG_SHA256_SIZE], bool *known,
 			      struct imalog_error *error);
 int imalog_epoch_scan(struct imalog_epoch *epoch, struct imalog_error *error);
-/* Removes temporary files; only for who has the lock. */
+/* Removes temporary files, and old names of segments; only for who has the lock. */
 int imalog_epoch_sweep(struct imalog_epoch *epoch, struct imalog_error *error);
 const struct imalog_segment *imalog_epoch_find(const struct imalog_epoch *epoch,
 					       uint64_t number);
@@ -227,6 +228,8 @@ typedef void (*imalog_partial_fn)(void *arg, const char *name);
 /* Calls @fn for each file partial.*, in no order. */
 int imalog_epoch_partials(const struct imalog_epoch *epoch, imalog_partial_fn fn, void *arg,
 			  struct imalog_error *error);
+/* Of the segment as which it was begun; 0: it has no such name */
+uint64_t imalog_partial_number(const char *name);
 /* Has the segment of that number its bytes, from the first on? */
 bool imalog_partial_is_saved(const struct imalog_epoch *epoch, const char *name);
 

@@ -42,18 +42,14 @@ int boot_open(struct boot *boot, const struct options *options, bool live,
 	if (!boot->wanted)
 		return EXIT_YES;
 	boot->hasher = imalog_hasher_new();
-	if (!boot->hasher) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!boot->hasher)
+		return out_of_memory();
 	if (boot->eventlog)
 		return read_eventlog(boot, boot->eventlog);
 	if (!live || compare_has_source(compare))
 		return EXIT_YES;
-	if (asprintf(&path, "%s" EVENTLOG, strcmp(options->root, "/") == 0 ? "" : options->root) < 0) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (asprintf(&path, "%s" EVENTLOG, strcmp(options->root, "/") == 0 ? "" : options->root) < 0)
+		return out_of_memory();
 	rc = read_eventlog(boot, path);
 	free(path);
 	return rc;

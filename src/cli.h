@@ -31,7 +31,8 @@ struct command {
 	const char *name;
 	const char *summary; /* one line of `imalog --help` */
 	const char *usage;   /* behind "imalog NAME " */
-	const char *help;    /* what `imalog NAME --help` says of its options */
+	const char *help;    /* what `imalog NAME --help` says of its own options */
+	const struct option *options; /* those that have a letter have it for their value */
 	int (*run)(const struct command *command, int argc, char **argv);
 };
 
@@ -44,20 +45,23 @@ extern const struct command cmd_export, cmd_trim, cmd_store, cmd_status, cmd_pol
 
 /* Values of options that several commands have; a command's own begin at OPT_OWN. */
 enum {
-	OPT_JSON = 256,
-	OPT_VERSION,
+	OPT_VERSION = 256,
+	OPT_JSON,
 	OPT_BYTE_ORDER,
 	OPT_DIGEST_SIZE,
 	OPT_DEFINE_TEMPLATE,
 	OPT_ROOT,
+	OPT_STORE,
+	OPT_WAIT,
+	OPT_CONFIG,
 	OPT_LIST_ONLY,
-	OPT_LIVE_STORE,
-	OPT_LIVE_WAIT,
-	OPT_LIVE_CONFIG,
+	OPT_TPM_TCTI,
+	OPT_TPM_SYSFS,
+	OPT_NO_TPM,
 	OPT_OWN,
+	OPT_END = 512, /* above those of all commands */
 };
 
-#define COMMON_SHORT ":hqvf:"
 #define COMMON_LONG                                                                        \
 	{ "help", no_argument, NULL, 'h' }, { "quiet", no_argument, NULL, 'q' },             \
 	{ "verbose", no_argument, NULL, 'v' }, { "version", no_argument, NULL, OPT_VERSION }
@@ -65,15 +69,30 @@ enum {
 	{ "format", required_argument, NULL, 'f' },                                          \
 	{ "byte-order", required_argument, NULL, OPT_BYTE_ORDER },                           \
 	{ "digest-size", required_argument, NULL, OPT_DIGEST_SIZE },                         \
-	{ "define-template", required_argument, NULL, OPT_DEFINE_TEMPLATE },                 \
-	{ "root", required_argument, NULL, OPT_ROOT }
-/* Of this machine's log, when no LOG is given */
-#define LIVE_LONG                                                                          \
-	{ "list-only", no_argument, NULL, OPT_LIST_ONLY },                                   \
-	{ "store", required_argument, NULL, OPT_LIVE_STORE },                                \
-	{ "wait", required_argument, NULL, OPT_LIVE_WAIT },                                  \
-	{ "config", required_argument, NULL, OPT_LIVE_CONFIG }
-#define LIVE_HELP \
+	{ "define-template", required_argument, NULL, OPT_DEFINE_TEMPLATE }
+#define MACHINE_LONG                                                                       \
+	{ "root", required_argument, NULL, OPT_ROOT },                                       \
+	{ "wait", required_argument, NULL, OPT_WAIT },                                       \
+	{ "config", required_argument, NULL, OPT_CONFIG }
+#define STORE_LONG MACHINE_LONG, { "store", required_argument, NULL, OPT_STORE }
+/* Which TPM an export, and what goes on with one, compares with */
+#define TPM_LONG                                                                           \
+	{ "tcti", required_argument, NULL, OPT_TPM_TCTI },                                   \
+	{ "sysfs", no_argument, NULL, OPT_TPM_SYSFS },                                       \
+	{ "no-tpm", no_argument, NULL, OPT_NO_TPM }
+/* Of commands that read LOGs, or this machine's when there are none */
+#define LOG_LONG READING_LONG, STORE_LONG, { "list-only", no_argument, NULL, OPT_LIST_ONLY }
+
+/* Their --help */
+#define READING_HELP \
+	"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n" \
+	"      --byte-order auto|le|be\n" \
+	"      --digest-size auto|20|32|48|64\n" \
+	"      --define-template NAME=FIELD|FIELD...\n"
+#define LOG_OPTIONS_HELP \
+	"How to read the LOGs, where that cannot be told from them:\n" \
+	READING_HELP \
+	"\n" \
 	"This machine's log, when no LOG is given:\n" \
 	"      --list-only            the kernel's list alone\n" \
 	"      --store DIR            the store; default /var/lib/imalog\n" \
@@ -91,22 +110,28 @@ struct options {
 	enum imalog_order order;
 	size_t digest_size;
 	const char *root; /* of /sys, "" for this machine's */
-	bool list_only;
-	const char *store, *wait, *config; /* NULL: not given */
+	bool json, list_only, sysfs, no_tpm;
+	const char *store, *wait, *config, *tcti; /* NULL: not given */
 	struct imalog_templates *templates;
-	bool seen[512]; /* options that may come once */
+	bool seen[OPT_END];	     /* options that may come once */
+	const char *values[OPT_END]; /* of those that options_take() took */
 };
 
 int options_init(struct options *options, const struct command *command);
 void options_free(struct options *options);
 /*
- * The next option that is the command's own; -1 at their end.  Common ones are taken here;
- * when one of them ends the program (--help, a mistake) *@exit_code is set and -2 returned.
+ * Walks over the command line up to its operands.  Common options are taken here, those of the
+ * command's own by @take, which returns an exit code, or as options_take() does when it is NULL.
+ * An exit code, or EXIT_CODE_DONE() when an option such as --help ends the program.
  */
-int options_next(struct options *options, int argc, char **argv, const char *short_options,
-		 const struct option *long_options, int *exit_code);
+int options_parse(struct options *options, int argc, char **argv,
+		  int (*take)(void *arg, int option), void *arg);
 /* Complains of an option that may come once and came again; true when it is the first time. */
-bool options_once(struct options *options, int option, const struct option *long_options);
+bool options_once(struct options *options, int option);
+/* Keeps the value of an option that may come once; an exit code. */
+int options_take(struct options *options, int option);
+/* Can one TPM at most be the one to compare with?  An exit code. */
+int options_check_tpm(const struct options *options);
 /* One line and a pointer to --help; returns EXIT_USAGE. */
 int usage_error(const struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -130,15 +155,12 @@ struct config {
 	bool given[CONFIG_KEYS];
 };
 
-/* @path NULL: the file of this machine, if there is one; an exit code. */
-int config_read(struct config *config, const struct options *options, const char *path);
+/* The file of this machine, or another, and what the options say over it; an exit code. */
+int config_read(struct config *config, const struct options *options);
 void config_free(struct config *config);
-/*
- * Which TPM is asked, by the options --tcti (NULL: not given), --sysfs and --no-tpm, else by the
- * configuration; *@ret_tcti gets the TCTI, or NULL.
- */
-enum imalog_tpm_use config_tpm(const struct config *config, const char *tcti, bool sysfs,
-			       bool no_tpm, const char **ret_tcti);
+/* Which TPM is asked, by the options, else by the configuration; its TCTI, or NULL */
+enum imalog_tpm_use config_tpm(const struct config *config, const struct options *options,
+			       const char **ret_tcti);
 /* A number; with a unit, one that K, M or G multiplies; false when it is none. */
 bool parse_count(const char *text, bool with_unit, uint64_t *ret);
 
@@ -264,28 +286,11 @@ bool parse_age(const char *text, uint64_t *ret);
 
 /* ---- machine.c ---- */
 
-/* Options of commands on the kernel's side of the list; those of a command begin behind them. */
-enum {
-	OPT_STORE = OPT_OWN,
-	OPT_WAIT,
-	OPT_CONFIG_FILE,
-	OPT_STORE_TCTI,
-	OPT_STORE_SYSFS,
-	OPT_STORE_NO_TPM,
-	OPT_MACHINE_OWN,
-};
-
-#define MACHINE_LONG                                                                       \
-	{ "root", required_argument, NULL, OPT_ROOT },                                       \
-	{ "wait", required_argument, NULL, OPT_WAIT },                                       \
-	{ "config", required_argument, NULL, OPT_CONFIG_FILE }
-/* And of those that work on the store */
-#define MACHINE_STORE_LONG                                                                 \
-	{ "store", required_argument, NULL, OPT_STORE },                                     \
-	{ "tcti", required_argument, NULL, OPT_STORE_TCTI },                                 \
-	{ "sysfs", no_argument, NULL, OPT_STORE_SYSFS },                                     \
-	{ "no-tpm", no_argument, NULL, OPT_STORE_NO_TPM }
-/* Their --help */
+/* --help of the commands on the kernel's side of the list, and of those about the store */
+#define MACHINE_HELP                                                                       \
+	"      --wait TIME            how long to try while others have a list open, such\n"  \
+	"                             as 500ms, 5s, 2m; default 5s\n"                         \
+	"      --config FILE          the configuration; default /etc/imalog.conf\n"
 #define MACHINE_STORE_HELP                                                                 \
 	"      --store DIR            the store; default /var/lib/imalog\n"                   \
 	"      --tcti TCTI            the TPM to compare with, in the store: that of this\n"   \
@@ -293,22 +298,21 @@ enum {
 	"      --sysfs                the kernel's, through /sys/class/tpm;\n"                \
 	"      --no-tpm               or none; default: the one that is found\n"
 
-/* What such a command works with; whatever is open is closed at the end. */
+/* What a command on the kernel's side of the list works with */
 struct machine {
 	struct options options;
-	const char *values[OPT_MACHINE_OWN + 1]; /* of the options given, one its own */
-	bool given[OPT_MACHINE_OWN + 1];
-	struct config config;		     /* with these options in it */
+	struct config config;
 	struct imalog_error *error;
 	struct imalog_export *export; /* of the store, if there is one */
 	struct imalog_staging *staging;
 };
 
-int machine_init(struct machine *machine, const struct command *command);
-void machine_free(struct machine *machine);
-/* Options of its own a command has one at most; an exit code, or EXIT_CODE_DONE(). */
-int machine_parse(struct machine *machine, int argc, char **argv,
-		  const struct option *long_options, int max_files);
+/*
+ * Such a command as a whole: @run gets its FILE, or NULL; there may be @max_files.  Whatever
+ * @run leaves open is closed.  The exit code, with output that is worth nothing until written
+ */
+int machine_run(const struct command *command, int argc, char **argv, int max_files,
+		int (*run)(struct machine *machine, const char *file));
 /* Makes the export to the machine's store; EXIT_NO: there is none, and none was named. */
 int machine_open_store(struct machine *machine);
 /* Says what the last export had to say. */
@@ -318,8 +322,6 @@ int export_judge(const struct imalog_export *export);
 int machine_open_staging(struct machine *machine);
 /* Says what the library complained of; the exit code of @rc. */
 int machine_complain(const struct machine *machine, int rc);
-/* The exit code of a command whose output is worth nothing until it is written. */
-int machine_done(int rc);
 
 /* ---- compare.c ---- */
 
@@ -366,8 +368,7 @@ enum {
 int compare_init(struct compare *compare);
 void compare_free(struct compare *compare);
 /* Takes one of the options above; an exit code. */
-int compare_option(struct compare *compare, struct options *options, int option,
-		   const struct option *long_options);
+int compare_option(struct compare *compare, struct options *options, int option);
 /* Was anything said to compare with? */
 bool compare_has_source(const struct compare *compare);
 /* Chooses as an export without options would, perhaps none; returns what is configured. */

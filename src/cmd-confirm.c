@@ -6,8 +6,8 @@
 
 static const struct option long_options[] = {
 	COMMON_LONG,
-	MACHINE_LONG,
-	MACHINE_STORE_LONG,
+	STORE_LONG,
+	TPM_LONG,
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -77,15 +77,7 @@ static int run(struct machine *machine, const char *file)
 
 static int cmd_confirm_run(const struct command *command, int argc, char **argv)
 {
-	struct machine machine;
-	int rc = machine_init(&machine, command);
-
-	if (rc == EXIT_YES)
-		rc = machine_parse(&machine, argc, argv, long_options, 1);
-	if (rc == EXIT_YES)
-		rc = run(&machine, argv[optind]);
-	machine_free(&machine);
-	return machine_done(rc);
+	return machine_run(command, argc, argv, 1, run);
 }
 
 const struct command cmd_confirm = {
@@ -101,14 +93,10 @@ const struct command cmd_confirm = {
 		"power cut; or it is deleted, and the TPM could not be read.\n"
 		"\n"
 		MACHINE_STORE_HELP
-		"      --wait TIME            how long to try while others have a list open, such\n"
-		"                             as 500ms, 5s, 2m; default 5s\n"
-		"      --config FILE          the configuration; default /etc/imalog.conf\n"
+		MACHINE_HELP
 		"      --root DIR             where this machine's /sys, /proc and store are\n"
 		"  -q, --quiet                print errors only\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
+	.options = long_options,
 	.run = cmd_confirm_run,
 };

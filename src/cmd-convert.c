@@ -14,8 +14,7 @@ enum {
 
 static const struct option long_options[] = {
 	COMMON_LONG,
-	READING_LONG,
-	LIVE_LONG,
+	LOG_LONG,
 	{ "to", required_argument, NULL, 't' },
 	{ "output", required_argument, NULL, 'o' },
 	{ "int-width", required_argument, NULL, OPT_INT_WIDTH },
@@ -58,28 +57,34 @@ static int choose_int_width(struct convert *convert, const char *name)
 			   "width '%s' is not keep, 8, 4 or min", name);
 }
 
+static int set_option(void *arg, int option)
+{
+	struct convert *convert = arg;
+	struct options *options = &convert->options;
+
+	if (!options_once(options, option))
+		return EXIT_USAGE;
+	switch (option) {
+	case 'o':
+		convert->path = optarg;
+		return EXIT_YES;
+	case 't':
+		return output_form_choose(options->command, optarg, &convert->target);
+	case OPT_FORCE:
+		convert->force = true;
+		return EXIT_YES;
+	default:
+		return choose_int_width(convert, optarg);
+	}
+}
+
 static int parse(struct convert *convert, int argc, char **argv)
 {
 	struct options *options = &convert->options;
-	int option, rc = EXIT_YES;
+	int rc = options_parse(options, argc, argv, set_option, convert);
 
-	while ((option = options_next(options, argc, argv, COMMON_SHORT "t:o:", long_options,
-				      &rc)) >= 0) {
-		if (!options_once(options, option, long_options))
-			return EXIT_USAGE;
-		if (option == 'o')
-			convert->path = optarg;
-		else if (option == 't')
-			rc = output_form_choose(options->command, optarg, &convert->target);
-		else if (option == OPT_FORCE)
-			convert->force = true;
-		else
-			rc = choose_int_width(convert, optarg);
-		if (rc != EXIT_YES)
-			return rc;
-	}
-	if (option == -2)
-		return EXIT_CODE_DONE(rc);
+	if (rc != EXIT_YES)
+		return rc;
 	if (!convert->target)
 		return usage_error(options->command, "no format is given (-t FORMAT)");
 	if (convert->target->format != IMALOG_FORMAT_CEL_TLV &&
@@ -208,10 +213,8 @@ static int run(struct convert *convert, int argc, char **argv)
 	convert->hasher = imalog_hasher_new();
 	convert->writer = imalog_writer_new(convert->target->format, convert->target->order,
 					    output_write, &convert->output);
-	if (!convert->hasher || !convert->writer) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!convert->hasher || !convert->writer)
+		return out_of_memory();
 	imalog_writer_set_int_width(convert->writer, convert->int_width);
 	if (convert->target->sequence)
 		imalog_writer_set_sequence(convert->writer);
@@ -268,15 +271,7 @@ const struct command cmd_convert = {
 		"  -q, --quiet                print errors only\n"
 		"  -v, --verbose              say on standard error how each LOG was read\n"
 		"\n"
-		"How to read the LOGs, where that cannot be told from them:\n"
-		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"
-		"      --byte-order auto|le|be\n"
-		"      --digest-size auto|20|32|48|64\n"
-		"      --define-template NAME=FIELD|FIELD...\n"
-		"\n"
-		LIVE_HELP
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		LOG_OPTIONS_HELP,
+	.options = long_options,
 	.run = cmd_convert_run,
 };

@@ -36,6 +36,7 @@ struct run {
 	uint64_t slice;	  /* if it is given */
 	sigset_t signals; /* that end watching */
 	bool ended;	  /* by one of them */
+	bool failed;	  /* the export itself */
 };
 
 /* ---- the command line ---- */
@@ -43,15 +44,10 @@ struct run {
 static int parse(struct run *run, int argc, char **argv)
 {
 	struct options *options = &run->options;
-	int option, rc = EXIT_YES;
+	int rc = options_parse(options, argc, argv, NULL, NULL);
 
-	while ((option = options_next(options, argc, argv, ":hqv", long_options, &rc)) >= 0) {
-		rc = exporting_option(&run->exporting, option, long_options);
-		if (rc != EXIT_YES)
-			return rc;
-	}
-	if (option == -2)
-		return EXIT_CODE_DONE(rc);
+	if (rc != EXIT_YES)
+		return rc;
 	if (argc > optind)
 		return usage_error(options->command, "too many arguments: '%s'", argv[optind]);
 	return exporting_configure(&run->exporting);
@@ -60,25 +56,24 @@ static int parse(struct run *run, int argc, char **argv)
 /* What the command line says, over what the configuration says */
 static int apply_options(struct run *run)
 {
-	const char *const *values = run->exporting.values;
-	const bool *given = run->exporting.given;
+	const char *const *values = run->options.values;
 	struct config *config = &run->exporting.config;
 	const struct command *command = run->options.command;
 
-	if (given[OPT_MIN_RECORDS] &&
+	if (values[OPT_MIN_RECORDS] &&
 	    !parse_count(values[OPT_MIN_RECORDS], false, &config->min_records))
 		return usage_error(command, "'%s' is no number of records",
 				   values[OPT_MIN_RECORDS]);
-	if (given[OPT_MIN_BYTES] &&
+	if (values[OPT_MIN_BYTES] &&
 	    !parse_count(values[OPT_MIN_BYTES], true, &config->min_bytes))
 		return usage_error(command, "'%s' is no number of bytes",
 				   values[OPT_MIN_BYTES]);
-	if (given[OPT_MAX_AGE] && !parse_age(values[OPT_MAX_AGE], &config->max_age))
+	if (values[OPT_MAX_AGE] && !parse_age(values[OPT_MAX_AGE], &config->max_age))
 		return usage_error(command, "'%s' is not a time such as 30m, 12h or 7d",
 				   values[OPT_MAX_AGE]);
-	if (given[OPT_SLICE] && !parse_count(values[OPT_SLICE], false, &run->slice))
+	if (values[OPT_SLICE] && !parse_count(values[OPT_SLICE], false, &run->slice))
 		return usage_error(command, "'%s' is no number of records", values[OPT_SLICE]);
-	if (given[OPT_WATCH] &&
+	if (values[OPT_WATCH] &&
 	    (!parse_duration(values[OPT_WATCH], &run->watch_ms) || !run->watch_ms))
 		return usage_error(command, "'%s' is no interval such as 30s or 5m",
 				   values[OPT_WATCH]);
@@ -94,7 +89,7 @@ static int prepare(struct run *run)
 		return rc;
 	imalog_export_set_thresholds(run->exporting.export, config->min_records,
 				     config->min_bytes, config->max_age);
-	if (run->exporting.given[OPT_SLICE])
+	if (run->options.seen[OPT_SLICE])
 		imalog_export_set_slice(run->exporting.export, run->slice);
 	return EXIT_YES;
 }
@@ -123,8 +118,9 @@ static int run_watching(struct run *run)
 		struct timespec left;
 
 		rc = imalog_export_run(run->exporting.export, run->exporting.error);
+		/* What was done before others came in between is told first. */
 		if (rc >= 0 || imalog_error_os_errno(run->exporting.error) != EBUSY ||
-		    waited >= wait_ms)
+		    waited >= wait_ms || imalog_export_receipt(run->exporting.export, 0, NULL))
 			return rc;
 		pause = pause < wait_ms - waited ? pause : wait_ms - waited;
 		left = timespec_of(pause);
@@ -144,10 +140,11 @@ static int export_once(struct run *run)
 			 imalog_export_run(run->exporting.export, run->exporting.error),
 	    flushed = EXIT_YES;
 
+	run->failed = rc < 0;
 	/* It was asked to, and nothing was done. */
 	if (run->ended)
 		return EXIT_YES;
-	if (run->exporting.given[OPT_JSON]) {
+	if (run->options.json) {
 		if (rc != 0 || !run->watch_ms || has_notes(run->exporting.export))
 			flushed = exporting_print_json(&run->exporting, rc, NULL);
 	} else {
@@ -181,7 +178,8 @@ static int watch(struct run *run)
 	sigprocmask(SIG_BLOCK, signals, NULL);
 	rc = export_once(run);
 	/* What does not work at all will not do so later. */
-	if (rc == EXIT_UNABLE && imalog_error_os_errno(run->exporting.error) == ENOENT)
+	if (rc == EXIT_UNABLE && run->failed &&
+	    imalog_error_os_errno(run->exporting.error) == ENOENT)
 		return rc;
 	while (!run->ended && sigtimedwait(signals, NULL, &interval) < 0)
 		if (errno == EAGAIN)
@@ -196,8 +194,6 @@ static int cmd_export_run(const struct command *command, int argc, char **argv)
 
 	if (!run)
 		return out_of_memory();
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
 	run->exporting.options = &run->options;
 	rc = options_init(&run->options, command);
 	if (rc == EXIT_YES)
@@ -231,23 +227,16 @@ const struct command cmd_export = {
 		"      --watch TIME           stay, and look again each TIME, until SIGTERM\n"
 		"      --slice N              take longer lists in pieces of N records, where the\n"
 		"                             kernel can; 0: never; default 20000\n"
-		"      --wait TIME            how long to try while others have a list or the\n"
-		"                             store open, such as 500ms, 5s, 2m; default 5s\n"
+		EXPORTING_WAIT_HELP
 		"\n"
-		"With which TPM to compare, instead of the one that is found:\n"
-		"      --tcti TCTI            that of this TCTI, such as device:/dev/tpmrm0\n"
-		"      --sysfs                the kernel's, through /sys/class/tpm\n"
-		"      --no-tpm               none\n"
+		EXPORTING_TPM_HELP
 		"      --ak CONTEXT|HANDLE    store a quote by this key with each segment\n"
 		"\n"
-		"      --store DIR            the store; default /var/lib/imalog\n"
-		"      --config FILE          configuration; default /etc/imalog.conf\n"
+		EXPORTING_STORE_HELP
 		"      --root DIR             where /sys, /proc, /dev, /etc and the store are\n"
 		"      --json                 print JSON\n"
 		"  -q, --quiet                print errors, and what does not fit\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
+	.options = long_options,
 	.run = cmd_export_run,
 };

@@ -36,8 +36,8 @@ struct run {
 
 static int check_options(struct run *run)
 {
-	const bool *given = run->exporting.given;
-	const char *reserve = run->exporting.values[OPT_RESERVE];
+	const bool *given = run->options.seen;
+	const char *reserve = run->options.values[OPT_RESERVE];
 	const struct command *command = run->options.command;
 
 	if (given[OPT_CHECK] && given[OPT_NO_EXPORT])
@@ -53,15 +53,10 @@ static int check_options(struct run *run)
 static int parse(struct run *run, int argc, char **argv)
 {
 	struct options *options = &run->options;
-	int option, rc = EXIT_YES;
+	int rc = options_parse(options, argc, argv, NULL, NULL);
 
-	while ((option = options_next(options, argc, argv, ":hqv", long_options, &rc)) >= 0) {
-		rc = exporting_option(&run->exporting, option, long_options);
-		if (rc != EXIT_YES)
-			return rc;
-	}
-	if (option == -2)
-		return EXIT_CODE_DONE(rc);
+	if (rc != EXIT_YES)
+		return rc;
 	if (argc > optind)
 		return usage_error(options->command, "too many arguments: '%s'", argv[optind]);
 	rc = check_options(run);
@@ -69,17 +64,6 @@ static int parse(struct run *run, int argc, char **argv)
 }
 
 /* ---- taking out what need not be carried over ---- */
-
-static json_t *json_note(enum imalog_note_kind kind, const char *text)
-{
-	static const char *const kinds[] = {
-		[IMALOG_NOTE_INFO] = "info",
-		[IMALOG_NOTE_UNCHECKED] = "unchecked",
-		[IMALOG_NOTE_WRONG] = "wrong",
-	};
-
-	return json_pack("{s:s, s:s}", "kind", kinds[kind], "text", text);
-}
 
 /* What came of one call, before the next one forgets it */
 static int take_results(struct run *run, int rc)
@@ -95,7 +79,7 @@ static int take_results(struct run *run, int rc)
 		json_array_append_new(run->segments, json_receipt(receipt, epoch));
 	for (size_t i = 0; (note = imalog_export_note(export, i, &kind)); i++)
 		json_array_append_new(run->notes, json_note(kind, note));
-	if (!run->exporting.given[OPT_JSON])
+	if (!run->options.json)
 		exporting_print_text(&run->exporting);
 	if (rc < 0)
 		complain_of(NULL, run->exporting.error);
@@ -145,11 +129,9 @@ static int look(struct run *run)
 	int rc;
 
 	run->question.root = run->options.root;
-	run->question.store = exporting->given[OPT_EXPORT_STORE] ?
-				      exporting->values[OPT_EXPORT_STORE] :
-				      exporting->config.store;
-	run->question.loaded = exporting->given[OPT_CHECK];
-	run->question.unchanged = exporting->given[OPT_UNCHANGED];
+	run->question.store = exporting->config.store;
+	run->question.loaded = run->options.seen[OPT_CHECK];
+	run->question.unchanged = run->options.seen[OPT_UNCHANGED];
 	run->question.wait_ms = exporting->config.wait_ms;
 	rc = imalog_kexec_look(&run->question, &run->kexec, run->error);
 	if (rc < 0)
@@ -260,15 +242,15 @@ static bool print_json_verdict(struct run *run, int rc)
 
 static int prepare(struct run *run)
 {
-	const bool *given = run->exporting.given;
+	const bool *given = run->options.seen;
 	bool exports = !given[OPT_CHECK] && !given[OPT_NO_EXPORT];
 	int rc = exports ? export_all(run) : EXIT_YES, flushed;
 
 	if (rc == EXIT_YES)
 		rc = look(run);
-	if (given[OPT_JSON] && !print_json_verdict(run, rc))
+	if (run->options.json && !print_json_verdict(run, rc))
 		return EXIT_UNABLE;
-	if (!given[OPT_JSON] && rc == EXIT_YES)
+	if (!run->options.json && rc == EXIT_YES)
 		print_text_verdict(run);
 	flushed = stdout_flush();
 	if (flushed != EXIT_YES)
@@ -283,8 +265,6 @@ static int cmd_kexec_prepare_run(const struct command *command, int argc, char *
 
 	if (!run)
 		return out_of_memory();
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
 	run->exporting.options = &run->options;
 	run->error = imalog_error_new();
 	run->segments = json_array();
@@ -321,22 +301,15 @@ const struct command cmd_kexec_prepare = {
 		"      --reserve N[K|M|G]     so many bytes of room are to be left for what is\n"
 		"                             measured yet; default 0\n"
 		"\n"
-		"With which TPM to compare, instead of the one that is found:\n"
-		"      --tcti TCTI            that of this TCTI, such as device:/dev/tpmrm0\n"
-		"      --sysfs                the kernel's, through /sys/class/tpm\n"
-		"      --no-tpm               none\n"
+		EXPORTING_TPM_HELP
 		"      --ak CONTEXT|HANDLE    store a quote by this key with each segment\n"
 		"\n"
-		"      --wait TIME            how long to try while others have a list or the\n"
-		"                             store open, such as 500ms, 5s, 2m; default 5s\n"
-		"      --store DIR            the store; default /var/lib/imalog\n"
-		"      --config FILE          configuration; default /etc/imalog.conf\n"
+		EXPORTING_WAIT_HELP
+		EXPORTING_STORE_HELP
 		"      --root DIR             where /sys, /proc, /boot, /etc and the store are\n"
 		"      --json                 print JSON\n"
 		"  -q, --quiet                print errors, and why it is not carried over\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
+	.options = long_options,
 	.run = cmd_kexec_prepare_run,
 };

@@ -11,13 +11,11 @@ enum { OPT_LIVE = QUOTE_VALUES, OPT_RECEIPTS, OPT_EPOCH };
 static const struct option long_options[] = {
 	COMMON_LONG,
 	READING_LONG,
+	STORE_LONG,
 	COMPARE_LONG,
 	{ "output", required_argument, NULL, 'o' },
 	{ "to", required_argument, NULL, 't' },
 	{ "live", no_argument, NULL, OPT_LIVE },
-	{ "store", required_argument, NULL, OPT_LIVE_STORE },
-	{ "wait", required_argument, NULL, OPT_LIVE_WAIT },
-	{ "config", required_argument, NULL, OPT_LIVE_CONFIG },
 	{ "receipts", required_argument, NULL, OPT_RECEIPTS },
 	{ "epoch", required_argument, NULL, OPT_EPOCH },
 	{ "quote", required_argument, NULL, OPT_QUOTE },
@@ -59,7 +57,7 @@ static int set_own(struct merging *merging, int option)
 
 	if (option == OPT_RECEIPTS)
 		return add_receipts(merging);
-	if (!options_once(options, option, long_options))
+	if (!options_once(options, option))
 		return EXIT_USAGE;
 	switch (option) {
 	case 'o':
@@ -77,15 +75,16 @@ static int set_own(struct merging *merging, int option)
 	}
 }
 
-static int set_option(struct merging *merging, int option)
+static int set_option(void *arg, int option)
 {
+	struct merging *merging = arg;
 	struct verify *verify = &merging->verify;
 
 	if (option == 'o' || option == 't' || option >= QUOTE_VALUES)
 		return set_own(merging, option);
-	if (option == OPT_JSON || option >= OPT_COMMAND)
-		return quote_option(verify, option, long_options);
-	return compare_option(&verify->compare, &verify->options, option, long_options);
+	if (option >= OPT_COMMAND)
+		return quote_option(verify, option);
+	return compare_option(&verify->compare, &verify->options, option);
 }
 
 static bool names_quote(const struct verify *verify)
@@ -138,16 +137,9 @@ static int check_options(const struct merging *merging, int nr_files)
 
 static int parse(struct merging *merging, int argc, char **argv)
 {
-	struct options *options = &merging->verify.options;
-	int option, rc = EXIT_YES;
+	int rc = options_parse(&merging->verify.options, argc, argv, set_option, merging);
 
-	while ((option = options_next(options, argc, argv, COMMON_SHORT "o:t:", long_options,
-				      &rc)) >= 0) {
-		rc = set_option(merging, option);
-		if (rc != EXIT_YES)
-			return rc;
-	}
-	return option == -1 ? check_options(merging, argc - optind) : EXIT_CODE_DONE(rc);
+	return rc == EXIT_YES ? check_options(merging, argc - optind) : rc;
 }
 
 /* ---- one merge ---- */
@@ -398,13 +390,8 @@ const struct command cmd_merge = {
 		"      --allow-opaque         it may rest on records whose content no rule checks\n"
 		"\n"
 		"How to read the SEGMENTs, where that cannot be told from them:\n"
-		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"
-		"      --byte-order auto|le|be\n"
-		"      --digest-size auto|20|32|48|64\n"
-		"      --define-template NAME=FIELD|FIELD...\n"
-		"      --root DIR             where this machine's /sys is\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		READING_HELP
+		"      --root DIR             where this machine's /sys is\n",
+	.options = long_options,
 	.run = cmd_merge_run,
 };

@@ -9,12 +9,12 @@
 
 #include "mount.h"
 
-enum { OPT_FOREGROUND = OPT_MACHINE_OWN };
+enum { OPT_FOREGROUND = OPT_OWN };
 
 static const struct option long_options[] = {
 	COMMON_LONG,
-	MACHINE_LONG,
-	MACHINE_STORE_LONG,
+	STORE_LONG,
+	TPM_LONG,
 	{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 	{ NULL, 0, NULL, 0 },
 };
@@ -163,18 +163,14 @@ static int open_log(struct mount_log *log, struct machine *machine, const char *
 {
 	const struct config *config = &machine->config;
 	const char *tcti;
-	enum imalog_tpm_use use = config_tpm(config, machine->values[OPT_STORE_TCTI],
-					     machine->given[OPT_STORE_SYSFS],
-					     machine->given[OPT_STORE_NO_TPM], &tcti);
-	bool named = machine->values[OPT_STORE] || config->given[CONFIG_STORE];
+	enum imalog_tpm_use use = config_tpm(config, &machine->options, &tcti);
+	bool named = machine->options.store || config->given[CONFIG_STORE];
 	int rc;
 
 	if (named && access(store, F_OK) != 0) {
 		complain("there is no store '%s'", store);
 		return EXIT_UNABLE;
 	}
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
 	log->error = machine->error;
 	log->store = store;
 	log->wait_ms = config->wait_ms;
@@ -217,7 +213,7 @@ static int mount_on(struct machine *machine, const char *dir)
 	if (rc == EXIT_YES)
 		rc = open_log(&log, machine, root, store);
 	if (rc == EXIT_YES)
-		rc = mount_serve(&log, &files, point, machine->given[OPT_FOREGROUND]);
+		rc = mount_serve(&log, &files, point, machine->options.seen[OPT_FOREGROUND]);
 	/* Nothing of what a thread that hangs may come back to is taken away from it. */
 	if (!mount_worker_join(&log.worker)) {
 		fflush(NULL);
@@ -239,19 +235,15 @@ static int mount_on(struct machine *machine, const char *dir)
 }
 #endif
 
+static int run(struct machine *machine, const char *dir)
+{
+	return dir ? mount_on(machine, dir) :
+		     usage_error(machine->options.command, "no directory to mount on");
+}
+
 static int cmd_mount_run(const struct command *command, int argc, char **argv)
 {
-	struct machine machine;
-	int rc = machine_init(&machine, command);
-
-	if (rc == EXIT_YES)
-		rc = machine_parse(&machine, argc, argv, long_options, 1);
-	if (rc == EXIT_YES && optind == argc)
-		rc = usage_error(command, "no directory to mount on");
-	if (rc == EXIT_YES)
-		rc = mount_on(&machine, argv[optind]);
-	machine_free(&machine);
-	return machine_done(rc);
+	return machine_run(command, argc, argv, 1, run);
 }
 
 const struct command cmd_mount = {
@@ -270,9 +262,7 @@ const struct command cmd_mount = {
 		"      --config FILE          the configuration; default /etc/imalog.conf\n"
 		"      --root DIR             where /sys, /proc, /dev, /etc and the store are\n"
 		"  -q, --quiet                print errors only\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
+	.options = long_options,
 	.run = cmd_mount_run,
 };

@@ -33,16 +33,10 @@ struct loading {
 static int parse(struct loading *loading, int argc, char **argv)
 {
 	struct options *options = &loading->options;
-	int option, rc = EXIT_YES;
+	int rc = options_parse(options, argc, argv, NULL, NULL);
 
-	while ((option = options_next(options, argc, argv, ":hqv", long_options, &rc)) >=
-	       0) {
-		if (!options_once(options, option, long_options))
-			return EXIT_USAGE;
-		loading->by_path = true;
-	}
-	if (option == -2)
-		return EXIT_CODE_DONE(rc);
+	if (rc != EXIT_YES)
+		return rc;
 	if (argc == optind)
 		return usage_error(options->command,
 				   "which policy? (a file, or '-' for standard input)");
@@ -50,6 +44,7 @@ static int parse(struct loading *loading, int argc, char **argv)
 		return usage_error(options->command, "too many arguments: '%s'",
 				   argv[optind + 1]);
 	loading->file = argv[optind];
+	loading->by_path = options->seen[OPT_BY_PATH];
 	if (loading->by_path && strcmp(loading->file, "-") == 0)
 		return usage_error(
 			options->command,
@@ -156,9 +151,7 @@ const struct command cmd_policy_load = {
 		"                             signature if it wants one\n"
 		"      --root DIR             where this machine's /sys and /proc are\n"
 		"  -q, --quiet                print errors only\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
+	.options = long_options,
 	.run = cmd_policy_load_run,
 };

@@ -6,8 +6,7 @@
 
 static const struct option long_options[] = {
 	COMMON_LONG,
-	READING_LONG,
-	LIVE_LONG,
+	LOG_LONG,
 	QUOTE_LONG,
 	{ "from-quote", required_argument, NULL, OPT_FROM_QUOTE },
 	{ "from-signature", required_argument, NULL, OPT_FROM_SIGNATURE },
@@ -36,22 +35,16 @@ static int check_options(const struct verify *verify)
 		return usage_error(command, "--from-quote and --start go together");
 	if (values[OPT_FROM_QUOTE] && values[OPT_PREVIOUS])
 		return usage_error(command, "--from-quote is the previous quote already");
-	if (verify->print_count && verify->json)
+	if (verify->print_count && verify->options.json)
 		return usage_error(command, "--print-count and --json exclude each other");
 	return EXIT_YES;
 }
 
 static int parse(struct verify *verify, int argc, char **argv)
 {
-	int option, rc = EXIT_YES;
+	int rc = options_parse(&verify->options, argc, argv, quote_option, verify);
 
-	while ((option = options_next(&verify->options, argc, argv, COMMON_SHORT, long_options,
-				      &rc)) >= 0) {
-		rc = quote_option(verify, option, long_options);
-		if (rc != EXIT_YES)
-			return rc;
-	}
-	return option == -1 ? check_options(verify) : EXIT_CODE_DONE(rc);
+	return rc == EXIT_YES ? check_options(verify) : rc;
 }
 
 /* ---- the log ---- */
@@ -192,15 +185,7 @@ const struct command cmd_quote_verify = {
 		"  -q, --quiet                print errors only\n"
 		"  -v, --verbose              say how each LOG was read\n"
 		"\n"
-		"How to read the LOGs, where that cannot be told from them:\n"
-		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"
-		"      --byte-order auto|le|be\n"
-		"      --digest-size auto|20|32|48|64\n"
-		"      --define-template NAME=FIELD|FIELD...\n"
-		"\n"
-		LIVE_HELP
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		LOG_OPTIONS_HELP,
+	.options = long_options,
 	.run = cmd_quote_verify_run,
 };

@@ -15,8 +15,7 @@ enum {
 
 static const struct option long_options[] = {
 	COMMON_LONG,
-	READING_LONG,
-	LIVE_LONG,
+	LOG_LONG,
 	COMPARE_LONG,
 	{ "print", no_argument, NULL, OPT_PRINT },
 	{ "boot-aggregate", no_argument, NULL, OPT_BOOT_AGGREGATE },
@@ -37,13 +36,16 @@ struct replay {
 	struct report report;
 	struct boot boot;
 	struct recnums recnums;
-	bool json;
 	bool allow_opaque;
 };
 
-static int set_option(struct replay *replay, int option)
+static int set_option(void *arg, int option)
 {
-	if (!options_once(&replay->options, option, long_options))
+	struct replay *replay = arg;
+
+	if (option < OPT_COMMAND)
+		return compare_option(&replay->compare, &replay->options, option);
+	if (!options_once(&replay->options, option))
 		return EXIT_USAGE;
 	switch (option) {
 	case OPT_PRINT:
@@ -56,29 +58,10 @@ static int set_option(struct replay *replay, int option)
 	case OPT_ALLOW_OPAQUE:
 		replay->allow_opaque = true;
 		break;
-	case OPT_BOOT_AGGREGATE:
-		replay->boot.wanted = true;
-		break;
 	default:
-		replay->json = true;
+		replay->boot.wanted = true;
 	}
 	return EXIT_YES;
-}
-
-static int parse(struct replay *replay, int argc, char **argv)
-{
-	struct options *options = &replay->options;
-	int option, rc = EXIT_YES;
-
-	while ((option = options_next(options, argc, argv, COMMON_SHORT, long_options, &rc)) >= 0) {
-		if (option != OPT_JSON && option < OPT_COMMAND)
-			rc = compare_option(&replay->compare, options, option, long_options);
-		else
-			rc = set_option(replay, option);
-		if (rc != EXIT_YES)
-			return rc;
-	}
-	return option == -1 ? EXIT_YES : EXIT_CODE_DONE(rc);
 }
 
 static void on_problem(void *arg, const struct imalog_record *record, enum imalog_problem problem)
@@ -170,7 +153,7 @@ static int finish(struct replay *replay, int failed)
 	if (replay->boot.wanted)
 		report->verdict = boot_verdict(&replay->boot, report->verdict);
 	code = exit_code(report, failed);
-	if (replay->json)
+	if (replay->options.json)
 		written = report_json(report);
 	else if (!replay->options.quiet)
 		report_text(report);
@@ -190,10 +173,8 @@ static int replay_log(struct replay *replay, enum imalog_padding padding)
 
 	imalog_replay_free(&replay->engine);
 	replay->engine = imalog_replay_new();
-	if (!replay->engine) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!replay->engine)
+		return out_of_memory();
 	report->replay = replay->engine;
 	report->nr_complaints = 0;
 	boot_begin(&replay->boot);
@@ -322,9 +303,8 @@ static int run(struct replay *replay, int argc, char **argv)
 	report->error = error;
 	report->complaints = calloc(COMPLAINTS_MAX, sizeof(*report->complaints));
 	if (!error || !report->complaints) {
-		complain("out of memory");
 		imalog_error_free(&error);
-		return EXIT_UNABLE;
+		return out_of_memory();
 	}
 	rc = choose_tpm(replay);
 	if (rc == EXIT_YES)
@@ -348,15 +328,13 @@ static int cmd_replay_run(const struct command *command, int argc, char **argv)
 	struct replay *replay = calloc(1, sizeof(*replay));
 	int rc;
 
-	if (!replay) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!replay)
+		return out_of_memory();
 	rc = options_init(&replay->options, command);
 	if (rc == EXIT_YES)
 		rc = compare_init(&replay->compare);
 	if (rc == EXIT_YES)
-		rc = parse(replay, argc, argv);
+		rc = options_parse(&replay->options, argc, argv, set_option, replay);
 	if (rc == EXIT_YES)
 		rc = run(replay, argc, argv);
 	log_close(&replay->log);
@@ -405,15 +383,7 @@ const struct command cmd_replay = {
 		"  -q, --quiet                print errors only\n"
 		"  -v, --verbose              say how each LOG was read\n"
 		"\n"
-		"How to read the LOGs, where that cannot be told from them:\n"
-		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"
-		"      --byte-order auto|le|be\n"
-		"      --digest-size auto|20|32|48|64\n"
-		"      --define-template NAME=FIELD|FIELD...\n"
-		"\n"
-		LIVE_HELP
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		LOG_OPTIONS_HELP,
+	.options = long_options,
 	.run = cmd_replay_run,
 };

@@ -20,8 +20,7 @@ enum {
 
 static const struct option long_options[] = {
 	COMMON_LONG,
-	READING_LONG,
-	LIVE_LONG,
+	LOG_LONG,
 	{ "fields", required_argument, NULL, OPT_FIELDS },
 	{ "pcr", required_argument, NULL, OPT_SHOW_PCR },
 	{ "template", required_argument, NULL, OPT_TEMPLATE },
@@ -43,7 +42,7 @@ struct show {
 	char **patterns, **templates; /* arguments, of which any may match */
 	size_t nr_patterns, nr_templates;
 	bool pcrs[IMALOG_PCR_MAX + 1], any_pcr;
-	bool violations, signatures, json;
+	bool violations, signatures;
 	uint64_t from, to;
 	uint64_t bad;
 };
@@ -80,11 +79,12 @@ static int choose_pcr(struct show *show)
 	return EXIT_YES;
 }
 
-static int set_option(struct show *show, int option)
+static int set_option(void *arg, int option)
 {
+	struct show *show = arg;
 	bool repeats = option == OPT_SHOW_PCR || option == OPT_TEMPLATE || option == OPT_MATCH;
 
-	if (!repeats && !options_once(&show->options, option, long_options))
+	if (!repeats && !options_once(&show->options, option))
 		return EXIT_USAGE;
 	switch (option) {
 	case OPT_FIELDS:
@@ -107,11 +107,8 @@ static int set_option(struct show *show, int option)
 		return EXIT_YES;
 	case OPT_FROM:
 		return set_number(show, &show->from);
-	case OPT_TO:
-		return set_number(show, &show->to);
 	default:
-		show->json = true;
-		return EXIT_YES;
+		return set_number(show, &show->to);
 	}
 }
 
@@ -132,15 +129,9 @@ static int check_options(struct show *show)
 
 static int parse(struct show *show, int argc, char **argv)
 {
-	int option, rc = EXIT_YES;
+	int rc = options_parse(&show->options, argc, argv, set_option, show);
 
-	while ((option = options_next(&show->options, argc, argv, COMMON_SHORT, long_options,
-				      &rc)) >= 0) {
-		rc = set_option(show, option);
-		if (rc != EXIT_YES)
-			return rc;
-	}
-	return option == -1 ? check_options(show) : EXIT_CODE_DONE(rc);
+	return rc == EXIT_YES ? check_options(show) : rc;
 }
 
 /* A pattern is matched with the name as it is, NUL-terminated. */
@@ -196,7 +187,7 @@ static int show_record(struct show *show, struct imalog_record *record)
 	show->bad += fit == IMALOG_FIT_NO;
 	if (show->options.quiet)
 		return EXIT_YES;
-	if (show->json) {
+	if (show->options.json) {
 		json_t *json = record_json(record, (enum imalog_fit)fit);
 
 		if (show->signatures)
@@ -238,10 +229,8 @@ static int run(struct show *show, int argc, char **argv)
 	if (rc != EXIT_YES)
 		return rc;
 	show->hasher = imalog_hasher_new();
-	if (!show->hasher || !columns_open(&show->columns)) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!show->hasher || !columns_open(&show->columns))
+		return out_of_memory();
 	return show_all(show);
 }
 
@@ -253,10 +242,8 @@ static int cmd_show_run(const struct command *command, int argc, char **argv)
 	/* No more patterns than arguments. */
 	show.patterns = calloc((size_t)argc, sizeof(*show.patterns));
 	show.templates = calloc((size_t)argc, sizeof(*show.templates));
-	if (rc == EXIT_YES && (!show.patterns || !show.templates)) {
-		complain("out of memory");
-		rc = EXIT_UNABLE;
-	}
+	if (rc == EXIT_YES && (!show.patterns || !show.templates))
+		rc = out_of_memory();
 	if (rc == EXIT_YES)
 		rc = parse(&show, argc, argv);
 	if (rc == EXIT_YES)
@@ -293,15 +280,7 @@ const struct command cmd_show = {
 		"  -q, --quiet                print errors only: the exit status tells\n"
 		"  -v, --verbose              say on standard error how each LOG was read\n"
 		"\n"
-		"How to read the LOGs, where that cannot be told from them:\n"
-		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"
-		"      --byte-order auto|le|be\n"
-		"      --digest-size auto|20|32|48|64\n"
-		"      --define-template NAME=FIELD|FIELD...\n"
-		"\n"
-		LIVE_HELP
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		LOG_OPTIONS_HELP,
+	.options = long_options,
 	.run = cmd_show_run,
 };

@@ -18,8 +18,7 @@ enum {
 
 static const struct option long_options[] = {
 	COMMON_LONG,
-	READING_LONG,
-	LIVE_LONG,
+	LOG_LONG,
 	{ "key", required_argument, NULL, OPT_SIG_KEY },
 	{ "ca", required_argument, NULL, OPT_SIG_CA },
 	{ "keyring", required_argument, NULL, OPT_KEYRING },
@@ -53,11 +52,12 @@ static int set_threads(struct sig_verify *verify)
 	return EXIT_YES;
 }
 
-static int set_option(struct sig_verify *verify, int option)
+static int set_option(void *arg, int option)
 {
+	struct sig_verify *verify = arg;
 	bool repeats = option == OPT_SIG_KEY || option == OPT_KEYRING;
 
-	if (!repeats && !options_once(&verify->options, option, long_options))
+	if (!repeats && !options_once(&verify->options, option))
 		return EXIT_USAGE;
 	switch (option) {
 	case OPT_SIG_KEY:
@@ -77,25 +77,9 @@ static int set_option(struct sig_verify *verify, int option)
 		return EXIT_YES;
 	case OPT_SIG_POLICY:
 		return set_policy(verify);
-	case OPT_THREADS:
-		return set_threads(verify);
 	default:
-		verify->json = true;
-		return EXIT_YES;
+		return set_threads(verify);
 	}
-}
-
-static int parse(struct sig_verify *verify, int argc, char **argv)
-{
-	int option, rc = EXIT_YES;
-
-	while ((option = options_next(&verify->options, argc, argv, COMMON_SHORT, long_options,
-				      &rc)) >= 0) {
-		rc = set_option(verify, option);
-		if (rc != EXIT_YES)
-			return rc;
-	}
-	return option == -1 ? EXIT_YES : EXIT_CODE_DONE(rc);
 }
 
 /* As many as this process may run at the same time */
@@ -149,7 +133,7 @@ static int cmd_sig_verify_run(const struct command *command, int argc, char **ar
 	if (rc == EXIT_YES)
 		rc = prepare(&verify, argc);
 	if (rc == EXIT_YES)
-		rc = parse(&verify, argc, argv);
+		rc = options_parse(&verify.options, argc, argv, set_option, &verify);
 	if (rc == EXIT_YES)
 		rc = run(&verify, argc, argv);
 	sig_run_free(&verify);
@@ -195,15 +179,7 @@ const struct command cmd_sig_verify = {
 		"  -q, --quiet                print errors only: the exit status tells\n"
 		"  -v, --verbose              say how LOGs were read, and which files have no key\n"
 		"\n"
-		"How to read the LOGs, where that cannot be told from them:\n"
-		"  -f, --format auto|kernel|ascii|cel-tlv|cel-json|cel-cbor|tlv2018|eventlog\n"
-		"      --byte-order auto|le|be\n"
-		"      --digest-size auto|20|32|48|64\n"
-		"      --define-template NAME=FIELD|FIELD...\n"
-		"\n"
-		LIVE_HELP
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		LOG_OPTIONS_HELP,
+	.options = long_options,
 	.run = cmd_sig_verify_run,
 };

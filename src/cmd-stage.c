@@ -8,10 +8,14 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int stage(struct machine *machine)
+static int run(struct machine *machine, const char *file)
 {
-	int rc = imalog_staging_stage(machine->staging, machine->error);
+	int rc = machine_open_staging(machine);
 
+	(void)file; /* there is none */
+	if (rc != EXIT_YES)
+		return rc;
+	rc = imalog_staging_stage(machine->staging, machine->error);
 	if (rc < 0)
 		return machine_complain(machine, rc);
 	if (rc == 0 && !machine->options.quiet)
@@ -24,17 +28,7 @@ static int stage(struct machine *machine)
 
 static int cmd_stage_run(const struct command *command, int argc, char **argv)
 {
-	struct machine machine;
-	int rc = machine_init(&machine, command);
-
-	if (rc == EXIT_YES)
-		rc = machine_parse(&machine, argc, argv, long_options, 0);
-	if (rc == EXIT_YES)
-		rc = machine_open_staging(&machine);
-	if (rc == EXIT_YES)
-		rc = stage(&machine);
-	machine_free(&machine);
-	return machine_done(rc);
+	return machine_run(command, argc, argv, 0, run);
 }
 
 const struct command cmd_stage = {
@@ -45,14 +39,10 @@ const struct command cmd_stage = {
 		"'imalog confirm' find it.  New records go to an empty list.  Exit status 0: a\n"
 		"list is staged now, or was before; 1: there was nothing to stage.\n"
 		"\n"
-		"      --wait TIME            how long to try while others have a list open, such\n"
-		"                             as 500ms, 5s, 2m; default 5s\n"
-		"      --config FILE          the configuration; default /etc/imalog.conf\n"
+		MACHINE_HELP
 		"      --root DIR             where this machine's /sys and /proc are\n"
 		"  -q, --quiet                print errors only\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
+	.options = long_options,
 	.run = cmd_stage_run,
 };

@@ -4,98 +4,38 @@
 
 #include "status.h"
 
-enum {
-	OPT_STATUS_STORE = OPT_COMMAND,
-	OPT_STATUS_WAIT,
-	OPT_STATUS_CONFIG,
-	OPT_STATUS_NO_TPM,
-};
-
 static const struct option long_options[] = {
 	COMMON_LONG,
-	{ "root", required_argument, NULL, OPT_ROOT },
-	{ "store", required_argument, NULL, OPT_STATUS_STORE },
-	{ "wait", required_argument, NULL, OPT_STATUS_WAIT },
-	{ "config", required_argument, NULL, OPT_STATUS_CONFIG },
+	STORE_LONG,
 	{ "tpm", no_argument, NULL, OPT_TPM },
 	{ "tcti", required_argument, NULL, OPT_TCTI },
 	{ "sysfs", no_argument, NULL, OPT_SYSFS },
-	{ "no-tpm", no_argument, NULL, OPT_STATUS_NO_TPM },
+	{ "no-tpm", no_argument, NULL, OPT_NO_TPM },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ NULL, 0, NULL, 0 },
 };
 
-/* The values of options that are applied when the configuration is known */
-struct given {
-	const char *store, *wait, *config;
-};
-
-static int take_option(struct status *status, struct given *given, int option)
+static int take_option(void *arg, int option)
 {
-	struct options *options = &status->options;
+	struct status *status = arg;
 
-	if (option == OPT_TPM || option == OPT_TCTI || option == OPT_SYSFS)
-		return compare_option(&status->compare, options, option, long_options);
-	if (!options_once(options, option, long_options))
-		return EXIT_USAGE;
-	switch (option) {
-	case OPT_STATUS_STORE:
-		given->store = optarg;
-		break;
-	case OPT_STATUS_WAIT:
-		given->wait = optarg;
-		break;
-	case OPT_STATUS_CONFIG:
-		given->config = optarg;
-		break;
-	case OPT_STATUS_NO_TPM:
-		status->no_tpm = true;
-		break;
-	default:
-		status->json = true;
-	}
-	return EXIT_YES;
+	return compare_option(&status->compare, &status->options, option);
 }
 
-static int parse(struct status *status, int argc, char **argv, struct given *given)
+static int parse(struct status *status, int argc, char **argv)
 {
 	struct options *options = &status->options;
-	int option, rc = EXIT_YES;
-
-	while ((option = options_next(options, argc, argv, ":hqv", long_options, &rc)) >=
-	       0) {
-		rc = take_option(status, given, option);
-		if (rc != EXIT_YES)
-			return rc;
-	}
-	if (option == -2)
-		return EXIT_CODE_DONE(rc);
-	if (argc > optind)
-		return usage_error(options->command, "too many arguments: '%s'",
-				   argv[optind]);
-	if (status->no_tpm && (status->compare.tpm || status->compare.sysfs))
-		return usage_error(options->command,
-				   "--no-tpm excludes --tpm, --tcti and --sysfs");
-	return EXIT_YES;
-}
-
-/* What the command line says, over what the configuration says */
-static int configure(struct status *status, const struct given *given)
-{
-	struct config *config = &status->config;
-	int rc = config_read(config, &status->options, given->config);
+	int rc = options_parse(options, argc, argv, take_option, status);
 
 	if (rc != EXIT_YES)
 		return rc;
-	if (given->wait && !parse_duration(given->wait, &config->wait_ms))
-		return usage_error(status->options.command,
-				   "'%s' is not a time such as 5s, 500ms or 2m",
-				   given->wait);
-	if (!given->store)
-		return EXIT_YES;
-	free(config->store);
-	config->store = strdup(given->store);
-	return config->store ? EXIT_YES : out_of_memory();
+	if (argc > optind)
+		return usage_error(options->command, "too many arguments: '%s'",
+				   argv[optind]);
+	if (options->no_tpm && (status->compare.tpm || status->compare.sysfs))
+		return usage_error(options->command,
+				   "--no-tpm excludes --tpm, --tcti and --sysfs");
+	return config_read(&status->config, options);
 }
 
 /* What is wrong is known, whatever else is not. */
@@ -115,9 +55,9 @@ static int judge(const struct status *status)
 static int look(struct status *status)
 {
 	status_look(status);
-	if (status->json && !status_print_json(status))
+	if (status->options.json && !status_print_json(status))
 		return EXIT_UNABLE;
-	if (!status->json && !status->options.quiet)
+	if (!status->options.json && !status->options.quiet)
 		status_print_text(status);
 	return judge(status);
 }
@@ -138,19 +78,14 @@ static void status_free(struct status *status)
 static int cmd_status_run(const struct command *command, int argc, char **argv)
 {
 	struct status status = { .error = imalog_error_new() };
-	struct given given = { NULL, NULL, NULL };
 	int rc = options_init(&status.options, command), flushed;
 
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
 	if (!status.error)
 		rc = out_of_memory();
 	if (rc == EXIT_YES)
 		rc = compare_init(&status.compare);
 	if (rc == EXIT_YES)
-		rc = parse(&status, argc, argv, &given);
-	if (rc == EXIT_YES)
-		rc = configure(&status, &given);
+		rc = parse(&status, argc, argv);
 	if (rc == EXIT_YES)
 		rc = look(&status);
 	status_free(&status);
@@ -181,9 +116,7 @@ const struct command cmd_status = {
 		"                             and store are\n"
 		"      --json                 print JSON\n"
 		"  -q, --quiet                print nothing but errors: the exit status says it\n"
-		"  -v, --verbose              print the versions of the libraries, too\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print the versions of the libraries, too\n",
+	.options = long_options,
 	.run = cmd_status_run,
 };

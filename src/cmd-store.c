@@ -6,21 +6,13 @@
 
 #include "cli.h"
 
-enum {
-	OPT_STORE_DIR = OPT_COMMAND,
-	OPT_STORE_WAIT,
-	OPT_STORE_CONFIG,
-	OPT_KEEP_EPOCHS,
-};
+enum { OPT_KEEP_EPOCHS = OPT_COMMAND };
 
 static const struct option long_options[] = {
 	COMMON_LONG,
+	STORE_LONG,
 	COMPARE_LONG,
 	{ "define-template", required_argument, NULL, OPT_DEFINE_TEMPLATE },
-	{ "root", required_argument, NULL, OPT_ROOT },
-	{ "store", required_argument, NULL, OPT_STORE_DIR },
-	{ "wait", required_argument, NULL, OPT_STORE_WAIT },
-	{ "config", required_argument, NULL, OPT_STORE_CONFIG },
 	{ "keep-epochs", required_argument, NULL, OPT_KEEP_EPOCHS },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ NULL, 0, NULL, 0 },
@@ -30,9 +22,7 @@ struct keeping {
 	struct options options;
 	struct compare compare;
 	struct config config;
-	const char *store_path, *config_path, *keep, *wait;
 	uint64_t epoch; /* 0: the current one */
-	bool json;
 	struct imalog_store *store;
 	struct imalog_error *error;
 };
@@ -100,7 +90,7 @@ static void print_receipt(const struct imalog_receipt *receipt, uint64_t epoch)
 static void print_bare(const struct keeping *keeping, uint64_t epoch, uint64_t number,
 		       const char *kind, json_t *segments)
 {
-	if (keeping->json)
+	if (keeping->options.json)
 		json_array_append_new(segments,
 				      json_pack("{s:I, s:I, s:s}", "epoch", (json_int_t)epoch,
 						"segment", (json_int_t)number, "kind", kind));
@@ -120,7 +110,7 @@ static void list_segment(const struct keeping *keeping, const struct imalog_epoc
 		print_bare(keeping, in, number, kind, segments);
 		return;
 	}
-	if (keeping->json)
+	if (keeping->options.json)
 		json_array_append_new(segments, json_receipt(receipt, in));
 	else
 		print_receipt(receipt, in);
@@ -129,7 +119,7 @@ static void list_segment(const struct keeping *keeping, const struct imalog_epoc
 
 static int list_epoch(struct keeping *keeping, uint64_t number)
 {
-	json_t *segments = keeping->json ? json_array() : NULL;
+	json_t *segments = keeping->options.json ? json_array() : NULL;
 	struct imalog_epoch *epoch;
 	int rc = imalog_epoch_open(keeping->store, number, &epoch, keeping->error);
 
@@ -152,7 +142,7 @@ static int run_list(struct keeping *keeping)
 {
 	int rc = EXIT_YES;
 
-	if (!keeping->json && !keeping->options.quiet)
+	if (!keeping->options.json && !keeping->options.quiet)
 		printf("EPOCH SEGMENT STATE             RECORDS      BYTES TIME                 "
 		       "VERDICT\n");
 	for (size_t i = 0; rc == EXIT_YES && i < imalog_store_epochs(keeping->store); i++) {
@@ -174,7 +164,7 @@ static uint64_t chosen_epoch(const struct keeping *keeping)
 static int run_check(struct keeping *keeping)
 {
 	return store_verify(&keeping->store, chosen_epoch(keeping), &keeping->options,
-			    &keeping->compare, keeping->config.wait_ms, keeping->json);
+			    &keeping->compare, keeping->config.wait_ms, keeping->options.json);
 }
 
 struct telling {
@@ -233,31 +223,13 @@ static const struct action {
 	{ "prune", run_prune, false, true, false, false, true },
 };
 
-static int take_option(struct keeping *keeping, int option)
+static int take_option(void *arg, int option)
 {
-	struct options *options = &keeping->options;
+	struct keeping *keeping = arg;
 
-	if (option != OPT_JSON && option < OPT_COMMAND)
-		return compare_option(&keeping->compare, options, option, long_options);
-	if (!options_once(options, option, long_options))
-		return EXIT_USAGE;
-	switch (option) {
-	case OPT_STORE_DIR:
-		keeping->store_path = optarg;
-		break;
-	case OPT_STORE_WAIT:
-		keeping->wait = optarg;
-		break;
-	case OPT_STORE_CONFIG:
-		keeping->config_path = optarg;
-		break;
-	case OPT_KEEP_EPOCHS:
-		keeping->keep = optarg;
-		break;
-	default:
-		keeping->json = true;
-	}
-	return EXIT_YES;
+	if (option < OPT_COMMAND)
+		return compare_option(&keeping->compare, &keeping->options, option);
+	return options_take(&keeping->options, option);
 }
 
 /* An option that means nothing here would be ignored in silence. */
@@ -274,9 +246,9 @@ static int check_options(const struct keeping *keeping, const struct action *act
 	if (keeping->compare.padding != IMALOG_PADDING_AUTO)
 		return usage_error(command,
 				   "receipts have the values of all paddings: no --padding");
-	if (!action->keeps && keeping->keep)
+	if (!action->keeps && keeping->options.values[OPT_KEEP_EPOCHS])
 		return usage_error(command, "--keep-epochs is for 'prune'");
-	if (!action->has_json && keeping->json)
+	if (!action->has_json && keeping->options.json)
 		return usage_error(command, "'%s' has no JSON to print", action->name);
 	return EXIT_YES;
 }
@@ -306,15 +278,9 @@ static int choose(struct keeping *keeping, int argc, char **argv, const struct a
 
 static int parse(struct keeping *keeping, int argc, char **argv, const struct action **ret)
 {
-	struct options *options = &keeping->options;
-	int option, rc = EXIT_YES;
+	int rc = options_parse(&keeping->options, argc, argv, take_option, keeping);
 
-	while ((option = options_next(options, argc, argv, ":hqv", long_options, &rc)) >= 0) {
-		rc = take_option(keeping, option);
-		if (rc != EXIT_YES)
-			return rc;
-	}
-	return option == -1 ? choose(keeping, argc, argv, ret) : EXIT_CODE_DONE(rc);
+	return rc == EXIT_YES ? choose(keeping, argc, argv, ret) : rc;
 }
 
 /* What the command line says, over what the configuration says */
@@ -322,13 +288,10 @@ static int apply_options(struct keeping *keeping, const struct action *action)
 {
 	const struct command *command = keeping->options.command;
 	struct config *config = &keeping->config;
+	const char *keep = keeping->options.values[OPT_KEEP_EPOCHS];
 
-	if (keeping->wait && !parse_duration(keeping->wait, &config->wait_ms))
-		return usage_error(command, "'%s' is not a time such as 5s, 500ms or 2m",
-				   keeping->wait);
-	if (keeping->keep &&
-	    (!parse_count(keeping->keep, false, &config->keep_epochs) || !config->keep_epochs))
-		return usage_error(command, "'%s' is no number of epochs", keeping->keep);
+	if (keep && (!parse_count(keep, false, &config->keep_epochs) || !config->keep_epochs))
+		return usage_error(command, "'%s' is no number of epochs", keep);
 	if (action->keeps && !config->keep_epochs)
 		return usage_error(command,
 				   "how many epochs are to be kept? (--keep-epochs N)");
@@ -346,8 +309,7 @@ static bool has_epoch(const struct imalog_store *store, uint64_t number)
 static int run(struct keeping *keeping, const struct action *action)
 {
 	struct config *config = &keeping->config;
-	const char *path;
-	int rc = config_read(config, &keeping->options, keeping->config_path);
+	int rc = config_read(config, &keeping->options);
 
 	if (rc == EXIT_YES)
 		rc = apply_options(keeping, action);
@@ -355,11 +317,10 @@ static int run(struct keeping *keeping, const struct action *action)
 		return rc;
 	if (keeping->compare.tpm && !keeping->compare.tcti)
 		keeping->compare.tcti = config->tcti;
-	path = keeping->store_path ? keeping->store_path : config->store;
-	rc = action->changes ? imalog_store_open(path, config->wait_ms, &keeping->store,
-						 keeping->error) :
-			       imalog_store_look(path, config->wait_ms, &keeping->store,
-						 keeping->error);
+	rc = action->changes ? imalog_store_open(config->store, config->wait_ms,
+						 &keeping->store, keeping->error) :
+			       imalog_store_look(config->store, config->wait_ms,
+						 &keeping->store, keeping->error);
 	if (rc < 0)
 		return unable(keeping, rc);
 	if (keeping->epoch && !has_epoch(keeping->store, keeping->epoch)) {
@@ -382,9 +343,8 @@ static int cmd_store_run(const struct command *command, int argc, char **argv)
 	if (keeping)
 		keeping->error = imalog_error_new();
 	if (!keeping || !keeping->error) {
-		complain("out of memory");
 		free(keeping);
-		return EXIT_UNABLE;
+		return out_of_memory();
 	}
 	rc = options_init(&keeping->options, command);
 	if (rc == EXIT_YES)
@@ -433,9 +393,7 @@ const struct command cmd_store = {
 		"      --define-template NAME=FIELD|FIELD...\n"
 		"      --json                 print JSON (list, check)\n"
 		"  -q, --quiet                print errors and faults only; list: no heading\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
+	.options = long_options,
 	.run = cmd_store_run,
 };

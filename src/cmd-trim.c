@@ -45,7 +45,7 @@ static bool has_quote_options(const struct run *run)
 static int check_operand(struct run *run, int argc, char **argv)
 {
 	const struct command *command = run->verify.options.command;
-	const char *to_record = run->exporting.values[OPT_TO_RECORD];
+	const char *to_record = run->verify.options.values[OPT_TO_RECORD];
 	int ways = (argc > optind) + (to_record != NULL) + (run->verify.values[OPT_QUOTE] != NULL);
 
 	if (argc > optind + 1)
@@ -66,21 +66,20 @@ static int check_operand(struct run *run, int argc, char **argv)
 	return EXIT_YES;
 }
 
+static int take_option(void *arg, int option)
+{
+	struct run *run = arg;
+
+	return is_of_quote(option) ? quote_option(&run->verify, option) :
+				     options_take(&run->verify.options, option);
+}
+
 static int parse(struct run *run, int argc, char **argv)
 {
-	struct options *options = &run->verify.options;
-	int option, rc = EXIT_YES;
+	int rc = options_parse(&run->verify.options, argc, argv, take_option, run);
 
-	while ((option = options_next(options, argc, argv, ":hqv", long_options, &rc)) >= 0) {
-		rc = is_of_quote(option) ?
-			     quote_option(&run->verify, option, long_options) :
-			     exporting_option(&run->exporting, option, long_options);
-		if (rc != EXIT_YES)
-			return rc;
-	}
-	if (option == -2)
-		return EXIT_CODE_DONE(rc);
-	rc = check_operand(run, argc, argv);
+	if (rc == EXIT_YES)
+		rc = check_operand(run, argc, argv);
 	return rc == EXIT_YES ? exporting_configure(&run->exporting) : rc;
 }
 
@@ -115,7 +114,7 @@ static int refuse(struct run *run, enum imalog_verdict verdict)
 	const struct verify *verify = &run->verify;
 	int flushed = EXIT_YES, code;
 
-	if (run->exporting.given[OPT_JSON]) {
+	if (verify->options.json) {
 		flushed = exporting_print_json(&run->exporting, 0,
 					       quote_object(verify, &code));
 	} else {
@@ -151,7 +150,7 @@ static int report(struct run *run, int rc)
 	json_t *quote = NULL;
 	int flushed = EXIT_YES, code;
 
-	if (run->exporting.given[OPT_JSON]) {
+	if (options->json) {
 		if (run->replayed)
 			quote = quote_object(&run->verify, &code);
 		flushed = exporting_print_json(&run->exporting, rc, quote);
@@ -202,8 +201,6 @@ static int cmd_trim_run(const struct command *command, int argc, char **argv)
 
 	if (!run)
 		return out_of_memory();
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
 	run->exporting.options = &run->verify.options;
 	run->exporting.tells = true;
 	rc = quote_init(&run->verify, command);
@@ -248,22 +245,15 @@ const struct command cmd_trim = {
 		"      --padding auto|perbank|sha1\n"
 		"                             what banks were extended with; auto tries both\n"
 		"\n"
-		"With which TPM to compare, instead of the one that is found:\n"
-		"      --tcti TCTI            that of this TCTI, such as device:/dev/tpmrm0\n"
-		"      --sysfs                the kernel's, through /sys/class/tpm\n"
-		"      --no-tpm               none\n"
+		EXPORTING_TPM_HELP
 		"      --ak CONTEXT|HANDLE    store a quote by this key with the segment\n"
 		"\n"
-		"      --wait TIME            how long to try while others have a list or the\n"
-		"                             store open, such as 500ms, 5s, 2m; default 5s\n"
-		"      --store DIR            the store; default /var/lib/imalog\n"
-		"      --config FILE          configuration; default /etc/imalog.conf\n"
+		EXPORTING_WAIT_HELP
+		EXPORTING_STORE_HELP
 		"      --root DIR             where /sys, /proc, /dev, /etc and the store are\n"
 		"      --json                 print JSON\n"
 		"  -q, --quiet                print errors, and what does not fit\n"
-		"  -v, --verbose              print more\n"
-		"\n"
-		"  -h, --help                 show this\n"
-		"      --version              print the version\n",
+		"  -v, --verbose              print more\n",
+	.options = long_options,
 	.run = cmd_trim_run,
 };

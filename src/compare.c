@@ -250,10 +250,9 @@ static int check_sources(const struct compare *compare, const struct options *op
 	return EXIT_YES;
 }
 
-int compare_option(struct compare *compare, struct options *options, int option,
-		   const struct option *long_options)
+int compare_option(struct compare *compare, struct options *options, int option)
 {
-	if (option >= OPT_PADDING && !options_once(options, option, long_options))
+	if (option >= OPT_PADDING && !options_once(options, option))
 		return EXIT_USAGE;
 	switch (option) {
 	case OPT_PCR:
@@ -322,7 +321,7 @@ enum imalog_tpm_use compare_choose_tpm(struct compare *compare, const struct opt
 				       const struct config *config)
 {
 	const char *tcti;
-	enum imalog_tpm_use use = config_tpm(config, NULL, false, false, &tcti);
+	enum imalog_tpm_use use = config_tpm(config, options, &tcti);
 
 	if (use == IMALOG_TPM_AUTO) {
 		find_tpm(compare, options);
@@ -354,11 +353,8 @@ void compare_with_machine(struct compare *compare, const struct options *options
 static int read_tpm(struct compare *compare, struct imalog_error *error)
 {
 	struct imalog_tpm *tpm;
-	int rc;
+	int rc = imalog_tpm_open(compare->tcti, &tpm, error);
 
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
-	rc = imalog_tpm_open(compare->tcti, &tpm, error);
 	if (rc < 0)
 		return rc;
 	rc = imalog_tpm_read_pcrs(tpm, compare->live, NULL, error);

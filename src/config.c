@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "cli.h"
 
@@ -168,36 +168,47 @@ static int read_config(struct config *config, const char *path)
 	}
 	text = strndup((const char *)bytes.data, bytes.size);
 	free((void *)bytes.data);
-	if (!text) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!text)
+		return out_of_memory();
 	rc = read_lines(config, path, text);
 	free(text);
 	return rc;
 }
 
-int config_read(struct config *config, const struct options *options, const char *path)
+/* What the command line says, over what the file says */
+static int apply_options(struct config *config, const struct options *options)
+{
+	if (options->wait && !parse_duration(options->wait, &config->wait_ms))
+		return usage_error(options->command,
+				   "'%s' is not a time such as 5s, 500ms or 2m", options->wait);
+	if (!options->store)
+		return EXIT_YES;
+	free(config->store);
+	config->store = strdup(options->store);
+	return config->store ? EXIT_YES : out_of_memory();
+}
+
+int config_read(struct config *config, const struct options *options)
 {
 	const char *root = strcmp(options->root, "/") == 0 ? "" : options->root;
+	const char *path = options->config;
 	int rc = EXIT_YES;
+	struct stat st;
 	char *file;
 
 	*config = (struct config){ .wait_ms = CONFIG_WAIT_MS };
 	if (asprintf(&file, "%s" CONFIG_PATH, root) < 0)
 		file = NULL;
-	/* The file need not be there, unless it is asked for. */
-	if (file && (path || access(file, F_OK) == 0))
+	/* It need not be there, unless it is asked for; one that cannot be read is no such case. */
+	if (file && (path || lstat(file, &st) == 0 || errno != ENOENT))
 		rc = read_config(config, path ? path : file);
 	free(file);
 	if (rc == EXIT_YES && !config->store &&
 	    asprintf(&config->store, "%s" IMALOG_STORE_PATH, root) < 0)
 		config->store = NULL;
-	if (rc == EXIT_YES && !config->store) {
-		complain("out of memory");
-		rc = EXIT_UNABLE;
-	}
-	return rc;
+	if (rc == EXIT_YES && !config->store)
+		rc = out_of_memory();
+	return rc == EXIT_YES ? apply_options(config, options) : rc;
 }
 
 void config_free(struct config *config)
@@ -207,10 +218,13 @@ void config_free(struct config *config)
 	*config = (struct config){ 0 };
 }
 
-enum imalog_tpm_use config_tpm(const struct config *config, const char *tcti, bool sysfs,
-			       bool no_tpm, const char **ret_tcti)
+enum imalog_tpm_use config_tpm(const struct config *config, const struct options *options,
+			       const char **ret_tcti)
 {
-	enum imalog_tpm_use use = sysfs ? IMALOG_TPM_SYSFS : no_tpm ? IMALOG_TPM_NONE : config->tpm;
+	const char *tcti = options->tcti;
+	enum imalog_tpm_use use = options->sysfs  ? IMALOG_TPM_SYSFS :
+				  options->no_tpm ? IMALOG_TPM_NONE :
+						    config->tpm;
 
 	if (!tcti && use == IMALOG_TPM_AUTO)
 		tcti = config->tcti;

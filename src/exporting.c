@@ -7,16 +7,6 @@
 
 /* ---- options ---- */
 
-int exporting_option(struct exporting *exporting, int option,
-		     const struct option *long_options)
-{
-	if (!options_once(exporting->options, option, long_options))
-		return EXIT_USAGE;
-	exporting->given[option] = true;
-	exporting->values[option] = optarg;
-	return EXIT_YES;
-}
-
 /* 0x81010002; a file of such a name has a path: ./0x81010002 */
 static bool is_bad_handle(const char *ak)
 {
@@ -28,51 +18,34 @@ static bool is_bad_handle(const char *ak)
 	return digits == 0 || digits > 8 || ak[2 + digits];
 }
 
-static int check_tpm_options(const struct exporting *exporting)
-{
-	const bool *given = exporting->given;
-	const struct command *command = exporting->options->command;
-
-	if (given[OPT_EXPORT_TCTI] + given[OPT_EXPORT_SYSFS] + given[OPT_NO_TPM] > 1)
-		return usage_error(command,
-				   "only one of --tcti, --sysfs and --no-tpm can be given");
-	if (given[OPT_AK] && (given[OPT_EXPORT_SYSFS] || given[OPT_NO_TPM]))
-		return usage_error(command,
-				   "--ak takes the TPM itself: not --sysfs or --no-tpm");
-	if (given[OPT_AK] && is_bad_handle(exporting->values[OPT_AK]))
-		return usage_error(command, "'%s' is no handle such as 0x81010002",
-				   exporting->values[OPT_AK]);
-	return EXIT_YES;
-}
-
 int exporting_configure(struct exporting *exporting)
 {
-	const char *wait = exporting->values[OPT_EXPORT_WAIT];
-	int rc = check_tpm_options(exporting);
+	const struct options *options = exporting->options;
+	const char *ak = options->values[OPT_AK];
+	int rc = options_check_tpm(options);
 
-	if (rc == EXIT_YES)
-		rc = config_read(&exporting->config, exporting->options,
-				 exporting->values[OPT_CONFIG]);
-	if (rc == EXIT_YES && wait && !parse_duration(wait, &exporting->config.wait_ms))
-		rc = usage_error(exporting->options->command,
-				 "'%s' is not a time such as 5s, 500ms or 2m", wait);
-	return rc;
+	if (rc != EXIT_YES)
+		return rc;
+	if (ak && (options->sysfs || options->no_tpm))
+		return usage_error(options->command,
+				   "--ak takes the TPM itself: not --sysfs or --no-tpm");
+	if (ak && is_bad_handle(ak))
+		return usage_error(options->command, "'%s' is no handle such as 0x81010002",
+				   ak);
+	return config_read(&exporting->config, options);
 }
 
 int exporting_prepare(struct exporting *exporting)
 {
-	const char *const *values = exporting->values;
-	const bool *given = exporting->given;
+	const struct options *options = exporting->options;
 	const struct config *config = &exporting->config;
-	const char *store = given[OPT_EXPORT_STORE] ? values[OPT_EXPORT_STORE] : config->store;
 	const char *tcti;
-	enum imalog_tpm_use use = config_tpm(config, values[OPT_EXPORT_TCTI],
-					     given[OPT_EXPORT_SYSFS], given[OPT_NO_TPM], &tcti);
+	enum imalog_tpm_use use = config_tpm(config, options, &tcti);
 
-	exporting->export = imalog_export_new(exporting->options->root, store);
+	exporting->export = imalog_export_new(options->root, config->store);
 	exporting->error = imalog_error_new();
 	if (!exporting->export || !exporting->error ||
-	    imalog_export_set_tpm(exporting->export, use, tcti, values[OPT_AK],
+	    imalog_export_set_tpm(exporting->export, use, tcti, options->values[OPT_AK],
 				  exporting->error) < 0) {
 		complain("%s", exporting->error && imalog_error_code(exporting->error) ?
 				       imalog_error_detail(exporting->error) :
@@ -132,18 +105,12 @@ void exporting_print_text(const struct exporting *exporting)
 
 static json_t *json_notes(const struct imalog_export *export)
 {
-	static const char *const kinds[] = {
-		[IMALOG_NOTE_INFO] = "info",
-		[IMALOG_NOTE_UNCHECKED] = "unchecked",
-		[IMALOG_NOTE_WRONG] = "wrong",
-	};
 	json_t *notes = json_array();
 	enum imalog_note_kind kind;
 	const char *note;
 
 	for (size_t i = 0; (note = imalog_export_note(export, i, &kind)); i++)
-		json_array_append_new(notes, json_pack("{s:s, s:s}", "kind", kinds[kind],
-						       "text", note));
+		json_array_append_new(notes, json_note(kind, note));
 	return notes;
 }
 

@@ -7,39 +7,34 @@
 
 /* Behind those of a quote, which is another way to say how many records */
 enum {
-	OPT_EXPORT_STORE = QUOTE_VALUES,
-	OPT_EXPORT_WAIT,
-	OPT_CONFIG,
-	OPT_EXPORT_TCTI,
-	OPT_EXPORT_SYSFS,
-	OPT_NO_TPM,
-	OPT_AK,
-	OPT_EXPORT_OWN, /* first option that is a command's own besides these */
+	OPT_AK = QUOTE_VALUES,
+	OPT_EXPORT_OWN, /* first option that is a command's own besides this */
 };
 
 #define EXPORTING_LONG                                                                     \
-	{ "root", required_argument, NULL, OPT_ROOT },                                       \
-	{ "store", required_argument, NULL, OPT_EXPORT_STORE },                              \
-	{ "wait", required_argument, NULL, OPT_EXPORT_WAIT },                                \
-	{ "config", required_argument, NULL, OPT_CONFIG },                                   \
-	{ "tcti", required_argument, NULL, OPT_EXPORT_TCTI },                                \
-	{ "sysfs", no_argument, NULL, OPT_EXPORT_SYSFS },                                    \
-	{ "no-tpm", no_argument, NULL, OPT_NO_TPM },                                         \
-	{ "ak", required_argument, NULL, OPT_AK }, { "json", no_argument, NULL, OPT_JSON }
+	STORE_LONG, TPM_LONG, { "ak", required_argument, NULL, OPT_AK },                     \
+	{ "json", no_argument, NULL, OPT_JSON }
+/* Their --help */
+#define EXPORTING_TPM_HELP                                                                 \
+	"With which TPM to compare, instead of the one that is found:\n"                      \
+	"      --tcti TCTI            that of this TCTI, such as device:/dev/tpmrm0\n"        \
+	"      --sysfs                the kernel's, through /sys/class/tpm\n"                 \
+	"      --no-tpm               none\n"
+#define EXPORTING_WAIT_HELP                                                                \
+	"      --wait TIME            how long to try while others have a list or the\n"      \
+	"                             store open, such as 500ms, 5s, 2m; default 5s\n"
+#define EXPORTING_STORE_HELP                                                               \
+	"      --store DIR            the store; default /var/lib/imalog\n"                   \
+	"      --config FILE          configuration; default /etc/imalog.conf\n"
 
 struct exporting {
 	struct options *options; /* the command's */
-	const char *values[512]; /* of the options that were given, as they were given */
-	bool given[512];
 	bool tells; /* what it did besides, too */
 	struct config config;
 	struct imalog_export *export;
 	struct imalog_error *error;
 };
 
-/* Takes an option that may come once; an exit code. */
-int exporting_option(struct exporting *exporting, int option,
-		     const struct option *long_options);
 /* Reads the configuration, and has the options above over it; an exit code. */
 int exporting_configure(struct exporting *exporting);
 /* Makes the export from these; an exit code. */

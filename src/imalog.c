@@ -114,5 +114,7 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	setlocale(LC_CTYPE, "");
+	/* tpm2-tss would print what it tried; what failed in the end is said by imalog. */
+	setenv("TSS2_LOG", "all+none", 0);
 	return run(argc, argv);
 }

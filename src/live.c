@@ -9,9 +9,7 @@
 static int choose_store(const struct live *live, const struct options *options,
 			const char **ret)
 {
-	*ret = options->store ? options->store : live->config.store;
-	if (options->list_only)
-		*ret = NULL;
+	*ret = options->list_only ? NULL : live->config.store;
 	/* One that was named must be there. */
 	if (!options->store || access(options->store, F_OK) == 0)
 		return EXIT_YES;
@@ -21,17 +19,9 @@ static int choose_store(const struct live *live, const struct options *options,
 
 static int configure(struct live *live, const struct options *options)
 {
-	int rc;
-
 	if (options->list_only && options->store)
 		return usage_error(options->command, "--list-only excludes --store");
-	rc = config_read(&live->config, options, options->config);
-	if (rc == EXIT_YES && options->wait &&
-	    !parse_duration(options->wait, &live->config.wait_ms))
-		return usage_error(options->command,
-				   "'%s' is not a time such as 5s, 500ms or 2m",
-				   options->wait);
-	return rc;
+	return config_read(&live->config, options);
 }
 
 int live_open(struct live *live, const struct options *options)
@@ -49,10 +39,8 @@ int live_open(struct live *live, const struct options *options)
 	live->view = imalog_view_new(options->root, store);
 	if (!live->view)
 		return out_of_memory();
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
 	imalog_view_set_wait(live->view, live->config.wait_ms);
-	use = config_tpm(&live->config, NULL, false, false, &tcti);
+	use = config_tpm(&live->config, options, &tcti);
 	return live_set_tpm(live, use, tcti);
 }
 
@@ -82,14 +70,12 @@ bool live_is_doubtful(const struct live *live)
 
 json_t *live_notes(const struct live *live)
 {
-	static const char *const kinds[] = { "info", "unchecked", "wrong" };
 	json_t *notes = json_array();
 	enum imalog_note_kind kind;
 	const char *note;
 
 	for (size_t i = 0; (note = imalog_view_note(live->view, i, &kind)); i++)
-		json_array_append_new(notes, json_pack("{s:s, s:s}", "kind", kinds[kind],
-						       "text", note));
+		json_array_append_new(notes, json_note(kind, note));
 	return notes;
 }
 

@@ -6,70 +6,37 @@
 
 #include "cli.h"
 
-int machine_init(struct machine *machine, const struct command *command)
-{
-	*machine = (struct machine){ .error = imalog_error_new() };
-	if (options_init(&machine->options, command) != EXIT_YES)
-		return EXIT_UNABLE;
-	if (machine->error)
-		return EXIT_YES;
-	complain("out of memory");
-	return EXIT_UNABLE;
-}
-
-void machine_free(struct machine *machine)
-{
-	imalog_staging_close(&machine->staging);
-	imalog_export_free(&machine->export);
-	imalog_error_free(&machine->error);
-	config_free(&machine->config);
-	options_free(&machine->options);
-}
-
-/* What the command line says, over what the configuration says */
-static int apply_options(struct machine *machine)
-{
-	const char *wait = machine->values[OPT_WAIT], *store = machine->values[OPT_STORE];
-	struct config *config = &machine->config;
-	int rc = config_read(config, &machine->options, machine->values[OPT_CONFIG_FILE]);
-
-	if (rc != EXIT_YES)
-		return rc;
-	if (wait && !parse_duration(wait, &config->wait_ms))
-		return usage_error(machine->options.command,
-				   "'%s' is not a time such as 5s, 500ms or 2m", wait);
-	if (!store)
-		return EXIT_YES;
-	free(config->store);
-	config->store = strdup(store);
-	if (config->store)
-		return EXIT_YES;
-	complain("out of memory");
-	return EXIT_UNABLE;
-}
-
-int machine_parse(struct machine *machine, int argc, char **argv,
-		  const struct option *long_options, int max_files)
+static int prepare(struct machine *machine, int argc, char **argv, int max_files)
 {
 	struct options *options = &machine->options;
-	int option, rc = EXIT_YES;
+	int rc = machine->error ? options_parse(options, argc, argv, NULL, NULL) :
+				  out_of_memory();
 
-	while ((option = options_next(options, argc, argv, ":hqv", long_options, &rc)) >= 0) {
-		if (!options_once(options, option, long_options))
-			return EXIT_USAGE;
-		machine->given[option] = true;
-		machine->values[option] = optarg;
-	}
-	if (option == -2)
-		return EXIT_CODE_DONE(rc);
-	if (machine->given[OPT_STORE_TCTI] + machine->given[OPT_STORE_SYSFS] +
-		    machine->given[OPT_STORE_NO_TPM] > 1)
-		return usage_error(options->command,
-				   "only one of --tcti, --sysfs and --no-tpm can be given");
-	if (argc - optind > max_files)
-		return usage_error(options->command, "too many arguments: '%s'",
-				   argv[optind + max_files]);
-	return apply_options(machine);
+	if (rc == EXIT_YES)
+		rc = options_check_tpm(options);
+	if (rc == EXIT_YES && argc - optind > max_files)
+		rc = usage_error(options->command, "too many arguments: '%s'",
+				 argv[optind + max_files]);
+	return rc == EXIT_YES ? config_read(&machine->config, options) : rc;
+}
+
+int machine_run(const struct command *command, int argc, char **argv, int max_files,
+		int (*run)(struct machine *machine, const char *file))
+{
+	struct machine machine = { .error = imalog_error_new() };
+	int rc = options_init(&machine.options, command), flushed;
+
+	if (rc == EXIT_YES)
+		rc = prepare(&machine, argc, argv, max_files);
+	if (rc == EXIT_YES)
+		rc = run(&machine, argv[optind]);
+	imalog_staging_close(&machine.staging);
+	imalog_export_free(&machine.export);
+	imalog_error_free(&machine.error);
+	config_free(&machine.config);
+	options_free(&machine.options);
+	flushed = stdout_flush();
+	return flushed == EXIT_YES ? EXIT_CODE_OF(rc) : flushed;
 }
 
 int machine_complain(const struct machine *machine, int rc)
@@ -81,7 +48,7 @@ int machine_complain(const struct machine *machine, int rc)
 /* Is there to be a store in any case: was it said where? */
 static bool names_store(const struct machine *machine)
 {
-	return machine->values[OPT_STORE] || machine->config.given[CONFIG_STORE];
+	return machine->options.store || machine->config.given[CONFIG_STORE];
 }
 
 /*
@@ -110,20 +77,14 @@ int machine_open_store(struct machine *machine)
 {
 	const struct config *config = &machine->config;
 	const char *tcti;
-	enum imalog_tpm_use use = config_tpm(config, machine->values[OPT_STORE_TCTI],
-					     machine->given[OPT_STORE_SYSFS],
-					     machine->given[OPT_STORE_NO_TPM], &tcti);
+	enum imalog_tpm_use use = config_tpm(config, &machine->options, &tcti);
 	int rc = find_store(machine);
 
 	if (rc != EXIT_YES)
 		return rc;
-	/* tpm2-tss would print what it tried; what failed in the end is said here. */
-	setenv("TSS2_LOG", "all+none", 0);
 	machine->export = imalog_export_new(machine->options.root, config->store);
-	if (!machine->export) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!machine->export)
+		return out_of_memory();
 	rc = imalog_export_set_tpm(machine->export, use, tcti, NULL, machine->error);
 	if (rc < 0)
 		return machine_complain(machine, rc);
@@ -159,11 +120,4 @@ int machine_open_staging(struct machine *machine)
 				     &machine->staging, machine->error);
 
 	return rc < 0 ? machine_complain(machine, rc) : EXIT_YES;
-}
-
-int machine_done(int rc)
-{
-	int flushed = stdout_flush();
-
-	return flushed == EXIT_YES ? EXIT_CODE_OF(rc) : flushed;
 }

@@ -338,7 +338,7 @@ int merge_report(struct merging *merging)
 	bool written = true;
 	int flushed;
 
-	if (merging->verify.json)
+	if (merging->verify.options.json)
 		written = report_as_json(merging);
 	else if (!merging->verify.options.quiet)
 		report_as_text(merging);

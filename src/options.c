@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Options that several commands have, and complaints about a command line. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,10 +24,7 @@ int options_init(struct options *options, const struct command *command)
 {
 	*options = (struct options){ .command = command, .root = "" };
 	options->templates = imalog_templates_new();
-	if (options->templates)
-		return EXIT_YES;
-	complain("out of memory");
-	return EXIT_UNABLE;
+	return options->templates ? EXIT_YES : out_of_memory();
 }
 
 void options_free(struct options *options)
@@ -78,10 +76,8 @@ static int define_template(struct options *options, char *value)
 	struct imalog_error *error = imalog_error_new();
 	int rc = EXIT_YES;
 
-	if (!error) {
-		complain("out of memory");
-		return EXIT_UNABLE;
-	}
+	if (!error)
+		return out_of_memory();
 	if (!equals)
 		rc = usage_error(options->command, "'%s' is not of the form NAME=FIELD|FIELD...",
 				 value);
@@ -95,8 +91,11 @@ static int define_template(struct options *options, char *value)
 
 static int show_help(const struct command *command)
 {
-	printf("Usage: imalog %s %s\n\n%s.\n\n%s", command->name, command->usage, command->summary,
-	       command->help);
+	printf("Usage: imalog %s %s\n\n%s.\n\n%s"
+	       "\n"
+	       "  -h, --help                 show this\n"
+	       "      --version              print the version\n",
+	       command->name, command->usage, command->summary, command->help);
 	return stdout_flush();
 }
 
@@ -108,6 +107,8 @@ static bool is_common(int option)
 
 static int common_option(struct options *options, int option)
 {
+	if (option != OPT_DEFINE_TEMPLATE && !options_once(options, option))
+		return EXIT_USAGE;
 	switch (option) {
 	case 'h':
 		return show_help(options->command);
@@ -121,6 +122,9 @@ static int common_option(struct options *options, int option)
 		return EXIT_YES;
 	case 'f':
 		return set_format(options, optarg);
+	case OPT_JSON:
+		options->json = true;
+		return EXIT_YES;
 	case OPT_BYTE_ORDER:
 		return set_order(options, optarg);
 	case OPT_DIGEST_SIZE:
@@ -128,56 +132,96 @@ static int common_option(struct options *options, int option)
 	case OPT_ROOT:
 		options->root = optarg;
 		return EXIT_YES;
+	case OPT_STORE:
+		options->store = optarg;
+		return EXIT_YES;
+	case OPT_WAIT:
+		options->wait = optarg;
+		return EXIT_YES;
+	case OPT_CONFIG:
+		options->config = optarg;
+		return EXIT_YES;
 	case OPT_LIST_ONLY:
 		options->list_only = true;
 		return EXIT_YES;
-	case OPT_LIVE_STORE:
-		options->store = optarg;
+	case OPT_TPM_TCTI:
+		options->tcti = optarg;
 		return EXIT_YES;
-	case OPT_LIVE_WAIT:
-		options->wait = optarg;
+	case OPT_TPM_SYSFS:
+		options->sysfs = true;
 		return EXIT_YES;
-	case OPT_LIVE_CONFIG:
-		options->config = optarg;
+	case OPT_NO_TPM:
+		options->no_tpm = true;
 		return EXIT_YES;
 	default:
 		return define_template(options, optarg);
 	}
 }
 
-bool options_once(struct options *options, int option, const struct option *long_options)
+bool options_once(struct options *options, int option)
 {
+	const struct option *known = options->command->options;
+
 	if (!options->seen[option]) {
 		options->seen[option] = true;
 		return true;
 	}
-	while (long_options->name && long_options->val != option)
-		long_options++;
-	usage_error(options->command, "option '--%s' is given twice", long_options->name);
+	while (known->name && known->val != option)
+		known++;
+	usage_error(options->command, "option '--%s' is given twice", known->name);
 	return false;
 }
 
-int options_next(struct options *options, int argc, char **argv, const char *short_options,
-		 const struct option *long_options, int *exit_code)
+int options_take(struct options *options, int option)
 {
-	int option;
+	if (!options_once(options, option))
+		return EXIT_USAGE;
+	options->values[option] = optarg;
+	return EXIT_YES;
+}
 
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, short_options, long_options, NULL)) != -1) {
-		if (option == ':' || option == '?') {
-			*exit_code = usage_error(options->command, "option '%s' %s",
-						 argv[optind - 1],
-						 option == ':' ? "needs a value" : "is not known");
-			return -2;
-		}
-		if (!is_common(option))
-			return option;
-		*exit_code = EXIT_USAGE;
-		if (option != OPT_DEFINE_TEMPLATE && !options_once(options, option, long_options))
-			return -2;
-		*exit_code = common_option(options, option);
-		if (*exit_code != EXIT_YES || option == 'h' || option == OPT_VERSION)
-			return -2;
+int options_check_tpm(const struct options *options)
+{
+	if ((options->tcti != NULL) + options->sysfs + options->no_tpm > 1)
+		return usage_error(options->command,
+				   "only one of --tcti, --sysfs and --no-tpm can be given");
+	return EXIT_YES;
+}
+
+/* Those that have a letter, for getopt_long(), which is to tell a missing value from a mistake */
+static void list_letters(const struct option *known, char letters[static 2 * UCHAR_MAX + 2])
+{
+	*letters++ = ':';
+	for (; known->name; known++) {
+		if (known->val > UCHAR_MAX)
+			continue;
+		*letters++ = (char)known->val;
+		if (known->has_arg)
+			*letters++ = ':';
 	}
-	return -1;
+	*letters = '\0';
+}
+
+int options_parse(struct options *options, int argc, char **argv,
+		  int (*take)(void *arg, int option), void *arg)
+{
+	const struct option *known = options->command->options;
+	char letters[2 * UCHAR_MAX + 2];
+	int option, rc = EXIT_YES;
+
+	list_letters(known, letters);
+	opterr = 0;
+	while (rc == EXIT_YES &&
+	       (option = getopt_long(argc, argv, letters, known, NULL)) != -1) {
+		if (option == ':' || option == '?')
+			rc = usage_error(options->command, "option '%s' %s", argv[optind - 1],
+					 option == ':' ? "needs a value" : "is not known");
+		else if (is_common(option))
+			rc = common_option(options, option);
+		else
+			rc = take ? take(arg, option) : options_take(options, option);
+		if (option == 'h' || option == OPT_VERSION)
+			return EXIT_CODE_DONE(rc);
+	}
+	return rc;
 }

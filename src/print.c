@@ -212,6 +212,17 @@ json_t *json_text(struct imalog_span text)
 	return json ? json : json_pack("{s:o}", "hex", json_hex(text));
 }
 
+json_t *json_note(enum imalog_note_kind kind, const char *text)
+{
+	static const char *const kinds[] = {
+		[IMALOG_NOTE_INFO] = "info",
+		[IMALOG_NOTE_UNCHECKED] = "unchecked",
+		[IMALOG_NOTE_WRONG] = "wrong",
+	};
+
+	return json_pack("{s:s, s:s}", "kind", kinds[kind], "text", text);
+}
+
 bool print_json(FILE *file, json_t *value)
 {
 	/* ASCII alone: no byte of a name can act on a terminal. */

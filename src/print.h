@@ -27,6 +27,8 @@ void print_hex(FILE *file, struct imalog_span bytes);
 json_t *json_hex(struct imalog_span bytes);
 /* A JSON string, or {"hex": "..."} when the bytes are not UTF-8. */
 json_t *json_text(struct imalog_span text);
+/* {"kind": "wrong", "text": ...} */
+json_t *json_note(enum imalog_note_kind kind, const char *text);
 /* One line; takes the value; false when it could not be written. */
 bool print_json(FILE *file, json_t *value);
 

@@ -52,16 +52,15 @@ static int set_hash(struct verify *verify)
 	return EXIT_YES;
 }
 
-int quote_option(struct verify *verify, int option, const struct option *long_options)
+int quote_option(void *arg, int option)
 {
+	struct verify *verify = arg;
+
 	if (option == OPT_START || option == OPT_PCRS || option == OPT_PADDING)
-		return compare_option(&verify->compare, &verify->options, option, long_options);
-	if (!options_once(&verify->options, option, long_options))
+		return compare_option(&verify->compare, &verify->options, option);
+	if (!options_once(&verify->options, option))
 		return EXIT_USAGE;
 	switch (option) {
-	case OPT_JSON:
-		verify->json = true;
-		return EXIT_YES;
 	case OPT_NO_NONCE:
 		verify->no_nonce = true;
 		return EXIT_YES;

@@ -337,11 +337,11 @@ int quote_report(const struct verify *verify)
 	collect(verify, &findings);
 	if (verify->print_count)
 		printf("%" PRIu64 "\n", imalog_quote_match_at(verify->match));
-	else if (verify->json)
+	else if (verify->options.json)
 		written = print_json(stdout, to_json(verify, &findings));
 	else if (!verify->options.quiet)
 		quote_print_text(verify, true);
-	if (!verify->print_count && !verify->json && !verify->options.quiet &&
+	if (!verify->print_count && !verify->options.json && !verify->options.quiet &&
 	    verify->options.verbose)
 		log_print_facts(&verify->log, stdout);
 	flushed = stdout_flush();

@@ -46,7 +46,7 @@ struct verify {
 	struct imalog_error *error;
 	const char *values[QUOTE_VALUES]; /* of the options that take one */
 	enum imalog_alg hash;
-	bool no_nonce, allow_opaque, print_count, json;
+	bool no_nonce, allow_opaque, print_count;
 	uint64_t max_later; /* UINT64_MAX: any */
 	bool doubtful;	    /* the log may have records twice */
 	struct imalog_key *key;
@@ -68,7 +68,7 @@ struct verify {
 int quote_init(struct verify *verify, const struct command *command);
 void quote_free(struct verify *verify);
 /* Takes one of the options above, or of those about values; an exit code. */
-int quote_option(struct verify *verify, int option, const struct option *long_options);
+int quote_option(void *verify, int option);
 /* Options that are needed, or exclude each other; an exit code. */
 int quote_check_options(const struct verify *verify);
 /* What the following work with; an exit code. */

@@ -105,7 +105,7 @@ bool sig_report_item(const struct sig_verify *verify, const struct sig_item *ite
 	const struct imalog_sig_result *worst = worst_of(verify, item);
 	const char *reason = reason_of(item, worst);
 
-	if (verify->json)
+	if (verify->options.json)
 		return item_json(verify, item);
 	printf("%5" PRIu64 " %-13s ", imalog_record_number(item->record),
 	       imalog_sig_status_name(sig_status(verify, item)));
@@ -415,7 +415,7 @@ int sig_report(const struct sig_verify *verify, bool complete)
 
 	if (verify->options.quiet)
 		return rc;
-	if (!verify->json)
+	if (!verify->options.json)
 		print_summary(verify, verdict, no ? no : unable);
 	else if (!summary_json(verify,
 			      no ? "fail" : unable ? "not-checked" : "ok", no ? no : unable))

@@ -44,7 +44,7 @@ struct sig_verify {
 	char **key_paths, **rings;
 	size_t nr_key_paths, nr_rings;
 	const char *ca;
-	bool keys_from_log, all, json, allow_unknown;
+	bool keys_from_log, all, allow_unknown;
 	unsigned int threads;
 	/* Records that are checked together */
 	struct sig_item *items;

@@ -14,7 +14,7 @@ static bool read_tpm(struct status *status)
 	struct compare *compare = &status->compare;
 
 	/* The one that an export would take */
-	if (!status->no_tpm && !compare->tpm && !compare->sysfs)
+	if (!compare->tpm && !compare->sysfs)
 		status->no_tpm = compare_choose_tpm(compare, &status->options,
 						    &status->config) == IMALOG_TPM_NONE;
 	else if (compare->tpm && !compare->tcti)

@@ -25,7 +25,6 @@ struct status {
 	struct config config;
 	struct compare compare;
 	bool no_tpm;
-	bool json;
 	struct imalog_error *error;
 
 	struct imalog_kernel *kernel;

@@ -200,7 +200,9 @@ static void print_lines(const struct verify *verify, enum imalog_verdict verdict
 	printf("epoch %" PRIu64 ": %zu segment%s, %" PRIu64 " record%s%s: %s\n", verify->number,
 	       segments, segments == 1 ? "" : "s", records, records == 1 ? "" : "s",
 	       verify->live ? " with those in the kernel" : "",
-	       verify->nr_findings ? "not as it should be" : "sound");
+	       verify->nr_findings ? "not as it should be" :
+	       records		   ? "sound" :
+				     "nothing to check");
 	if (!compared)
 		printf("nothing was compared with a TPM\n");
 	else if (verdict == IMALOG_MATCH)
@@ -213,6 +215,12 @@ static int judge(const struct verify *verify, enum imalog_verdict verdict, bool 
 {
 	if (verify->nr_findings || (compared && verdict == IMALOG_MISMATCH))
 		return EXIT_NO;
+	/* An epoch that has lost all that it had looks like a new one. */
+	if (imalog_replay_records(verify->replay) == 0) {
+		complain("epoch %" PRIu64 " has no records that could be checked",
+			 verify->number);
+		return EXIT_UNABLE;
+	}
 	return compared && verdict != IMALOG_MATCH ? EXIT_UNABLE : EXIT_YES;
 }
 
@@ -274,8 +282,7 @@ int store_verify(struct imalog_store **store, uint64_t number, const struct opti
 	int rc;
 
 	if (!verify.replay || !verify.error || (json && !verify.findings)) {
-		complain("out of memory");
-		rc = EXIT_UNABLE;
+		rc = out_of_memory();
 	} else {
 		rc = imalog_epoch_open(*store, number, &verify.epoch, verify.error);
 		if (rc < 0)

@@ -23,7 +23,7 @@ make_units() {
 	need_systemd
 	mkdir -p systemd
 	for unit in imalog-{export,kexec,mount}.service; do
-		sed "s|^ExecStart=[^ ]*|ExecStart=$IMALOG|" "$UNITS/$unit" >systemd/$unit
+		sed "/^ExecStart=/s|/[^ (]*/bin/imalog|$IMALOG|" "$UNITS/$unit" >systemd/$unit
 	done
 	cp "$IMALOG_SRC/dist/systemd/imalog-export.timer" systemd/
 }
@@ -94,10 +94,18 @@ make_units() {
 		DefaultDependencies=no FailureAction=reboot-force TimeoutStartSec=1min; do
 		grep -qx "$key" "$unit" || fail "no $key"
 	done
-	grep -qE '^ExecStart=/[^ ]*/bin/imalog kexec-prepare --check$' "$unit" ||
-		fail 'another program'
+	# What it runs, with a program that says how it was called, and that it must not be
+	printf '#!/bin/sh\necho "$@" >called\necho "a \$ b" >&2\nexit 4\n' >imalog
+	chmod +x imalog
+	sed -n '/^ExecStart=/,/[^\\]$/p' "$unit" >start
+	sed -i 's/^ExecStart=//; s/\\$//; s/\$\$/$/g; s|/[^ ]*/bin/imalog|./imalog|' start
+	run --separate-stderr sh -c "$(tr -d '\n' <start)"
+	expect_status 4
+	expect_stdout '^a \$ b$'
+	[ "$(<called)" = 'kexec-prepare --check --reserve 1K' ] || fail "called: $(<called)"
 	mkdir none
-	imalog --root none kexec-prepare --check
+	# shellcheck disable=SC2046 # a list of words
+	imalog --root none $(<called)
 	expect_status 4
 }
 

@@ -135,6 +135,18 @@ has_looked() {
 	expect_proved
 }
 
+@test "export --watch: what was done before others came is printed" {
+	imafs_ctl violation /x 4
+	imafs_at after N at before open-write fail EBUSY
+	watch --slice 2
+	until_true has_segment 2
+	expect_watcher 0 TERM
+	grep -q '^epoch 1, segment 1: 2 records from 1,' out || fail "$(cat out err)"
+	grep -q 'is busy' err || fail "$(cat err)"
+	expect_code 0 export
+	expect_proved
+}
+
 @test "export --watch: what is found out is printed, too, where nothing is exported" {
 	expect_code 0 export
 	# It must stage to know that there is nothing.

@@ -140,6 +140,10 @@ teardown() {
 	expect_code 0 export --no-tpm --config other
 	[ -e "$STORE/current/log.00000001" ] || fail 'not there'
 	expect_code 4 export --config none
+	# One that is there, and cannot be read, is not one that says nothing.
+	ln -sf gone "$ROOT/etc/imalog.conf"
+	expect_code 4 export
+	expect_stderr '/etc/imalog.conf.*No such file'
 	local line
 	for line in 'store' 'store = relative' 'min-records = x' 'min-records = -1' 'keep = 1' \
 		'max-age = 1 week' 'keep-epochs = 0' $'wait = 1\nwait = 2'; do

@@ -97,6 +97,15 @@ OPTIONS='--config /dev/null --store'
 	expect_status 4
 	expect_stderr "^imalog: '/etc/imalog.conf' cannot be read: nothing is exported"
 	expect_nothing_called
+	# Nobody waits for what is in it, nor takes a default for it.
+	for make in mkdir mkfifo; do
+		rm -r root/etc/imalog.conf
+		$make root/etc/imalog.conf
+		initramfs export /
+		expect_status 4
+		expect_stderr "^imalog: '/etc/imalog.conf' cannot be read: nothing is exported"
+		expect_nothing_called
+	done
 }
 
 @test "initramfs: without a store nothing is exported" {
@@ -244,7 +253,7 @@ OPTIONS='--config /dev/null --store'
 	local code
 	initramfs check
 	expect_status 0
-	expect_called 'imalog kexec-prepare --check'
+	expect_called 'imalog kexec-prepare --check --reserve 256'
 	for code in 1 2 4; do
 		echo "exit $code" >root/imalog
 		initramfs check
@@ -274,7 +283,7 @@ OPTIONS='--config /dev/null --store'
 	expect_called "imalog kexec-prepare --sysfs $OPTIONS /var/lib/imalog" \
 		'imalog kexec-prepare --no-export' 'kexec -s -l /vmlinuz' \
 		'imalog kexec-prepare --check' 'kexec -e'
-	expect_stderr '^imalog: the list could not be saved \(status 4\)'
+	expect_stderr '^imalog: kexec-prepare ended with status 4: now without the store'
 }
 
 @test "initramfs: kexec does not start what would lose the list" {
@@ -334,12 +343,12 @@ hooked() {
 	expect_nothing_called
 	hooked dracut/90imalog/imalog-check.sh ACTION=kexec
 	expect_status 0
-	expect_called 'imalog kexec-prepare --check'
+	expect_called 'imalog kexec-prepare --check --reserve 256'
 	: >root/called
 	echo 'exit 4' >root/imalog
 	hooked dracut/90imalog/imalog-check.sh ACTION=kexec
 	expect_status 0
-	expect_called 'imalog kexec-prepare --check' 'kexec -s -u'
+	expect_called 'imalog kexec-prepare --check --reserve 256' 'kexec -s -u'
 	expect_stderr '^imalog: no kexec: the machine is reset instead$'
 }
 

@@ -103,6 +103,24 @@ load kexec
 	check 4
 }
 
+# What there is room for is what the lists were then, not what they are a moment later.
+@test "kexec-prepare: --check, and the other kernel was loaded while it was prepared" {
+	start
+	imafs_ctl bulk 20 /early/
+	imafs_at after D bulk 6 /between/
+	# What only reads comes after all is saved, and before it is written down
+	imafs_at before 'open-read@*binary_runtime*' stall
+	"$IMALOG" kexec-prepare --root "$ROOT" --sysfs &
+	imafs_ctl await
+	[ -e "$STORE/current/pending.00000002" ] && [ ! -e "$STORE/kexec.json" ] ||
+		fail 'this is another moment'
+	loaded 1
+	imafs_ctl bulk 60 /later/
+	imafs_ctl resume
+	wait $!
+	check 4
+}
+
 @test "kexec-prepare: --check, where kexec_load(2) may have loaded the other kernel" {
 	start
 	config CONFIG_IMA_KEXEC=y CONFIG_KEXEC=y

@@ -169,6 +169,17 @@ json.dump(receipt, open(sys.argv[1], "w"))' "$E/receipts/00000003.json"
 	expect_stderr 'segment 2: it is missing'
 }
 
+@test "store: check of an epoch that has lost everything is no yes" {
+	make_store
+	rm "$E"/log.* "$E"/receipts/*
+	expect_code 4 store check
+	expect_stdout '^epoch 1: 0 segments, 0 records: nothing to check$'
+	expect_stderr '^imalog: epoch 1 has no records that could be checked$'
+	expect_code 4 store check --json
+	: >"$E/pending.00000001"
+	expect_code 4 store check -q
+}
+
 @test "store: receipts are made again" {
 	make_store
 	expect_code 0 store rebuild -v

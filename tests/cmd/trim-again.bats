@@ -18,12 +18,8 @@ teardown() {
 
 # What each trim takes are violations, before and behind which are others.
 @test "trim: killed before its request: what it was to delete counts" {
-	imafs_ctl violation /x 3
-	expect_code 0 export
-	imafs_ctl violation /x 6
-	imafs_at before N kill
-	imalog --root "$ROOT" trim 3
-	[ "$status" = 137 ] || fail "status $status"
+	export_and_measure 6
+	kill_trim before 3
 	expect_code 4 trim 2
 	expect_stderr 'has saved the first 3 records of the list, more than the 2 to be deleted: nothing is deleted; imalog trim 3 or imalog export finishes it'
 	expect_no_stdout
@@ -39,19 +35,14 @@ teardown() {
 }
 
 @test "trim: killed after its request: the next one counts from what is the first now" {
-	imafs_ctl violation /x 3
-	expect_code 0 export
-	imafs_ctl violation /x 6
-	imafs_at after N kill
-	imalog --root "$ROOT" trim 2
-	[ "$status" = 137 ] || fail "status $status"
+	export_and_measure 6
+	kill_trim after 2
 	expect_code 0 trim 1
 	expect_stderr '^imalog: note: segment 2: an earlier run had saved it, and it is finished now$'
 	expect_stdout '^epoch 1, segment 2: 2 records from 5,' 'segment 3: 1 record from 7,'
 	left 3
 	expect_all
-	imafs_at after N kill
-	imalog --root "$ROOT" trim 1
+	kill_trim after 1
 	expect_code 0 trim -q 1
 	expect_no_stderr
 	left 1
@@ -65,8 +56,7 @@ teardown() {
 	expect_code 0 export
 	for when in before after; do
 		imafs_ctl violation /x 6
-		imafs_at "$when" N kill
-		imalog --root "$ROOT" trim --no-tpm 3
+		kill_trim "$when" --no-tpm 3
 		left "$([ "$when" = before ] && echo 6 || echo 3)"
 		expect_code 4 trim --no-tpm 2
 		expect_stderr 'nothing tells whether an interrupted run has deleted its records'
@@ -84,8 +74,7 @@ teardown() {
 	expect_code 0 export
 	for when in before after; do
 		imafs_ctl violation /x 4
-		imafs_at "$when" N kill
-		imalog --root "$ROOT" trim 2
+		kill_trim "$when" 2
 		imafs_ctl violation /x 2
 		expect_code 0 export
 		expect_proved
@@ -98,8 +87,7 @@ teardown() {
 	expect_code 0 export
 	for other in A 2; do
 		imafs_ctl violation /x 4
-		imafs_at before N kill
-		imalog --root "$ROOT" trim 2
+		kill_trim before 2
 		if [ "$other" = A ]; then
 			echo A >"$IMA/binary_runtime_measurements_staged"
 			expect_refused_while_staged
@@ -162,9 +150,7 @@ expect_refused_while_staged() {
 }
 
 @test "trim: when the machine goes down" {
-	imafs_ctl violation /x 3
-	expect_code 0 export
-	imafs_ctl violation /x 4
+	export_and_measure 4
 	imafs_at before N suspend kexec
 	expect_code 4 trim -v 2
 	expect_stderr 'segment 2 is saved and stays pending' \

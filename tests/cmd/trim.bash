@@ -10,6 +10,21 @@ left() {
 	[ ! -s "$IMA/binary_runtime_measurements_staged" ] || fail 'something is staged'
 }
 
+# export_and_measure N: what is there is exported, and N records come then
+export_and_measure() {
+	imafs_ctl violation /x 3
+	expect_code 0 export
+	imafs_ctl violation /x "$1"
+}
+
+# kill_trim WHEN TRIM-ARG...: killed before or after its request
+kill_trim() {
+	imafs_at "$1" N kill
+	shift
+	imalog --root "$ROOT" trim "$@"
+	[ "$status" = 137 ] || fail "status $status"
+}
+
 # Nothing is deleted, nothing is said to be, and no store is made.
 expect_refused() {
 	local status=$1 why=$2 before there=

@@ -40,6 +40,8 @@ struct kernel {
 	void (*after_stage)(void);			/* somebody else, at some moments */
 	void (*before_open)(void);
 	void (*after_close)(void);
+	void (*after_tpm)(void);
+	void (*before_list)(void);
 };
 
 static struct kernel *kernel;
@@ -369,6 +371,8 @@ static int fake_open_list(const char *root, bool staged, unsigned int wait_ms, i
 
 	(void)root;
 	(void)wait_ms;
+	if (kernel->before_list)
+		kernel->before_list();
 	if (kernel->held)
 		return imalog_fail_os(error, EBUSY, "held open by another test");
 	bytes = staged ? list_bytes(kernel->staged, kernel->nr_staged) :
@@ -402,6 +406,8 @@ static int fake_read_tpm(const struct imalog_export *export, bool quote,
 				span_of(kernel->pcrs[b], machine_banks[b].size), NULL);
 	ret->has_clock = true;
 	ret->clock.reset_count = kernel->resets;
+	if (kernel->after_tpm)
+		kernel->after_tpm();
 	return 0;
 }
 

@@ -18,9 +18,10 @@ struct oracle {
 	struct values anchor;
 	bool recurring[256]; /* letters of a boot_aggregate */
 	bool used[ORACLE_PIECES];
+	size_t from[ORACLE_PIECES], to[ORACLE_PIECES]; /* what those add */
 	char outcomes[OUTCOMES_MAX][LONGEST + 1];
 	size_t nr_outcomes;
-	bool doubtful; /* a piece is explained without being needed, and may be a later one */
+	bool doubtful; /* a piece may be a later one: it is not needed, or weighed by nothing */
 };
 
 TEST_FN const struct rec *rec_of(const struct oracle *oracle, char letter)
@@ -77,6 +78,15 @@ TEST_FN bool recur_all(const struct oracle *oracle, const char *piece)
 	return true;
 }
 
+/* Does a piece add a record, up to there, that extends a PCR of which a value is expected? */
+TEST_FN bool is_weighed(const struct oracle *oracle, size_t p, const char *log, size_t last)
+{
+	for (size_t i = oracle->from[p]; i < oracle->to[p] && i < last; i++)
+		if (oracle->anchor.extended[rec_of(oracle, log[i])->pcr])
+			return true;
+	return false;
+}
+
 TEST_FN void note_outcome(struct oracle *oracle, const char *log, size_t start)
 {
 	size_t last = holds_last(oracle, log);
@@ -87,6 +97,7 @@ TEST_FN void note_outcome(struct oracle *oracle, const char *log, size_t start)
 	for (size_t p = 0; p < oracle->nr; p++) {
 		if (!is_explained(oracle, p, log, last))
 			return;
+		doubtful |= oracle->used[p] && !is_weighed(oracle, p, log, last);
 		/* Where the log goes on behind the anchor, it may do so with any piece. */
 		doubtful |= !oracle->used[p] &&
 			    (log[last] || recur_all(oracle, oracle->pieces[p]));
@@ -122,6 +133,8 @@ TEST_FN void try_all(struct oracle *oracle, const char *log, size_t start)
 			if (strncmp(log + nr - k, piece, k) != 0 || nr + size - k > LONGEST)
 				continue;
 			snprintf(longer, sizeof(longer), "%s%s", log, piece + k);
+			oracle->from[p] = nr;
+			oracle->to[p] = nr + size - k;
 			try_all(oracle, longer, nr);
 		}
 		oracle->used[p] = false;

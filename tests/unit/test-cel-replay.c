@@ -131,6 +131,29 @@ TEST(opaque_content_without_a_digest)
 	bytes_free(&bytes);
 }
 
+/* What comes behind the match is later and not proved, whatever its content is. */
+TEST(opaque_content_behind_the_match)
+{
+	static const char *const digests[] = { CEL_NG_SHA1, CEL_DIGEST };
+	struct bytes bytes = bytes_of_hex(CEL_NG HEAD(CEL_DIGEST) "50 00000000");
+	struct imalog_replay *replay;
+	uint8_t value[20];
+
+	for (size_t believed = 1; believed <= 2; believed++) {
+		extend_all(value, digests, believed);
+		for (int allow = 0; allow < 2; allow++) {
+			replay = replay_of(span_of_bytes(bytes), IMALOG_ALG_SHA1, value, allow);
+			check_verdict(replay,
+				      believed == 1 || allow ? IMALOG_MATCH : IMALOG_NOT_CHECKED,
+				      believed);
+			CHECK_INT(check_of(replay, 0).unchecked, believed - 1);
+			CHECK_INT(check_of(replay, 0).extends, 2);
+			imalog_replay_free(&replay);
+		}
+	}
+	bytes_free(&bytes);
+}
+
 struct complaints {
 	int n;
 	enum imalog_problem last;
@@ -305,6 +328,7 @@ TEST(files_of_several_formats)
 
 TEST_MAIN(CASE(golden_ima_tlv), CASE(violations), CASE(what_extends_nothing),
 	  CASE(opaque_content), CASE(opaque_content_without_a_digest),
+	  CASE(opaque_content_behind_the_match),
 	  CASE(complaints_about_content), CASE(labels_make_no_proof),
 	  CASE(no_byte_of_content_can_change), CASE(one_wrong_digest_of_several),
 	  CASE(files_of_several_formats))

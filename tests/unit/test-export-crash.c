@@ -307,38 +307,113 @@ static void link_in_epoch(const char *from, const char *to)
 	CHECK_INT(link(paths[0], paths[1]), 0);
 }
 
-/* What segments have all of is removed; what they begin differently with is not. */
+/* What the log has is removed when that is proved; what segments begin differently with is not. */
 TEST(partial_files_go_when_they_are_saved)
 {
 	struct run run;
 
 	machine_new();
+	CHECK_EXPORT(1);
 	measure_all("VaV");
-	run = run_export();
-	run_free(&run);
+	CHECK_EXPORT(1);
 	measure_all("VV");
-	run = run_export();
-	run_free(&run);
+	CHECK_EXPORT(1);
 	link_in_epoch("log.00000001", "partial.00000001.2");
-	link_in_epoch("log.00000002", "partial.00000001.3");
-	link_in_epoch("log.00000002", "partial.00000003");
+	link_in_epoch("log.00000002", "partial.00000002.2");
+	link_in_epoch("log.00000003", "partial.00000002.3");
+	link_in_epoch("log.00000003", "partial.00000004");
 	run = run_export();
 	CHECK_INT(run.rc, 0);
 	run_free(&run);
-	CHECK(store_has("epoch-000001/partial.00000001.2"));
+	CHECK(store_has("epoch-000001/partial.00000002.2"));
+	/* Without the TPM's values nothing tells that the log has them. */
 	measure('a');
+	kernel->tpm_fails = true;
 	run = run_export();
 	CHECK_INT(run.rc, 1);
-	CHECK(run_said(&run, "'partial.00000001.2', what an interrupted run had begun"));
+	run_free(&run);
+	CHECK(store_has("epoch-000001/partial.00000002.2"));
+	kernel->tpm_fails = false;
+	measure('c');
+	run = run_export();
+	CHECK_INT(run.rc, 1);
+	CHECK(run_said(&run, "'partial.00000002.2', what an interrupted run had begun"));
 	CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), 0);
 	run_free(&run);
-	CHECK(!store_has("epoch-000001/partial.00000001.2"));
-	CHECK(store_has("epoch-000001/partial.00000001.3"));
-	CHECK(store_has("epoch-000001/partial.00000003"));
+	CHECK(!store_has("epoch-000001/partial.00000002.2"));
+	CHECK(store_has("epoch-000001/partial.00000001.2"));
+	CHECK(store_has("epoch-000001/partial.00000002.3"));
+	CHECK(store_has("epoch-000001/partial.00000004"));
 	check_whole(1);
 }
 
+/* As if it had been killed before there was a receipt */
+static void make_orphan(unsigned int segment)
+{
+	struct run run = run_new();
+	char path[512];
+
+	do_stage();
+	CHECK_INT(imalog_export_save(run.export, run.error), 1);
+	run_free(&run);
+	snprintf(path, sizeof(path), "%s/epoch-000001/receipts/%08u.json", store_path,
+		 segment);
+	CHECK_INT(unlink(path), 0);
+}
+
+/* The next boot's list begins with the same bytes, or not: the one before has nothing else. */
+TEST(the_first_segment_of_an_earlier_boot_is_kept)
+{
+	for (int i = 0; i < 2; i++) {
+		struct bytes before, part = bytes_new(0);
+		char path[512];
+		struct run run;
+
+		machine_new();
+		measure_all(i ? "VV" : "");
+		make_orphan(1);
+		before = bytes_copy(kernel->bytes, kernel->at[kernel->nr]);
+		do_cold_boot();
+		measure('c');
+		run = run_export();
+		CHECK_INT(run.rc, 1);
+		CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), 0);
+		run_free(&run);
+		check_whole(1);
+		measure('d');
+		CHECK_EXPORT(1);
+		snprintf(path, sizeof(path), "%s/epoch-000001/partial.00000001", store_path);
+		add_file(&part, path);
+		CHECK_MEM(span_of_bytes(part), span_of_bytes(before));
+		bytes_free(&part);
+		bytes_free(&before);
+	}
+}
+
+/* Somebody else has deleted them, and these are others: only a TPM could tell. */
+TEST(the_same_bytes_without_a_tpm_are_kept)
+{
+	struct run run;
+
+	machine_new();
+	kernel->has_tpm = false;
+	run = run_export();
+	run_free(&run);
+	measure_all("VV");
+	make_orphan(2);
+	do_delete();
+	measure_all("VV");
+	run = run_export();
+	CHECK_INT(run.rc, 1);
+	CHECK(run_said(&run, "nothing proves that these are the same records: it is kept"));
+	CHECK_INT(run_notes(&run, IMALOG_NOTE_WRONG), 0);
+	run_free(&run);
+	CHECK(store_has("epoch-000001/partial.00000002"));
+}
+
 TEST_MAIN(CASE(partial_files_go_when_they_are_saved),
+	  CASE(the_first_segment_of_an_earlier_boot_is_kept),
+	  CASE(the_same_bytes_without_a_tpm_are_kept),
 	  CASE(killed_at_every_system_call), CASE(killed_without_a_tpm), CASE(killed_twice),
 	  CASE(killed_and_others_delete_and_stage_the_same),
 	  CASE(failing_at_every_system_call), CASE(killed_and_then_a_kexec),

@@ -423,6 +423,64 @@ TEST(two_and_a_reset)
 	}
 }
 
+/* Is a list open?  Then nobody can stage or delete. */
+static bool is_read(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	bool found = false;
+
+	while (dir && (entry = readdir(dir))) {
+		char target[64];
+		ssize_t size = readlinkat(dirfd(dir), entry->d_name, target,
+					  sizeof(target) - 1);
+
+		target[size > 0 ? size : 0] = '\0';
+		found |= strncmp(target, "/memfd:list", 11) == 0;
+	}
+	if (!dir)
+		BAIL_OUT("no /proc");
+	closedir(dir);
+	return found;
+}
+
+static int lists_read;
+
+/* The lists are read for the first sequence, and then for the second. */
+static void steal_between(void)
+{
+	if (++lists_read == 3 && !is_read())
+		steal();
+}
+
+/* The TPM is read to tell what was deleted: then one more violation comes. */
+static void measure_behind(void)
+{
+	if (kernel->nr_staged)
+		return;
+	kernel->after_tpm = NULL;
+	measure_all("VV");
+	lists_read = 0;
+	kernel->before_list = steal_between;
+}
+
+/* Else the end of the first list would stand for the segment that the second lacks. */
+TEST(nobody_deletes_while_they_are_told_apart)
+{
+	struct run run;
+
+	make_two(true);
+	measure_all("VV");
+	kernel->after_tpm = measure_behind;
+	run = run_export();
+	CHECK(run.rc > 0);
+	CHECK(lists_read >= 3);
+	run_free(&run);
+	CHECK(!store_has("epoch-000001/dropped.00000002"));
+	check_whole(1);
+	check_epoch(1);
+}
+
 /* ---- a segment without a receipt ---- */
 
 /* As if it had been killed before the receipt; at a record, when cut */
@@ -513,5 +571,6 @@ TEST_MAIN(CASE(somebody_else_deletes_what_is_saved),
 	  CASE(without_violations_the_kernel_must_remember), CASE(the_tpm_objects),
 	  CASE(what_is_damaged_is_saved_again),
 	  CASE(what_is_damaged_and_gone_is_no_part_of_the_log), CASE(two_and_a_kexec),
-	  CASE(two_and_a_reset), CASE(an_only_copy_without_a_receipt),
+	  CASE(two_and_a_reset), CASE(nobody_deletes_while_they_are_told_apart),
+	  CASE(an_only_copy_without_a_receipt),
 	  CASE(a_piece_of_what_is_lost), CASE(an_only_copy_behind_a_pending_segment))

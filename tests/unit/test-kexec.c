@@ -200,6 +200,12 @@ TEST(the_configuration_says_what_is_added)
 		CHECK_INT(look_at_kernel().least, cases[i].least ? cases[i].least : half);
 		remove_root();
 	}
+	/* An older one that has it may have the option, too. */
+	make_root("6.12.0");
+	CHECK_INT(look_at_kernel().least, half);
+	write_text("proc/kallsyms", "0 T ima_add_kexec_buffer\n0 T ima_kexec_post_load\n");
+	CHECK_INT(look_at_kernel().least, 1024);
+	remove_root();
 }
 
 TEST(what_can_load_a_kernel)

@@ -75,6 +75,42 @@ TEST(no_piece_is_left_out_for_its_size_alone)
 	bytes_free(&foreign);
 }
 
+TEST(a_dropped_segment_stays_where_no_other_has_its_records)
+{
+	struct bytes bytes = log_of("abcde");
+	struct parsed log = parse_log(span_of_bytes(bytes));
+
+	/* The next one is not there, or has only some of them. */
+	for (size_t to = 3; to <= 4; to++) {
+		for (size_t anchor = 2; anchor <= 4; anchor += 2) {
+			struct trial trial;
+
+			empty_receipts_dir(false);
+			receipt_of(&log, 1, 0, 2);
+			write_receipt(receipts_path, &log,
+				      (struct receipt_text){
+					      .segment = 2, .from = 2, .to = 4, .state = "dropped" });
+			if (to == 3)
+				receipt_of(&log, 3, 2, to);
+			trial_init(&trial);
+			trial_add(&trial, recs_of(&log, 0, 2), "one");
+			trial_add(&trial, recs_of(&log, 2, 4), "dropped");
+			if (to == 3)
+				trial_add(&trial, recs_of(&log, 2, to), "three");
+			imalog_merge_add_receipts(trial.merge, receipts_path, trial.error);
+			trial_expect(&trial, &log, anchor);
+			trial_run(&trial);
+			CHECK(trial.result == IMALOG_MERGE_PROVED ||
+			      trial.result == IMALOG_MERGE_RECEIPTS);
+			CHECK_MEM(built(&trial.out), recs_of(&log, 0, 4));
+			CHECK(!trial_says(&trial, IMALOG_MERGE_DOUBLED, "dropped is left out"));
+			trial_free(&trial);
+		}
+	}
+	parsed_free(&log);
+	bytes_free(&bytes);
+}
+
 TEST(an_overlap_behind_the_anchor_is_not_proved)
 {
 	/* By a receipt that lies, the second V is the first. */
@@ -129,6 +165,37 @@ TEST(what_is_later_than_all_pieces_is_not_missing)
 	}
 	parsed_free(&log);
 	bytes_free(&stored);
+}
+
+TEST(a_piece_that_the_anchor_does_not_weigh_is_no_part_of_a_proof)
+{
+	/* x extends PCR 11, which is not compared: what follows it may be of any log. */
+	static const char *const texts[] = { "abcxde", "abcxyz" };
+
+	for (size_t i = 0; i < IMALOG_ARRAY_SIZE(texts); i++) {
+		struct bytes stored = log_of(texts[i]);
+		struct parsed log = parse_log(span_of_bytes(stored));
+
+		for (size_t at = 3; at < log.nr; at++)
+			if (texts[i][at] >= 'x')
+				stored.data[log.recs[at].at] = log.recs[at].pcr = 11;
+		for (size_t anchor = 3; anchor <= 6; anchor += 3) {
+			bool weighed = i == 0 && anchor == 6;
+			struct trial trial;
+
+			trial_init(&trial);
+			trial_add(&trial, recs_of(&log, 0, 3), "one");
+			trial_add(&trial, recs_of(&log, 3, 6), "two");
+			trial_expect(&trial, &log, anchor);
+			trial.anchor.extended[11] = false;
+			trial_run(&trial);
+			CHECK_RESULT(&trial, weighed ? IMALOG_MERGE_PROVED :
+						       IMALOG_MERGE_AMBIGUOUS);
+			trial_free(&trial);
+		}
+		parsed_free(&log);
+		bytes_free(&stored);
+	}
 }
 
 static void merge_copy(const char *text, size_t first, const char *copy, size_t anchor,
@@ -246,8 +313,10 @@ int main(int argc, char **argv)
 	static const struct test_case tests[] = {
 		CASE(a_doubt_of_the_store_stays_one_beside_a_loose_piece),
 		CASE(no_piece_is_left_out_for_its_size_alone),
+		CASE(a_dropped_segment_stays_where_no_other_has_its_records),
 		CASE(an_overlap_behind_the_anchor_is_not_proved),
 		CASE(what_is_later_than_all_pieces_is_not_missing),
+		CASE(a_piece_that_the_anchor_does_not_weigh_is_no_part_of_a_proof),
 		CASE(equal_bytes_make_a_copy_only_where_they_cannot_come_again),
 		CASE(a_changed_copy_of_what_others_have_is_named),
 		CASE(a_twin_that_is_needed_comes_back_beside_other_pieces),

@@ -116,6 +116,28 @@ TEST(foreign_files)
 	CHECK(strstr(found, "2: it is there under two names"));
 }
 
+/* What a crash leaves where a file system can only link and unlink */
+TEST(a_segment_with_its_old_name_too)
+{
+	char from[512], to[512];
+
+	make_store();
+	path_of(E1 "log.00000003", from);
+	path_of(E1 "pending.00000003", to);
+	CHECK_INT(link(from, to), 0);
+	CHECK_INT(check(NULL), 0);
+	measure_all("VV");
+	CHECK_EXPORT(1);
+	CHECK(!store_has(E1 "pending.00000003"));
+	check_whole(1);
+	check_epoch(1);
+	/* Two files are two. */
+	make_store();
+	add_foreign(E1 "pending.00000003");
+	CHECK(check(NULL) != 0);
+	CHECK(strstr(found, "3: it is there under two names"));
+}
+
 /* ---- exporting to a store that is not as it should be ---- */
 
 #define CHECK_REFUSED(text)                                               \
@@ -444,7 +466,8 @@ TEST(what_the_store_tells)
 TEST_MAIN(CASE(a_sound_store), CASE(a_changed_segment), CASE(a_cut_segment),
 	  CASE(a_missing_segment), CASE(segments_in_another_order),
 	  CASE(changed_and_lost_receipts), CASE(a_receipt_that_follows_another),
-	  CASE(foreign_files), CASE(an_export_does_not_go_on_with_a_damaged_end),
+	  CASE(foreign_files), CASE(a_segment_with_its_old_name_too),
+	  CASE(an_export_does_not_go_on_with_a_damaged_end),
 	  CASE(a_lock_that_is_taken), CASE(a_lock_that_is_removed_meanwhile),
 	  CASE(receipts_are_made_again), CASE(nothing_is_made_of_what_was_changed),
 	  CASE(old_epochs_are_removed),

@@ -5,6 +5,15 @@
  */
 #include "trim.h"
 
+/* A list that was exported once, and what came then */
+static void export_and_measure(const char *records)
+{
+	machine_new();
+	measure_all("VV");
+	CHECK_EXPORT(1);
+	measure_all(records);
+}
+
 TEST(deleted_or_not)
 {
 	struct run run;
@@ -13,13 +22,8 @@ TEST(deleted_or_not)
 		machine_new();
 		measure_all("VVVVV");
 		CHECK_TRIM(1, 1);
-		kernel->discard_errno = EIO;
-		kernel->discards_all_the_same = done;
-		run = run_trim(2);
-		CHECK_INT(run.rc, -IMALOG_ERR_OS);
-		run_free(&run);
+		fail_trim(2, done);
 		CHECK_INT(kernel->nr_current, done ? 3 : 5);
-		kernel->discards_all_the_same = false;
 		/* One of the list as it is now; but two are saved that are there still */
 		if (!done) {
 			run = run_trim(1);
@@ -47,11 +51,7 @@ TEST(doubt_without_a_tpm)
 	measure_all("VVVVV");
 	run = run_trim(1);
 	run_free(&run);
-	kernel->discard_errno = EIO;
-	kernel->discards_all_the_same = true;
-	run = run_trim(2);
-	run_free(&run);
-	kernel->discards_all_the_same = false;
+	fail_trim(2, true);
 	/* Which records of the epoch the list has is not known, */
 	CHECK_INT(trim_to(4), -IMALOG_ERR_INVALID);
 	run = run_trim(1);
@@ -73,15 +73,12 @@ TEST(doubt_without_a_tpm)
 TEST(no_more_than_is_asked_for)
 {
 	struct seen seen = { .to = 6 };
-	struct run run;
 
 	for (int how = 0; how < 3; how++) {
 		machine_new();
 		measure_all("VVVVVVV");
 		CHECK_TRIM(1, 1);
-		kernel->discard_errno = EIO;
-		run = run_trim(2);
-		run_free(&run);
+		fail_trim(2, false);
 		CHECK_INT(kernel->nr_current, 7);
 		if (how == 0)
 			CHECK_TRIM(5, 1);
@@ -98,14 +95,11 @@ TEST(no_more_than_is_asked_for)
 TEST(less_than_was_saved)
 {
 	struct seen seen = { .to = 2 };
-	struct run run;
 
 	machine_new();
 	measure_all("VVVVVVV");
 	CHECK_TRIM(1, 1);
-	kernel->discard_errno = EIO;
-	run = run_trim(4);
-	run_free(&run);
+	fail_trim(4, false);
 	CHECK_INT(trim_replayed(&seen), -IMALOG_ERR_INVALID);
 	seen.rc = -1;
 	CHECK_INT(trim_replayed(&seen), -IMALOG_ERR_INVALID);
@@ -126,16 +120,8 @@ TEST(less_than_was_saved)
 /* A saved segment, and somebody else deletes its records; what follows has its bytes. */
 TEST(somebody_else_deletes_what_is_saved)
 {
-	struct run run;
-
-	machine_new();
-	measure_all("VV");
-	CHECK_EXPORT(1);
-	measure_all("VVVV");
-	kernel->discard_errno = EIO;
-	run = run_trim(2);
-	CHECK_INT(run.rc, -IMALOG_ERR_OS);
-	run_free(&run);
+	export_and_measure("VVVV");
+	fail_trim(2, false);
 	do_trim(2);
 	measure_all("VV");
 	CHECK_TRIM(1, 2);
@@ -158,14 +144,8 @@ TEST(somebody_else_is_quicker)
 {
 	struct run run;
 
-	machine_new();
-	measure_all("VV");
-	CHECK_EXPORT(1);
-	measure_all("VVVV");
-	kernel->discard_errno = EIO;
-	run = run_trim(3);
-	CHECK_INT(run.rc, -IMALOG_ERR_OS);
-	run_free(&run);
+	export_and_measure("VVVV");
+	fail_trim(3, false);
 	kernel->before_open = repeat;
 	run = run_trim(3);
 	/* It was there when that was proved, and is deleted now by him and by us. */
@@ -182,15 +162,8 @@ TEST(somebody_else_is_quicker_than_a_proof)
 	struct seen seen = { .to = 6 };
 
 	for (int replays = 0; replays < 2; replays++) {
-		struct run run;
-
-		machine_new();
-		measure_all("VV");
-		CHECK_EXPORT(1);
-		measure_all("VVVV");
-		kernel->discard_errno = EIO;
-		run = run_trim(3);
-		run_free(&run);
+		export_and_measure("VVVV");
+		fail_trim(3, false);
 		kernel->before_open = repeat;
 		CHECK_INT(replays ? trim_replayed(&seen) : trim_to(6), -IMALOG_ERR_INVALID);
 		CHECK_INT(kernel->nr_current, 4);
@@ -215,11 +188,7 @@ TEST(two_in_doubt)
 		measure_all("VVVVV");
 		run = run_trim(1);
 		run_free(&run);
-		kernel->discard_errno = EIO;
-		kernel->discards_all_the_same = true;
-		run = run_trim(2);
-		run_free(&run);
-		kernel->discards_all_the_same = false;
+		fail_trim(2, true);
 		kernel->discard_errno = ENOENT;
 		run = run_trim(2);
 		CHECK_INT(run.rc, -IMALOG_ERR_OS);
@@ -237,10 +206,7 @@ TEST(somebody_else_deletes_what_was_staged)
 	struct seen seen = { .to = 6 };
 	struct run run;
 
-	machine_new();
-	measure_all("VV");
-	CHECK_EXPORT(1);
-	measure_all("VV");
+	export_and_measure("VV");
 	do_stage();
 	run = run_new();
 	CHECK_INT(imalog_export_save(run.export, run.error), 1);
@@ -264,15 +230,8 @@ TEST(somebody_else_stages_what_is_saved)
 	struct run run;
 
 	for (int done = 0; done < 2; done++) {
-		machine_new();
-		measure_all("VV");
-		CHECK_EXPORT(1);
-		measure_all("VVVV");
-		kernel->discard_errno = EIO;
-		kernel->discards_all_the_same = done;
-		run = run_trim(2);
-		run_free(&run);
-		kernel->discards_all_the_same = false;
+		export_and_measure("VVVV");
+		fail_trim(2, done);
 		stage_and_delete_later();
 		run = run_new();
 		run.rc = imalog_export_save(run.export, run.error);
@@ -296,10 +255,7 @@ TEST(somebody_else_stages_what_was_there_already)
 {
 	struct run run;
 
-	machine_new();
-	measure_all("VV");
-	CHECK_EXPORT(1);
-	measure_all("VV");
+	export_and_measure("VV");
 	do_stage();
 	measure_all("VV");
 	run = run_new();

@@ -24,6 +24,19 @@ TEST_FN struct run run_trim(uint64_t records)
 		run_free(&run_);                                            \
 	} while (0)
 
+/* One whose request fails; is all @done the same? */
+TEST_FN void fail_trim(uint64_t records, bool done)
+{
+	struct run run;
+
+	kernel->discard_errno = EIO;
+	kernel->discards_all_the_same = done;
+	run = run_trim(records);
+	CHECK_INT(run.rc, -IMALOG_ERR_OS);
+	run_free(&run);
+	kernel->discards_all_the_same = false;
+}
+
 TEST_FN int trim_to(uint64_t record)
 {
 	struct run run = run_new();
