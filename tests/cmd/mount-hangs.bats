@@ -171,20 +171,24 @@ disk_stop() {
 	expect_shown sha1 sha256 sm3
 }
 
-@test "mount: a list that is empty at first, of a bank that the kernel cannot compute" {
+@test "mount: nothing but violations at first, and a bank that the kernel cannot compute" {
 	local ima=$PWD/other/sys/kernel/security/ima name
 	mkdir -p "$ima"
-	mklog generate --records 30 --violations 5 -o list
-	mklog generate --records 30 --violations 5 --digest-size 32 --pad-sha1 -o list_sm3
+	mklog generate --records 3 --violations 3 -o list
+	mklog generate --records 3 --violations 3 --digest-size 32 --pad-sha1 -o list_sm3
 	for name in '' _sm3; do
-		: >"$ima/binary_runtime_measurements$name"
+		records "list$name" 2 3 >"$ima/binary_runtime_measurements$name"
 	done
 	ROOT=$PWD/other mount_start --no-tpm
 	run cat mnt/binary_runtime_measurements_sm3
 	[[ $output = *'Device or resource busy' ]] || fail "$output"
+	expect_same "$ima/binary_runtime_measurements" mnt/binary_runtime_measurements
+	mklog generate --records 30 --seed 2 >>"$ima/binary_runtime_measurements"
+	mklog generate --records 30 --seed 2 --digest-size 32 --pad-sha1 \
+		>>"$ima/binary_runtime_measurements_sm3"
 	for name in '' _sm3; do
-		cat "list$name" >>"$ima/binary_runtime_measurements$name"
-		expect_same "list$name" "mnt/binary_runtime_measurements$name"
+		expect_same "$ima/binary_runtime_measurements$name" \
+			"mnt/binary_runtime_measurements$name"
 	done
 }
 
