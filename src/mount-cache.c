@@ -292,8 +292,11 @@ void mount_publish(struct fs *fs)
 	}
 	pthread_mutex_lock(&fs->lock);
 	fs->doubtful = now.doubtful;
-	for (size_t i = 0; i < fs->files->nr; i++)
+	for (size_t i = 0; i < fs->files->nr; i++) {
 		fs->node[i].sized = now.sized[i];
+		if (fs->files->file[i].kind == MOUNT_COUNT)
+			fs->node[i].size = now.size[i];
+	}
 	pthread_mutex_unlock(&fs->lock);
 	if (changed)
 		set_grows(fs, false);

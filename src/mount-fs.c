@@ -49,6 +49,47 @@ static void fill_directory(const struct fs *fs, struct stat *st)
 			     .st_atime = fs->started };
 }
 
+/* Open only as long as it takes */
+static int read_kernel(const struct mount_log *log, const struct mount_file *file,
+		       uint64_t offset, char *to, size_t size, size_t *got)
+{
+	ssize_t part = 1;
+	int fd, rc = 0;
+
+	if (mount_log_is_hidden(log))
+		return ELOOP;
+	fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return errno;
+	*got = 0;
+	while (part > 0 && *got < size) {
+		part = pread(fd, to + *got, size - *got, (off_t)(offset + *got));
+		if (part < 0)
+			rc = *got ? 0 : errno;
+		*got += part > 0 ? (size_t)part : 0;
+	}
+	close(fd);
+	return rc;
+}
+
+/* sendfile(2) goes no further than the size says, which of the kernel's own is 0. */
+static void measure(struct fs *fs, size_t i)
+{
+	size_t room = (size_t)64 << 10, got = room;
+	char *bytes = malloc(room);
+	uint64_t size = 0;
+
+	while (bytes && got == room) {
+		if (read_kernel(fs->log, &fs->files->file[i], size, bytes, room, &got) != 0)
+			got = 0;
+		size += got;
+	}
+	free(bytes);
+	pthread_mutex_lock(&fs->lock);
+	fs->node[i].size = size;
+	pthread_mutex_unlock(&fs->lock);
+}
+
 static void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fs *fs = fs_of(req);
@@ -56,12 +97,15 @@ static void fs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	while (i < fs->files->nr && strcmp(fs->files->file[i].name, name) != 0)
 		i++;
-	if (is_own(req))
+	if (is_own(req)) {
 		fuse_reply_err(req, ELOOP);
-	else if (i == fs->files->nr)
+	} else if (i == fs->files->nr) {
 		fuse_reply_err(req, ENOENT);
-	else
+	} else {
+		if (fs->files->file[i].kind == MOUNT_PASS)
+			measure(fs, i);
 		mount_tell(fs, req, i, 0);
+	}
 }
 
 static void fs_forget(fuse_req_t req, fuse_ino_t inode, uint64_t lookups)
@@ -129,29 +173,6 @@ static int read_count(struct mount_log *log, uint64_t of, uint64_t offset, char 
 	*got = *got < size ? *got : size;
 	if (*got)
 		memcpy(to, text + offset, *got);
-	return rc;
-}
-
-/* Open only as long as it takes */
-static int read_kernel(const struct mount_log *log, const struct mount_file *file,
-		       uint64_t offset, char *to, size_t size, size_t *got)
-{
-	ssize_t part = 1;
-	int fd, rc = 0;
-
-	if (mount_log_is_hidden(log))
-		return ELOOP;
-	fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return errno;
-	*got = 0;
-	while (part > 0 && *got < size) {
-		part = pread(fd, to + *got, size - *got, (off_t)(offset + *got));
-		if (part < 0)
-			rc = *got ? 0 : errno;
-		*got += part > 0 ? (size_t)part : 0;
-	}
-	close(fd);
 	return rc;
 }
 

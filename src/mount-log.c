@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <syslog.h>
@@ -121,6 +122,8 @@ static void publish(struct mount_log *log)
 	for (size_t i = 0; i < log->files->nr; i++) {
 		const struct mount_file *file = &log->files->file[i];
 
+		if (file->kind == MOUNT_COUNT)
+			now.size[i] = (uint64_t)snprintf(NULL, 0, "%" PRIu64 "\n", now.records);
 		if (file->kind == MOUNT_LIST && !file->undecided)
 			now.sized[i] = imalog_follower_size(follower, &file->shape,
 							    &now.size[i], NULL) == 0;

@@ -146,3 +146,23 @@ except OSError: pass' "$PWD/mnt/ascii_runtime_measurements" 3>&- &
 	wait "${pids[@]}" || true
 	! grep " $PWD/mnt " /proc/self/mountinfo || fail 'still mounted'
 }
+
+# Some copy by sendfile(2), which goes no further than the size that a file has.
+@test "mount: who copies by sendfile(2) gets all that there is at open" {
+	local file round
+	head -c 100000 /dev/urandom >firmware
+	make_machine --bios-log "$PWD/firmware"
+	imafs_ctl bulk 8
+	mount_start --tcti "$TPM2TOOLS_TCTI"
+	for round in 1 2; do
+		for file in mnt/*; do
+			cat "$file" >shown
+			"$PYTHON" -I -S -c 'import os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+while os.sendfile(1, fd, None, 1 << 20): pass' "$file" >sent
+			[ -s sent ] || fail "$file: nothing was sent"
+			expect_same shown sent "$file"
+		done
+		[ "$round" = 2 ] || imafs_ctl violation /x 20
+	done
+}
