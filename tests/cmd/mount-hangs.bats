@@ -32,9 +32,11 @@ disk_start() {
 	done
 }
 
+# Each of its threads: one that still runs may take a request with it, and nothing ends
+# whoever waits for that, not even a signal that kills.
 disk_hangs() {
 	kill -STOP "$DISK_PID"
-	until grep -q '^State:.*stopped' "/proc/$DISK_PID/status"; do
+	while grep -h '^State:' "/proc/$DISK_PID/task"/*/status | grep -qv stopped; do
 		sleep 0.02
 	done
 }
