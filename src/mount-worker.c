@@ -36,22 +36,17 @@ static void wait_a_slice(struct mount_worker *worker, pthread_cond_t *changed)
 	pthread_cond_timedwait(changed, &worker->lock, &time);
 }
 
-/* The next one that somebody waits for; NULL: it ends */
+/* The next one; NULL: it ends */
 static struct mount_job *take_job(struct mount_worker *worker)
 {
 	struct mount_job *job;
 
-	for (;;) {
-		while (!worker->first && !worker->ends)
-			pthread_cond_wait(&worker->has_come, &worker->lock);
-		job = worker->first;
-		if (!job || worker->ends)
-			return NULL;
+	while (!worker->first && !worker->ends)
+		pthread_cond_wait(&worker->has_come, &worker->lock);
+	job = worker->ends ? NULL : worker->first;
+	if (job)
 		worker->first = job->next;
-		if (!job->left)
-			return job;
-		free(job);
-	}
+	return job;
 }
 
 static void *work(void *arg)
@@ -96,6 +91,21 @@ static void add(struct mount_worker *worker, struct mount_job *job)
 	pthread_cond_signal(&worker->has_come);
 }
 
+/* While one hangs, others come for as long as that lasts: none that was left may stay. */
+static void leave(struct mount_worker *worker, struct mount_job *job)
+{
+	struct mount_job **place = &worker->first;
+
+	while (*place && *place != job)
+		place = &(*place)->next;
+	if (*place) {
+		*place = job->next;
+		free(job);
+	} else {
+		job->left = true; /* it runs */
+	}
+}
+
 bool mount_worker_do(struct mount_worker *worker, struct mount_job *job)
 {
 	uint64_t until = now_ms() + worker->limit_ms;
@@ -116,7 +126,8 @@ bool mount_worker_do(struct mount_worker *worker, struct mount_job *job)
 	}
 	worker->waiting--;
 	done = job->done;
-	job->left = !done;
+	if (!done)
+		leave(worker, job);
 	pthread_mutex_unlock(&worker->lock);
 	return done;
 }
@@ -156,7 +167,6 @@ void mount_worker_end(struct mount_worker *worker)
 bool mount_worker_join(struct mount_worker *worker)
 {
 	uint64_t until = now_ms() + LAST_JOB;
-	struct mount_job *job;
 	bool runs;
 
 	if (!worker->started)
@@ -170,10 +180,6 @@ bool mount_worker_join(struct mount_worker *worker)
 	if (runs)
 		return false;
 	pthread_join(worker->thread, NULL);
-	while ((job = worker->first)) {
-		worker->first = job->next;
-		free(job);
-	}
 	pthread_cond_destroy(&worker->has_come);
 	pthread_cond_destroy(&worker->is_done);
 	pthread_mutex_destroy(&worker->lock);

@@ -58,10 +58,14 @@ disk_stop() {
 	DISK_PID=
 }
 
+mount_memory() {
+	awk '/^VmData/ { print $2 }' "/proc/$MOUNT_PID/status"
+}
+
 # ---- what does not answer
 
 @test "mount: the store's disk hangs, and goes on" {
-	local pids=() fds=() fd pid
+	local pids=() fds=() fd pid before
 	imafs_ctl bulk 2000
 	expect_code 0 export "${TPM[@]}"
 	imafs_ctl add /two
@@ -69,6 +73,7 @@ disk_stop() {
 	mount_start "${TPM[@]}" --store "$PWD/disk"
 	exec 9<mnt/ascii_runtime_measurements
 	head -c 1000 <&9 >got
+	exec 8<mnt/binary_runtime_measurements
 	for _ in {1..12}; do
 		exec {fd}<mnt/binary_runtime_measurements
 		fds+=("$fd")
@@ -100,6 +105,16 @@ disk_stop() {
 	expect_status 1
 	[ "$(grep -c "no answer for 10 seconds from the store '$PWD/disk'" mount.err)" = 1 ] ||
 		fail "$(cat mount.err)"
+	# Nor does what they asked for stay
+	before=$(mount_memory)
+	"$PYTHON" -I -S -c 'import os
+failed = 0
+for _ in range(1000):
+    try: os.pread(8, 4096, 0)
+    except OSError: failed += 1
+print(failed)' >failed
+	[ "$(cat failed)" = 1000 ] || fail "$(cat failed) failed"
+	[ "$(mount_memory)" -lt $((before + 8192)) ] || fail "$before, then $(mount_memory) kB"
 	kill -CONT "$DISK_PID"
 	until timeout 20 cat mnt/runtime_measurements_count >/dev/null 2>&1; do
 		sleep 0.02
