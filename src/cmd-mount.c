@@ -214,9 +214,12 @@ static int mount_on(struct machine *machine, const char *dir)
 		rc = open_log(&log, machine, root, store);
 	if (rc == EXIT_YES)
 		rc = mount_serve(&log, &files, point, machine->options.seen[OPT_FOREGROUND]);
-	/* Nothing of what a thread that hangs may come back to is taken away from it. */
+	/*
+	 * Nothing of what a thread that hangs may come back to is taken away from it; it may
+	 * hold the lock of a stream that it reads.
+	 */
 	if (!mount_worker_join(&log.worker)) {
-		fflush(NULL);
+		fflush(stdout);
 		_exit(rc);
 	}
 	mount_log_free(&log);
