@@ -58,6 +58,7 @@ struct mount_place mount_place_of(struct fs *fs, fuse_ino_t inode)
 	place.is = &fs->files->file[place.file];
 	pthread_mutex_lock(&fs->lock);
 	place.log = node->log;
+	place.size = node->size;
 	place.stale = node->series != number / INODES_PER_SERIES;
 	place.cached = place.is->kind == MOUNT_LIST && node->sized && !fs->doubtful;
 	pthread_mutex_unlock(&fs->lock);

@@ -324,6 +324,7 @@ static void fs_open(fuse_req_t req, fuse_ino_t inode, struct fuse_file_info *inf
 /*
  * When the end of a list is reached, what has come since; a number is always that of now.  A
  * page must not wait for a look, which waits for pages; it never is of what there is not.
+ * Where less is read than the size says, the kernel would show zeros.
  */
 static void fs_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offset,
 		    struct fuse_file_info *info)
@@ -337,6 +338,9 @@ static void fs_read(fuse_req_t req, fuse_ino_t inode, size_t size, off_t offset,
 
 	if (rc == 0 && !looks)
 		rc = read_now(fs, &place, (uint64_t)offset, bytes, size, &got);
+	if (rc == 0 && got < size && place.is->kind == MOUNT_LIST &&
+	    (uint64_t)offset + got < place.size)
+		rc = EIO;
 	if (rc == 0 && got == 0 && size && place.is->kind == MOUNT_LIST) {
 		looks = info->fh == DIRECT;
 		rc = looks ? 0 : EIO;

@@ -48,7 +48,7 @@ static inline struct fs *fs_of(fuse_req_t req)
 struct mount_place {
 	size_t file;
 	const struct mount_file *is; /* NULL: there is no such file */
-	uint64_t log;
+	uint64_t log, size; /* that the kernel has */
 	bool stale; /* it was of another log */
 	bool cached; /* the kernel may keep its bytes */
 };
