@@ -254,7 +254,8 @@ static void start(struct fs *fs, size_t i, const struct mount_now *now)
 {
 	struct mount_node *node = &fs->node[i];
 
-	if (is_known(fs, node))
+	/* A page of the others may be waiting for this look: sendfile(2) reads them by pages. */
+	if (fs->files->file[i].kind == MOUNT_LIST && is_known(fs, node))
 		fuse_lowlevel_notify_inval_inode(fs->session, inode_of(node->series, i), 0, 0);
 	pthread_mutex_lock(&fs->lock);
 	node->series++;
