@@ -265,14 +265,40 @@ static void start(struct fs *fs, size_t i, const struct mount_now *now)
 	pthread_mutex_unlock(&fs->lock);
 }
 
+static bool has_grown(const struct fs *fs, size_t i, const struct mount_now *now)
+{
+	const struct mount_node *node = &fs->node[i];
+
+	return node->log == now->log && now->sized[i] && node->size != now->size[i];
+}
+
 static bool has_changed(const struct fs *fs, const struct mount_now *now)
 {
 	bool changed = false;
 
 	for (size_t i = 0; i < fs->files->nr; i++)
-		changed |= fs->node[i].log != now->log ||
-			   (now->sized[i] && fs->node[i].size != now->size[i]);
+		changed |= fs->node[i].log != now->log || has_grown(fs, i, now);
 	return changed;
+}
+
+/*
+ * Who has found the old page asks for the size right after that, and must not see that of
+ * now: it takes no time, but nobody says when.
+ */
+static void drop_ends(struct fs *fs, const struct mount_now *now)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < fs->files->nr; i++) {
+		const struct mount_node *node = &fs->node[i];
+
+		if (has_grown(fs, i, now) && is_known(fs, node))
+			any |= fuse_lowlevel_notify_inval_inode(fs->session,
+								inode_of(node->series, i),
+								(off_t)node->size, 0) == 0;
+	}
+	if (any)
+		usleep(TRY_PAUSE);
 }
 
 void mount_publish(struct fs *fs)
@@ -284,12 +310,11 @@ void mount_publish(struct fs *fs)
 	changed = has_changed(fs, &now);
 	if (changed)
 		set_grows(fs, true);
+	drop_ends(fs, &now);
 	for (size_t i = 0; i < fs->files->nr; i++) {
-		struct mount_node *node = &fs->node[i];
-
-		if (node->log != now.log)
+		if (fs->node[i].log != now.log)
 			start(fs, i, &now);
-		else if (now.sized[i] && node->size != now.size[i])
+		else if (has_grown(fs, i, &now))
 			now.sized[i] = grow(fs, i, &now);
 	}
 	pthread_mutex_lock(&fs->lock);
