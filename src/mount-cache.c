@@ -9,7 +9,8 @@
  * - Reads get what there is, also behind the size that the kernel has.
  * - Whoever asks for an inode or a size must wait.
  * - The last page is taken out of the cache.  The kernel waits for reads of it that are on
- *   their way; those that begin later get what has come, too.
+ *   their way; those that begin later get what has come, too.  Who has found it before is
+ *   given a moment.
  * - The last byte is put into the cache.  That moves the end of the file, and unlike an
  *   answer that tells another size it writes no zeros.
  * - Those who wait are told the size that the kernel has by now.  Answers to what was asked
